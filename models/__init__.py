@@ -1,0 +1,1 @@
+"""Networks with taps, and the readers of their trained weights."""

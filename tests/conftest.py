@@ -1,0 +1,36 @@
+"""Settings for the whole suite: two virtual CPU devices, strict dtypes, shapes checked at run time.
+
+The environment is set before JAX is first imported, which is why it stands at the top.
+"""
+
+import os
+from pathlib import Path
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = " ".join(
+    [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2"]
+).strip()
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+with install_import_hook("atlasjax", "beartype.beartype"):
+    import atlasjax  # noqa: F401  (imported here so that every later import is checked)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real weights, photographs and reference activations; skips where absent."""
+    folder = Path(os.environ.get("ATLASJAX_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "bvlc_googlenet" / "weights.safetensors").is_file():
+        pytest.skip(
+            f"no test data in {folder}: set ATLASJAX_TEST_DATA to a folder with "
+            "bvlc_googlenet/weights.safetensors, bvlc_googlenet/reference.npz and imagenet_sample/"
+        )
+    return folder
