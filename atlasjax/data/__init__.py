@@ -1,0 +1,47 @@
+"""Images in, in batches: from folders, and from data sets prepared by TensorFlow Datasets.
+
+Everything is a source (`ImageSource`): a fixed sequence of images with random access. `batches`
+goes through any of them in order, decoding in parallel and leaving out what cannot be read.
+"""
+
+import os
+
+from atlasjax.data.batches import Batch, batches, prepare
+from atlasjax.data.folder import folder
+from atlasjax.data.protocol import Example, ImageSource, UnreadableImage
+from atlasjax.data.tfds import from_tfds
+
+__all__ = [
+    "Batch",
+    "Example",
+    "ImageSource",
+    "UnreadableImage",
+    "batches",
+    "folder",
+    "from_tfds",
+    "open_images",
+    "prepare",
+]
+
+
+def open_images(spec: str | os.PathLike[str], limit: int | None = None) -> ImageSource:
+    """Open a collection of images by its name, as it is written in a config.
+
+    Args:
+        spec: a folder, or `tfds:` and what `from_tfds` reads, such as `tfds:cifar10/test`.
+        limit: take only so many images, evenly spaced over all of them; None for all.
+
+    Returns:
+        The images. Nothing is decoded yet.
+
+    Raises:
+        UserError: it is not there, or has no images.
+
+    >>> open_images("no/such/folder")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no folder ...
+    """
+    name = os.fspath(spec)
+    if name.startswith("tfds:"):
+        return from_tfds(name, limit=limit)
+    return folder(name, limit=limit)

@@ -1,0 +1,184 @@
+"""Batches of equal size and equally prepared, decoded in parallel, in the order of the source."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, UInt8
+from PIL import Image
+
+from atlasjax.data.protocol import ImageSource, UnreadableImage
+from atlasjax.errors import UserError
+
+_LONGEST = 8  # times the shorter side; see prepare
+
+
+class Batch(NamedTuple):
+    """Some images, ready for a network.
+
+    Attributes:
+        images: RGB, 0 to 255.
+        index: the position of each in the source.
+        label: the class of each, -1 where it has none.
+        skipped: the unreadable images met on the way, each as "name: reason".
+    """
+
+    images: UInt8[np.ndarray, "batch h w 3"]
+    index: Int[np.ndarray, " batch"]  # pyright: ignore[reportIncompatibleMethodOverride]
+    label: Int[np.ndarray, " batch"]
+    skipped: tuple[str, ...]
+
+
+class _Loaded(NamedTuple):
+    image: UInt8[np.ndarray, "h w 3"]
+    position: int
+    label: int
+
+
+def prepare(
+    image: UInt8[np.ndarray, "h w 3"], image_size: int = 224, resize: int = 256
+) -> UInt8[np.ndarray, "size size 3"]:
+    r"""Resize an image by its shorter side, then cut out the centre.
+
+    For an image of $h \times w$ with $s = \min(h, w)$ the resized one has
+    $\lfloor h\,r/s \rfloor \times \lfloor w\,r/s \rfloor$ pixels, $r$ being `resize`. Resizing is
+    bicubic and, downwards, antialiased. Where $s = r$ the pixels stay exactly what they are.
+
+    Args:
+        image: RGB, 0 to 255, of any size.
+        image_size: side of the result, in pixels.
+        resize: what the shorter side becomes before cutting, in pixels; at least `image_size`.
+
+    Returns:
+        RGB, 0 to 255.
+
+    Raises:
+        UserError: sizes out of range.
+
+    >>> prepare(np.zeros((300, 500, 3), np.uint8)).shape
+    (224, 224, 3)
+    >>> prepare(np.arange(12, dtype=np.uint8).reshape(1, 4, 3), image_size=1, resize=1)
+    array([[[3, 4, 5]]], dtype=uint8)
+    """
+    _check_sizes(image_size, resize)
+    short = min(image.shape[:2])
+    if short != resize:
+        # A strip of 1 x 50000 would become gigabytes, nearly all of them to be cut off.
+        image = _centre(image, _LONGEST * short, _LONGEST * short)
+        h, w = image.shape[:2]
+        # A copy only where the array has gaps.
+        resized = Image.fromarray(np.ascontiguousarray(image)).resize(
+            (w * resize // short, h * resize // short), Image.Resampling.BICUBIC
+        )
+        image = np.asarray(resized)
+    return _centre(image, image_size, image_size).copy()
+
+
+def batches(
+    source: ImageSource,
+    size: int,
+    *,
+    image_size: int = 224,
+    resize: int = 256,
+    workers: int | None = None,
+) -> Iterator[Batch]:
+    """Go once through a source, in its order, whatever the number of threads.
+
+    Every batch is full but the last: an unreadable image is left out and the next one takes its
+    place. Only a few images more than one batch are in memory at a time.
+
+    Args:
+        source: the images.
+        size: images in a batch.
+        image_size: side of the prepared images, in pixels.
+        resize: what the shorter side becomes before the centre is cut out, in pixels.
+        workers: threads that decode; by default one for each CPU, at most 16.
+
+    Returns:
+        An iterator over the batches. It may be left before its end.
+
+    Raises:
+        UserError: sizes out of range; and, on iterating, a source with no readable image at all.
+
+    >>> import tempfile; from atlasjax.data import folder
+    >>> with tempfile.TemporaryDirectory() as d:
+    ...     for i in range(3):
+    ...         Image.new("RGB", (40, 30)).save(f"{d}/{i}.png")
+    ...     for batch in batches(folder(d), 2, image_size=8, resize=10):
+    ...         print(batch.images.shape, batch.index, batch.skipped)
+    (2, 8, 8, 3) [0 1] ()
+    (1, 8, 8, 3) [2] ()
+    """
+    _check_sizes(image_size, resize)
+    if size < 1:
+        raise UserError(f"the batch size is {size}; it must be at least 1")
+    if workers is not None and workers < 1:
+        raise UserError(f"workers is {workers}; it must be at least 1, or left out for one per CPU")
+    if not len(source):
+        raise UserError("the image source is empty")
+    loaded = _load(source, image_size, resize, workers or min(_cpus(), 16))
+    return _group(loaded, size)
+
+
+def _load(
+    source: ImageSource, image_size: int, resize: int, workers: int
+) -> Iterator[_Loaded | UnreadableImage]:
+    """Decode and prepare in threads; what is unreadable comes out as a value, in its place."""
+    import grain
+
+    def load(position: int) -> _Loaded | UnreadableImage:
+        try:
+            example = source[position]
+        except UnreadableImage as error:
+            return error.with_traceback(None)  # which would keep the decoder's memory alive
+        return _Loaded(prepare(example.image, image_size, resize), position, example.label)
+
+    ahead = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=2 * workers)
+    return iter(grain.MapDataset.range(len(source)).map(load).to_iter_dataset(ahead))
+
+
+def _group(loaded: Iterator[_Loaded | UnreadableImage], size: int) -> Iterator[Batch]:
+    images: list[_Loaded] = []
+    skipped: list[str] = []
+    for item in loaded:
+        if isinstance(item, UnreadableImage):
+            skipped.append(str(item))
+            continue
+        # A full batch waits for the next image, so that what is skipped at the very end is told.
+        if len(images) == size:
+            yield _stack(images, skipped)
+            images, skipped = [], []
+        images.append(item)
+    if not images:
+        raise UserError(f"none of the {len(skipped)} images can be read; the first: {skipped[0]}")
+    yield _stack(images, skipped)
+
+
+def _stack(images: list[_Loaded], skipped: list[str]) -> Batch:
+    return Batch(
+        images=np.stack([i.image for i in images]),
+        index=np.array([i.position for i in images], np.int64),
+        label=np.array([i.label for i in images], np.int64),
+        skipped=tuple(skipped),
+    )
+
+
+def _centre(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Cut out the centre; a side that is already shorter is left whole."""
+    top, left = (max(n - m, 0) // 2 for n, m in zip(image.shape, (height, width), strict=False))
+    return image[top : top + height, left : left + width]
+
+
+def _check_sizes(image_size: int, resize: int) -> None:
+    if image_size < 1:
+        raise UserError(f"image_size is {image_size}; it must be at least 1 pixel")
+    if resize < image_size:
+        raise UserError(f"resize is {resize}; it must be at least image_size, {image_size}")
+
+
+def _cpus() -> int:
+    """Return how many CPUs this process may use, which in a container is fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
