@@ -1,1 +1,108 @@
-"""Activation atlases and feature visualization in JAX."""
+"""Activation atlases and feature visualization in JAX.
+
+This module is what research code imports. Every stage of an atlas is a plain function on arrays,
+usable alone; nothing is imported before it is used, so `import atlasjax` costs next to nothing.
+
+>>> import atlasjax as ax
+>>> model = ax.models.load("inception_v1_tiny")
+>>> ax.layers(model)["mixed4c"]
+(14, 14, 64)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from atlasjax import data, experiments, models, optvis
+    from atlasjax.atlas.attribution import attribute, attribution
+    from atlasjax.atlas.collect import Activations, Collected, collect
+    from atlasjax.atlas.export import export, picture
+    from atlasjax.atlas.grid import Cells, average, grid
+    from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
+    from atlasjax.atlas.layout import layout
+    from atlasjax.atlas.level import Level
+    from atlasjax.atlas.open import Atlas, open_atlas
+    from atlasjax.atlas.whitening import second_moment, whitening
+    from atlasjax.data import open_images
+    from atlasjax.errors import UserError
+    from atlasjax.experiment import Experiment
+    from atlasjax.taps import capture, head, intervene, layers
+
+_HOME = {
+    "attribute": "atlas.attribution",
+    "attribution": "atlas.attribution",
+    "Activations": "atlas.collect",
+    "Collected": "atlas.collect",
+    "collect": "atlas.collect",
+    "export": "atlas.export",
+    "picture": "atlas.export",
+    "Cells": "atlas.grid",
+    "average": "atlas.grid",
+    "grid": "atlas.grid",
+    "IconSettings": "atlas.icons",
+    "Icons": "atlas.icons",
+    "icon_drawer": "atlas.icons",
+    "icon_keys": "atlas.icons",
+    "icons": "atlas.icons",
+    "layout": "atlas.layout",
+    "Level": "atlas.level",
+    "Atlas": "atlas.open",
+    "open_atlas": "atlas.open",
+    "second_moment": "atlas.whitening",
+    "whitening": "atlas.whitening",
+    "open_images": "data",
+    "UserError": "errors",
+    "Experiment": "experiment",
+    "capture": "taps",
+    "head": "taps",
+    "intervene": "taps",
+    "layers": "taps",
+}
+_MODULES = ("data", "experiments", "models", "optvis")
+
+__all__ = [
+    "Activations",
+    "Atlas",
+    "Cells",
+    "Collected",
+    "Experiment",
+    "IconSettings",
+    "Icons",
+    "Level",
+    "UserError",
+    "attribute",
+    "attribution",
+    "average",
+    "capture",
+    "collect",
+    "data",
+    "experiments",
+    "export",
+    "grid",
+    "head",
+    "icon_drawer",
+    "icon_keys",
+    "icons",
+    "intervene",
+    "layers",
+    "layout",
+    "models",
+    "open_atlas",
+    "open_images",
+    "optvis",
+    "picture",
+    "second_moment",
+    "whitening",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"atlasjax.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"atlasjax.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'atlasjax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME, *_MODULES])

@@ -9,7 +9,7 @@ a layer costs the network up to that layer, and a head costs what follows it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from atlasjax.errors import UserError, unknown
 
 
+@runtime_checkable
 class Tap(Protocol):
     """What a model calls on each of its named values; returns the value to go on with."""
 
@@ -26,6 +27,7 @@ class Tap(Protocol):
         ...
 
 
+@runtime_checkable
 class Model(Protocol):
     """A callable pytree from images in [0, 1] to logits, which shows its inside to a tap."""
 
@@ -35,6 +37,24 @@ class Model(Protocol):
 
 
 Edit = Callable[[Array], Array]
+
+
+def as_pytree(model: Model) -> Model:
+    """Return the model as a value that `jax.jit` takes as an argument.
+
+    Modules are pytrees already; a plain function becomes one without leaves.
+
+    Args:
+        model: any callable `model(images, tap)`.
+
+    Returns:
+        The model itself, or a `jax.tree_util.Partial` of it.
+
+    >>> jax.tree.leaves(as_pytree(lambda x, tap: x))
+    []
+    """
+    is_leaf = jax.tree.structure(model) == jax.tree.structure(0)
+    return jax.tree_util.Partial(model) if is_leaf else model
 
 
 def identity(name: str, value: Array) -> Array:
@@ -190,5 +210,6 @@ def layers(
         return value
 
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-    jax.eval_shape(lambda x: model(x, record), images)
+    # The model is an argument, so that one whose weights are shapes alone will do.
+    jax.eval_shape(lambda m, x: m(x, record), as_pytree(model), images)
     return found

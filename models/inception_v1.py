@@ -180,7 +180,7 @@ class InceptionV1(nnx.Module):
         self.classifier = nnx.Linear(width, spec.classes, rngs=rngs)
 
     def __call__(
-        self, images: Float[Array, "batch h w 3"], tap: Tap = identity
+        self, images: Float[Array, "batch h w channels"], tap: Tap = identity
     ) -> Float[Array, "batch classes"]:
         """Return the logits of RGB images in [0, 1] of any size from 32 px up.
 
@@ -207,10 +207,10 @@ class InceptionV1(nnx.Module):
         return tap("logits", self.classifier(x))
 
     def _preprocess(self, images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
-        x = images * 255.0 - jnp.asarray(self.spec.mean, images.dtype)
+        x = images * 255.0 - jnp.asarray(self.spec.mean, images.dtype).reshape(1, 1, 1, 3)
         return x[..., ::-1] if self.spec.bgr else x
 
-    def _stem(self, x: Float[Array, "b h w 3"], tap: Tap) -> Float[Array, "b h w c"]:
+    def _stem(self, x: Float[Array, "b h w 3"], tap: Tap) -> Float[Array, "b oh ow c"]:
         def norm(name: str, x: Array) -> Array:
             return tap(name, local_response_norm(x)) if self.spec.lrn else x
 

@@ -41,9 +41,7 @@ def max_pool(
         edges[axis] = (before, after, 0)
         padded = lax.pad(x, lowest, edges)
         end = (out - 1) * stride + 1
-        slices = [
-            lax.slice_in_dim(padded, i, i + end, stride, axis=axis) for i in range(window)
-        ]
+        slices = [lax.slice_in_dim(padded, i, i + end, stride, axis=axis) for i in range(window)]
         x = slices[0]
         for other in slices[1:]:
             x = jnp.maximum(x, other)

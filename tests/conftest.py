@@ -18,8 +18,8 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-with install_import_hook("atlasjax", "beartype.beartype"):
-    import atlasjax  # noqa: F401  (imported here so that every later import is checked)
+# Left installed for the whole session, so that whatever is imported later is checked as well.
+install_import_hook("atlasjax", "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,7 +5,7 @@ image, and any host or thread may read any part of it. Nothing here decodes or b
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -47,6 +47,7 @@ class UnreadableImage(Exception):
         return f"{self.name}: {self.reason}"
 
 
+@runtime_checkable
 class ImageSource(Protocol):
     """A sequence of images with random access. Reading must be safe from several threads."""
 

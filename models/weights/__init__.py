@@ -1,0 +1,1 @@
+"""Weight files and their conversion: Caffe's naming, safetensors, caffemodel, and the cache."""

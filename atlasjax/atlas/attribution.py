@@ -1,0 +1,110 @@
+"""Attribution: what an activation does to the class logits."""
+
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Float16, Int, UInt8
+
+from atlasjax.atlas.collect import Activations
+from atlasjax.data import Batch
+from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
+from atlasjax.progress import Progress, silent
+from atlasjax.taps import Model, as_pytree, capture, head
+
+
+def attribution(
+    model: Model,
+    layer: str,
+    images: Float[Array, "b h w c"],
+    position: Int[Array, "b k 2"],
+) -> Float[Array, "b k classes"]:
+    r"""Return the effect of each image's activations at some positions on its logits.
+
+    `J h_p`: the Jacobian of the logits with respect to the layer, at this image, applied to the
+    activation at position p and zero elsewhere. It is one forward-mode pass through the head for
+    each position, for all classes at once. Summed over all positions of a layer after which the
+    network is linear, it is the logits less the bias.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: a layer with positions.
+        images: as the model takes them.
+        position: row and column of k positions of each image.
+
+    Returns:
+        For each image and position the change of each logit, in logits.
+
+    Source: Carter et al. 2019, "we linearly approximate the effect of these activation vectors on
+    the logit".
+
+    >>> toy = lambda x, tap: tap("double", 2 * x).sum((1, 2))
+    >>> attribution(toy, "double", jnp.ones((1, 2, 2, 1)), jnp.zeros((1, 1, 2), int))
+    Array([[[2.]]], dtype=float32)
+    """
+    value = capture(model, images, [layer])[layer]
+    height, width, channels = images.shape[1:]
+    _, push = jax.linearize(head(model, layer, (height, width, channels)), value)
+    batch = jnp.arange(len(value))
+
+    def effect(p: Int[Array, "b 2"]) -> Float[Array, "b classes"]:
+        here = value[batch, p[:, 0], p[:, 1]]
+        alone = jnp.zeros_like(value).at[batch, p[:, 0], p[:, 1]].set(here)
+        return push(alone)
+
+    return jnp.swapaxes(jax.lax.map(effect, jnp.swapaxes(position, 0, 1)), 0, 1)
+
+
+def attribute(
+    model: Model,
+    layer: str,
+    batches: Iterable[Batch],
+    activations: Activations,
+    *,
+    mesh: Mesh | None = None,
+    progress: Progress = silent,
+) -> Float16[np.ndarray, "n classes"]:
+    """Return the attribution of every collected activation to every class.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: the layer the activations are of.
+        batches: the images they were collected from, prepared in the same way.
+        activations: what `collect` gave: of each image the same number, in the images' order.
+        mesh: the devices to share the work; all by default.
+        progress: called with the number of activations done.
+
+    Returns:
+        One row for each activation, in its order, in half precision.
+
+    >>> from atlasjax.atlas.collect import collect
+    >>> toy = lambda x, tap: tap("double", 2 * x).sum((1, 2))
+    >>> batch = Batch(np.full((1, 4, 4, 3), 255, np.uint8), np.arange(1), np.zeros(1, int), ())
+    >>> found = collect(toy, [batch], ["double"], jax.random.key(0)).activations["double"]
+    >>> attribute(toy, "double", [batch], found)
+    array([[2., 2., 2.]], dtype=float16)
+    """
+    mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+
+    def share(
+        model: Model, images: UInt8[Array, "b h w c"], position: Int[Array, "b k 2"]
+    ) -> Float[Array, "b k classes"]:
+        return attribution(model, layer, images.astype(jnp.float32) / 255.0, position)
+
+    compute = split_batch(share, mesh, replicated=1)
+    samples = int(np.count_nonzero(activations.image == activations.image[0]))
+    positions = activations.position.reshape(-1, samples, 2)
+    rows, size, done = [], 0, 0
+    for batch in batches:
+        n = len(batch.images)
+        if not n:
+            continue
+        size = max(size, share_of(n, mesh))
+        inputs = pad_batch((batch.images, positions[done : done + n]), size)
+        found = np.asarray(compute(model, *inputs))[:n]
+        rows.append(found.reshape(n * samples, -1).astype(np.float16))
+        done += n
+        progress(done * samples, len(activations.value))
+    return np.concatenate(rows)

@@ -1,0 +1,206 @@
+"""Collect: images to activations, a few random positions of each image.
+
+Neighbouring positions of one image are alike, so an atlas takes few positions from many images. The
+border is left out on all four sides, because padding shows there.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
+
+from atlasjax.data import Batch
+from atlasjax.errors import UserError, unknown
+from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
+from atlasjax.progress import Progress, silent
+from atlasjax.taps import Model, as_pytree, capture, layers
+
+
+class Activations(NamedTuple):
+    """One layer's activations at sampled positions.
+
+    Attributes:
+        value: the activation vectors.
+        position: row and column of each in the layer's grid of positions.
+        image: index of the image each is from, in its source.
+        label: class of that image, -1 where there is none.
+        shape: the layer's height, width and channels.
+    """
+
+    value: Float[np.ndarray, "n c"]
+    position: Int[np.ndarray, "n 2"]
+    image: Int[np.ndarray, " n"]
+    label: Int[np.ndarray, " n"]
+    shape: Int[np.ndarray, "3"]
+
+
+class Collected(NamedTuple):
+    """What a pass over the images gave.
+
+    Attributes:
+        activations: for each layer.
+        skipped: images that could not be read, with the reason.
+    """
+
+    activations: Mapping[str, Activations]
+    skipped: tuple[str, ...]
+
+
+def collect(
+    model: Model,
+    batches: Iterable[Batch],
+    names: Sequence[str],
+    key: Key[Array, ""],
+    *,
+    samples_per_image: int = 1,
+    total: int = 0,
+    mesh: Mesh | None = None,
+    progress: Progress = silent,
+) -> Collected:
+    """Record the named layers at random positions of each image.
+
+    Positions are drawn without replacement, uniformly over those that do not touch the border. They
+    depend on the key and the image's index alone: not on the batches, nor on the other images.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        batches: prepared images, all of one size; see `atlasjax.data.batches`.
+        names: layers with positions, as `taps.layers` lists them.
+        key: what the positions are drawn from.
+        samples_per_image: positions of each image, from 1 up to all that are off the border.
+        total: how many images there are, for the progress.
+        mesh: the devices to share the work; all by default.
+        progress: called with the number of images done.
+
+    Returns:
+        The activations of every layer, and which images were skipped.
+
+    Raises:
+        UserError: a layer that does not exist, has no positions or too few; no readable image.
+
+    Source: Carter et al. 2019: "we collect one spatial activation per image, at random, avoiding
+    the edges".
+
+    >>> toy = lambda x, tap: tap("double", 2 * x).sum((1, 2, 3))
+    >>> photos = np.full((3, 8, 8, 3), 255, np.uint8)
+    >>> batch = Batch(photos, np.arange(3), np.zeros(3, int), ())
+    >>> result = collect(toy, [batch], ["double"], jax.random.key(0))
+    >>> result.activations["double"].value[0]
+    array([2., 2., 2.], dtype=float32)
+    """
+    mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+    record = split_batch(_recorder(names, samples_per_image), mesh, replicated=2)
+    parts: dict[str, list[Activations]] = {name: [] for name in names}
+    skipped: list[str] = []
+    done, size = 0, 0
+    for batch in batches:
+        skipped.extend(batch.skipped)
+        n = len(batch.images)
+        if n:
+            if not size:
+                check_layers(model, names, batch.images.shape[1:], samples_per_image)
+            size = max(size, share_of(n, mesh))
+            inputs = pad_batch((batch.images, batch.index.astype(np.int32)), size)
+            found = jax.device_get(record(model, key, *inputs))
+            for name in names:
+                parts[name].append(_flatten(batch, *(x[:n] for x in found[name])))
+        done += n + len(batch.skipped)
+        progress(done, total or done)
+    if not done > len(skipped):
+        raise UserError(f"none of the {len(skipped)} images could be read; first: {skipped[:1]}")
+    return Collected({name: _join(parts[name]) for name in names}, tuple(skipped))
+
+
+def check_layers(
+    model: Model, names: Iterable[str], image_shape: Sequence[int], samples: int
+) -> None:
+    """Refuse layers from which `samples` positions cannot be taken.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        names: the layers asked for.
+        image_shape: h, w and channels of the images.
+        samples: positions wanted of each image.
+
+    Raises:
+        UserError: a layer that does not exist, has no positions or too few.
+
+    >>> check_layers(lambda x, tap: tap("a", x), ["b"], (8, 8, 3), 1)
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no layer 'b'; there are a
+    """
+    h, w, c = image_shape
+    shapes = layers(model, (h, w, c))
+    for name in names:
+        if name not in shapes:
+            raise unknown("layer", name, shapes)
+        shape = shapes[name]
+        if len(shape) != 3:
+            raise UserError(f"layer {name!r} has no positions: its shape is {list(shape)}")
+        available = len(interior(shape[0], shape[1]))
+        if not 1 <= samples <= available:
+            raise UserError(
+                f"{samples} samples per image of layer {name!r}: from 1 to {available} are "
+                f"possible, the positions of its {shape[0]} x {shape[1]} that are off the border"
+            )
+
+
+def interior(height: int, width: int) -> Int[np.ndarray, "k 2"]:
+    """List the positions that do not touch the border; all of them where there is no inside.
+
+    >>> interior(3, 4).tolist()
+    [[1, 1], [1, 2]]
+    """
+    rows = np.arange(1, height - 1) if height > 2 else np.arange(height)
+    columns = np.arange(1, width - 1) if width > 2 else np.arange(width)
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    return np.stack([axis.ravel() for axis in grid], -1).astype(np.int32)
+
+
+def _recorder(names: Sequence[str], samples: int):
+    def record(
+        model: Model,
+        key: Key[Array, ""],
+        images: UInt8[Array, "b h w c"],
+        index: Int[Array, " b"],
+    ) -> dict[str, tuple[Shaped[Array, "..."], ...]]:
+        values = capture(model, images.astype(jnp.float32) / 255.0, names)
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+
+        def at_positions(value: Float[Array, "b h w c"]):
+            height, width = value.shape[1:3]
+            inside = jnp.asarray(interior(height, width))
+            choose = jax.vmap(lambda k: jax.random.permutation(k, len(inside))[:samples])
+            position = inside[choose(keys)]
+            picked = jax.vmap(lambda v, p: v[p[:, 0], p[:, 1]])(value, position)
+            shape = jnp.broadcast_to(jnp.array(value.shape[1:]), (len(value), 3))
+            return picked, position, shape
+
+        return {name: at_positions(values[name]) for name in names}
+
+    return record
+
+
+def _flatten(
+    batch: Batch,
+    value: Float[np.ndarray, "b k c"],
+    position: Int[np.ndarray, "b k 2"],
+    shape: Int[np.ndarray, "b 3"],
+) -> Activations:
+    k = value.shape[1]
+    return Activations(
+        value.reshape(-1, value.shape[-1]).astype(np.float32),
+        position.reshape(-1, 2),
+        np.repeat(batch.index, k),
+        np.repeat(batch.label, k),
+        shape[0],
+    )
+
+
+def _join(parts: Sequence[Activations]) -> Activations:
+    value, position, image, label = (np.concatenate([p[i] for p in parts]) for i in range(4))
+    return Activations(value, position, image, label, parts[0].shape)

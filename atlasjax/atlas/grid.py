@@ -1,0 +1,100 @@
+"""Grid: a map cut into cells, each with the average of the activations that fall into it."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from atlasjax.errors import UserError
+
+
+class Cells(NamedTuple):
+    """The cells of one level that hold enough activations, in reading order.
+
+    Attributes:
+        x: column, from the left.
+        y: row, from the top.
+        count: number of activations in the cell.
+        direction: their mean.
+        member: indices of the activations, cell after cell: those of cell i are
+            `member[start[i]:start[i] + count[i]]`.
+        start: where each cell's members begin.
+    """
+
+    x: Int[np.ndarray, " cells"]
+    y: Int[np.ndarray, " cells"]
+    count: Int[np.ndarray, " cells"]
+    direction: Float[np.ndarray, "cells c"]
+    member: Int[np.ndarray, " members"]
+    start: Int[np.ndarray, " cells"]
+
+
+def grid(
+    xy: Float[np.ndarray, "n 2"],
+    activations: Float[np.ndarray, "n c"],
+    size: int,
+    *,
+    more_than: int = 5,
+) -> Cells:
+    """Cut the unit square into `size` x `size` cells and average the activations in each.
+
+    Args:
+        xy: places in [0, 1], x to the right and y downwards.
+        activations: what is averaged.
+        size: cells in each direction, at least 1.
+        more_than: a cell is kept where it holds more activations than this.
+
+    Returns:
+        The cells that are kept, row by row from the top.
+
+    Raises:
+        UserError: a size below 1, or so large that no cell is kept.
+
+    Source: Carter et al. 2019, "Aggregating multiple images".
+
+    >>> xy = np.array([[0.1, 0.1], [0.2, 0.2], [0.9, 0.1]])
+    >>> cells = grid(xy, np.eye(3), 2, more_than=1)
+    >>> cells.direction
+    array([[0.5, 0.5, 0. ]])
+    """
+    if size < 1:
+        raise UserError(f"grid {size}: must be at least 1")
+    column, row = np.minimum((xy * size).astype(np.int64), size - 1).T
+    address = row * size + column
+    member = np.argsort(address, kind="stable")
+    found, start, count = np.unique(address[member], return_index=True, return_counts=True)
+    kept = count > more_than
+    if not kept.any():
+        raise UserError(
+            f"grid {size} is too fine: the fullest of its cells holds {count.max()} of the "
+            f"{len(xy)} activations, and a cell is drawn when it holds more than {more_than}; "
+            "take a coarser grid, more images or more samples per image"
+        )
+    found, start, count = found[kept], start[kept], count[kept]
+    spans = [member[s : s + c] for s, c in zip(start, count, strict=True)]
+    return Cells(
+        x=found % size,
+        y=found // size,
+        count=count,
+        direction=np.stack([activations[span].mean(0) for span in spans]),
+        member=np.concatenate(spans),
+        start=np.cumsum(count) - count,
+    )
+
+
+def average(cells: Cells, values: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "cells k"]:
+    """Average something known of every activation over each cell's members.
+
+    Args:
+        cells: what `grid` returned.
+        values: one row for each activation.
+
+    Returns:
+        One row for each cell, in float32.
+
+    >>> cells = grid(np.zeros((2, 2)), np.eye(2), 1, more_than=1)
+    >>> average(cells, np.array([[1.0], [3.0]]))
+    array([[2.]], dtype=float32)
+    """
+    total = np.add.reduceat(values[cells.member].astype(np.float32), cells.start, axis=0)
+    return (total / cells.count[:, None]).astype(np.float32)

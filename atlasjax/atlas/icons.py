@@ -1,0 +1,208 @@
+"""Icons: each cell's average activation, drawn by feature visualization."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key, UInt8
+
+from atlasjax.errors import UserError
+from atlasjax.optvis import objectives
+from atlasjax.optvis.param import fourier
+from atlasjax.optvis.render import renderer
+from atlasjax.optvis.transform import similarity
+from atlasjax.parallel import batch_mesh, pad_batch, share_of
+from atlasjax.progress import Progress, silent
+from atlasjax.taps import Model, as_pytree, capture
+
+
+@dataclass(frozen=True)
+class IconSettings:
+    """How icons are drawn.
+
+    Attributes:
+        size: height and width in pixels.
+        steps: optimization steps.
+        learning_rate: Adam's, decayed to a tenth along a half cosine.
+        power: of the cosine in the objective; see `objectives.direction`.
+        attempts: icons drawn for each cell, of which the one that reaches the best cosine is kept.
+        jitter: largest shift in a step, in pixels.
+        scale: smallest and largest magnification in a step.
+        rotate: largest angle in a step, in degrees.
+        batch: icons drawn at a time.
+    """
+
+    size: int = 96
+    steps: int = 96
+    learning_rate: float = 0.12
+    power: float = 4.0
+    attempts: int = 1
+    jitter: float = 6.0
+    scale: tuple[float, float] = (0.95, 1.1)
+    rotate: float = 5.0
+    batch: int = 16
+
+
+class Icons(NamedTuple):
+    """Finished icons.
+
+    Attributes:
+        icon: RGB.
+        cosine: between the icon's activation at the centre and its direction, without whitening.
+    """
+
+    icon: UInt8[np.ndarray, "n h w 3"]
+    cosine: Float[np.ndarray, " n"]
+
+
+Draw = Callable[[Float[np.ndarray, "n c"], Key[Array, " n"]], Icons]
+
+
+def icon_drawer(
+    model: Model,
+    layer: str,
+    settings: IconSettings,
+    whitening: Float[np.ndarray, "c c"] | None = None,
+    mesh: Mesh | None = None,
+) -> Draw:
+    """Compile the function that draws up to a batch of icons.
+
+    The objective is `objectives.direction` of the activation at the centre of the layer, both sides
+    multiplied by the whitening matrix.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: a layer with positions.
+        settings: how icons are drawn.
+        whitening: see `atlas.whitening`; none by default.
+        mesh: the devices to share the batch; all by default.
+
+    Returns:
+        A function of directions and one key for each, at most `settings.batch` of them.
+
+    Raises:
+        UserError: settings that nothing can be drawn with.
+
+    Source: Carter et al. 2019, "Feature visualization", with a true cosine on both sides.
+    """
+    _check(settings)
+    mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+    size = share_of(settings.batch, mesh)
+    metric = None if whitening is None else jnp.asarray(whitening, jnp.float32)
+
+    def at_centre(model: Model, images: Float[Array, "b h w 3"]) -> Float[Array, "b c"]:
+        return objectives.centre(capture(model, images, [layer])[layer])
+
+    def score(model: Model, images: Float[Array, "b h w 3"], target: Float[Array, "b c"]):
+        found = at_centre(model, images)
+        if metric is not None:
+            found, target = found @ metric, target @ metric
+        return objectives.direction(found, target, settings.power)
+
+    def measure(model: Model, images: Float[Array, "b h w 3"], target: Float[Array, "b c"]):
+        return objectives.cosine(at_centre(model, images), target)
+
+    schedule = optax.cosine_decay_schedule(settings.learning_rate, settings.steps, alpha=0.1)
+    render = renderer(
+        score,
+        measure,
+        fourier(settings.size),
+        similarity(settings.jitter, settings.scale, settings.rotate),
+        optax.adam(schedule),
+        settings.steps,
+        mesh,
+    )
+
+    def draw(directions: Float[np.ndarray, "n c"], keys: Key[Array, " n"]) -> Icons:
+        n = len(directions)
+        target = pad_batch(directions.astype(np.float32), size)
+        padded_keys = pad_batch(keys, size)
+        best: Icons | None = None
+        for attempt in range(settings.attempts):
+            own = jax.vmap(jax.random.fold_in, (0, None))(padded_keys, attempt)
+            image, reached = jax.device_get(render(model, own, target))
+            new = Icons(np.round(image[:n] * 255).astype(np.uint8), reached[:n])
+            best = new if best is None else _better(best, new)
+        assert best is not None
+        return best
+
+    return draw
+
+
+def icon_keys(
+    key: Key[Array, ""], layer: str, grid: int, x: Int[np.ndarray, " n"], y: Int[np.ndarray, " n"]
+) -> Key[Array, " n"]:
+    """Return one key for each cell, which depends on the cell's address alone.
+
+    Args:
+        key: the run's key.
+        layer: the layer's name.
+        grid: cells in each direction.
+        x: columns of the cells.
+        y: rows of the cells.
+
+    Returns:
+        The keys.
+
+    >>> a = icon_keys(jax.random.key(0), "mixed4c", 10, np.array([1, 2]), np.array([0, 0]))
+    >>> b = icon_keys(jax.random.key(0), "mixed4c", 10, np.array([2]), np.array([0]))
+    >>> bool(a[1] == b[0])
+    True
+    """
+    level = jax.random.fold_in(jax.random.fold_in(key, zlib.crc32(layer.encode())), grid)
+    address = jnp.asarray(y * grid + x, jnp.uint32)
+    return jax.vmap(lambda a: jax.random.fold_in(level, a))(address)
+
+
+def icons(
+    draw: Draw,
+    directions: Float[np.ndarray, "n c"],
+    keys: Key[Array, " n"],
+    *,
+    batch: int = 16,
+    keep: Callable[[int, Callable[[], Icons]], Icons] | None = None,
+    progress: Progress = silent,
+) -> Icons:
+    """Draw any number of icons, a batch at a time.
+
+    Args:
+        draw: what `icon_drawer` returned.
+        directions: what each icon is drawn for.
+        keys: one for each; see `icon_keys`.
+        batch: icons at a time, at most what `draw` was compiled for.
+        keep: called with a batch's number and what computes it, and returns the batch; it may take
+            it from disk instead.
+        progress: called with the number of icons done.
+
+    Returns:
+        The icons, in the order of the directions.
+    """
+    parts = []
+    for number, first in enumerate(range(0, len(directions), batch)):
+        span = slice(first, first + batch)
+
+        def compute(span: slice = span) -> Icons:
+            return draw(directions[span], keys[span])
+
+        parts.append(compute() if keep is None else keep(number, compute))
+        progress(min(first + batch, len(directions)), len(directions))
+    return Icons(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _better(a: Icons, b: Icons) -> Icons:
+    take = b.cosine > a.cosine
+    icon = np.where(take[:, None, None, None], b.icon, a.icon)
+    return Icons(icon, np.where(take, b.cosine, a.cosine))
+
+
+def _check(settings: IconSettings) -> None:
+    for name, least in (("size", 32), ("steps", 1), ("attempts", 1), ("batch", 1)):
+        value = getattr(settings, name)
+        if value < least:
+            raise UserError(f"icon {name} {value}: must be at least {least}")

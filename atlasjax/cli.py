@@ -1,0 +1,203 @@
+"""The command line: `atlasjax run`, `list`, `layers` and `view`.
+
+The one place that looks names up in `atlasjax.models` and `atlasjax.experiments`.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from atlasjax import storage
+from atlasjax.errors import UserError, unknown
+
+PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Args:
+        arguments: what follows the program's name; those of this process by default.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        chosen = _parser().parse_args(given)
+        chosen.function(chosen)
+    except UserError as error:
+        print(f"atlasjax: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("atlasjax: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="atlasjax", description="Activation atlases and feature visualization.")
+    parser.add_argument("--version", action="version", version=_version("atlasjax"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    run = commands.add_parser("run", help="make an atlas from an experiment config")
+    run.add_argument("experiment", help="its name: see `atlasjax list`")
+    run.add_argument(
+        "overrides",
+        nargs=argparse.REMAINDER,
+        metavar="--FIELD VALUE",
+        help="change any field; `atlasjax run EXPERIMENT --help` lists them",
+    )
+    run.set_defaults(function=_run)
+
+    listing = commands.add_parser("list", help="list the experiments and the models")
+    listing.set_defaults(function=_list)
+
+    layers = commands.add_parser("layers", help="list a model's layers with their shapes")
+    layers.add_argument("model", help="its name: see `atlasjax list`")
+    layers.add_argument("--image-size", type=int, default=224, help="side of the images, in px")
+    layers.add_argument("--all", action="store_true", help="branches and /pre_relu values too")
+    layers.set_defaults(function=_layers)
+
+    view = commands.add_parser("view", help="serve a run folder and print its address")
+    view.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    view.add_argument("--port", type=int, default=0, help="any free one by default")
+    view.set_defaults(function=_view)
+    return parser
+
+
+def _run(chosen: argparse.Namespace) -> None:
+    began = time.perf_counter()
+    from atlasjax import experiments
+
+    config, documentation = experiments.load(chosen.experiment)
+    config = _override(config, documentation, chosen.overrides)
+    _make(config, began)
+
+
+def _override(config: Any, documentation: str, overrides: list[str]) -> Any:
+    import tyro
+
+    return tyro.cli(
+        type(config),
+        default=config,
+        args=overrides,
+        prog=f"atlasjax run {config.name}",
+        description=documentation,
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+
+
+def _make(config: Any, began: float) -> None:
+    from atlasjax import data, models, pipeline, summary
+    from atlasjax.atlas.export import export
+    from atlasjax.experiment import check
+
+    check(config)
+    if config.model not in models.available():
+        raise unknown("model", config.model, models.available())
+    if config.images is None:
+        raise UserError("no images: give --images FOLDER, or --images tfds:NAME/SPLIT")
+    source = data.open_images(config.images, limit=config.max_images)
+    model = models.load(config.model, config.weights, seed=config.seed)
+    random = config.weights is None
+    digest = f"random-{config.seed}" if random else models.weights_hash(config.weights)
+    folder = storage.make_run_folder(config.run_dir)
+    job = pipeline.Run(config, model, f"{config.model}:{digest}", source, folder)
+    record = _record(config, digest, len(source))
+    storage.write_json(folder / "run.json", record)
+    finished = pipeline.run(job)
+    record |= {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seconds": {stage: round(s, 1) for stage, s in job.seconds.items()},
+        "peak_memory_bytes": _peak_memory(),
+        "skipped": list(finished.skipped),
+        "levels": summary.quality(finished),
+    }
+    storage.write_json(folder / "run.json", record)
+    classes = models.class_names(config.model, config.weights)
+    page = export(
+        folder, finished.levels, record, [c.name for c in classes], [c.wnid for c in classes]
+    )
+    summary.show(finished, page, time.perf_counter() - began, _peak_memory())
+
+
+def _record(config: Any, weights: str, images: int) -> dict[str, Any]:
+    """Return what is needed to make the run again, and to know what it was made on."""
+    import jax
+
+    from atlasjax.experiment import as_json
+
+    return {
+        "experiment": as_json(replace(config, out=None)),
+        "command": shlex.join(["atlasjax", *sys.argv[1:]]),
+        "weights_sha256": weights,
+        "images": images,
+        "seed": config.seed,
+        "versions": {"python": platform.python_version()} | {p: _version(p) for p in PACKAGES},
+        "device": {
+            "platform": jax.default_backend(),
+            "kind": jax.devices()[0].device_kind,
+            "count": jax.device_count(),
+        },
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _list(chosen: argparse.Namespace) -> None:
+    del chosen
+    from atlasjax import experiments, models
+
+    names = experiments.names()
+    width = max(map(len, names))
+    print("experiments")
+    for name in names:
+        first = experiments.load(name)[1].strip().partition("\n")[0]
+        print(f"  {name:<{width}}  {first}")
+    print("models")
+    for name in models.available():
+        print(f"  {name}")
+
+
+def _layers(chosen: argparse.Namespace) -> None:
+    from atlasjax import models, taps
+
+    size = chosen.image_size
+    shapes = taps.layers(models.abstract(chosen.model), (size, size, 3))
+    shown = {n: s for n, s in shapes.items() if chosen.all or "/" not in n}
+    width = max(map(len, shown))
+    for name, shape in shown.items():
+        print(f"{name:<{width}}  {' x '.join(map(str, shape))}")
+
+
+def _view(chosen: argparse.Namespace) -> None:
+    from atlasjax.serve import serve
+
+    serve(Path(chosen.run_dir), chosen.port, ready=lambda address: print(address, flush=True))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _peak_memory() -> int:
+    """Return the largest resident memory of this process, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

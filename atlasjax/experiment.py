@@ -1,0 +1,156 @@
+"""Experiments: everything that decides what a run makes, in one frozen value."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atlasjax.atlas.icons import IconSettings
+from atlasjax.errors import UserError
+
+METRICS = ("cosine", "euclidean", "correlation")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One atlas, completely described.
+
+    The defaults are those of the Activation Atlas article and its published notebook, where they
+    name one.
+
+    Attributes:
+        name: what it is called, and what its run folder is called by default.
+        model: network, by its name in `atlasjax.models`.
+        weights: file of its trained weights; seeded random ones where the network allows none.
+        images: folder of images (subfolders are classes), or tfds:NAME/SPLIT.
+        layers: layers to draw; `atlasjax layers MODEL` lists them.
+        grids: cells in each direction, one map for each.
+        samples_per_image: positions taken from each image.
+        max_images: use only this many images, spread evenly over all of them.
+        image_size: side of the centre crop that the network sees, in px.
+        resize: shorter side that images are resized to before, in px.
+        more_than: a cell is drawn when it holds more activations than this.
+        neighbors: UMAP's n_neighbors.
+        min_dist: UMAP's min_dist.
+        metric: how UMAP compares activations.
+        early_layers: layers whose names start so are laid out by early_neighbors and early_metric.
+        early_neighbors: UMAP's n_neighbors for early layers.
+        early_metric: how UMAP compares activations of early layers.
+        steps: optimization steps of an icon.
+        icon_size: side of an icon, in px.
+        learning_rate: Adam's, at the start.
+        power: power of the cosine in the objective.
+        ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
+        whiten: compare directions in whitened coordinates; early layers never are.
+        attempts: icons drawn for each cell, of which the best is kept.
+        icon_batch: icons drawn at a time.
+        image_batch: images looked at at a time.
+        seed: of everything random.
+        out: run folder; runs/NAME by default.
+    """
+
+    name: str
+    model: str
+    layers: tuple[str, ...]
+    weights: str | None = None
+    images: str | None = None
+    grids: tuple[int, ...] = (20, 40, 80, 160)
+    samples_per_image: int = 1
+    max_images: int | None = None
+    image_size: int = 224
+    resize: int = 256
+    more_than: int = 5
+    neighbors: int = 50
+    min_dist: float = 0.05
+    metric: str = "cosine"
+    early_layers: tuple[str, ...] = ("conv2d", "mixed3")
+    early_neighbors: int = 200
+    early_metric: str = "euclidean"
+    steps: int = 96
+    icon_size: int = 96
+    learning_rate: float = 0.12
+    power: float = 4.0
+    ridge: float = 0.5
+    whiten: bool = True
+    attempts: int = 1
+    icon_batch: int = 16
+    image_batch: int = 16
+    seed: int = 0
+    out: str | None = None
+
+    @property
+    def run_dir(self) -> Path:
+        """The run's folder."""
+        return Path(self.out) if self.out else Path("runs") / self.name
+
+    def is_early(self, layer: str) -> bool:
+        """Tell whether a layer is laid out and drawn as the article does early ones."""
+        return layer.startswith(self.early_layers)
+
+    def layout_settings(self, layer: str) -> dict[str, Any]:
+        """Return the arguments of `atlas.layout` for one layer."""
+        early = self.is_early(layer)
+        return {
+            "n_neighbors": self.early_neighbors if early else self.neighbors,
+            "min_dist": self.min_dist,
+            "metric": self.early_metric if early else self.metric,
+            "seed": self.seed,
+        }
+
+    def icon_settings(self) -> IconSettings:
+        """Return how this experiment draws icons."""
+        return IconSettings(
+            size=self.icon_size,
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            power=self.power,
+            attempts=self.attempts,
+            batch=self.icon_batch,
+        )
+
+
+def check(config: Experiment) -> None:
+    """Refuse settings with which no atlas can be made, before any work is done.
+
+    Args:
+        config: the experiment.
+
+    Raises:
+        UserError: the first setting that is out of range.
+
+    >>> check(Experiment(name="a", model="b", layers=("c",), steps=0))
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: steps 0: must be at least 1
+    """
+    least = {
+        **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
+        **dict.fromkeys(("image_batch", "more_than"), 1),
+        **dict.fromkeys(("image_size", "icon_size"), 32),
+        **dict.fromkeys(("neighbors", "early_neighbors"), 2),
+        **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
+    }
+    for name, bound in least.items():
+        if not getattr(config, name) >= bound:
+            raise UserError(f"{name} {getattr(config, name)}: must be at least {bound}")
+    if not config.learning_rate > 0:
+        raise UserError(f"learning_rate {config.learning_rate}: must be above 0")
+    if config.max_images is not None and config.max_images < 1:
+        raise UserError(f"max_images {config.max_images}: must be at least 1")
+    if config.resize < config.image_size:
+        raise UserError(f"resize {config.resize}: must be at least image_size {config.image_size}")
+    for name in ("layers", "grids"):
+        values = getattr(config, name)
+        if not values or len(set(values)) < len(values):
+            listed = " ".join(map(str, values))
+            raise UserError(f"{name} {listed or '(none)'}: name at least one, each once")
+    for size in config.grids:
+        if size < 1:
+            raise UserError(f"grids {size}: must be at least 1")
+    for metric in (config.metric, config.early_metric):
+        if metric not in METRICS:
+            raise UserError(f"metric {metric!r}: must be one of {', '.join(METRICS)}")
+
+
+def as_json(config: Experiment) -> dict[str, Any]:
+    """Return the experiment as JSON can hold it."""
+    return dataclasses.asdict(config)

@@ -1,0 +1,85 @@
+"""Progress for anything longer than two seconds: a bar with a rate and an estimate.
+
+On a terminal each stage shows one line; anywhere else nothing is printed, so that logs stay clean.
+Functions of the library take a `Progress` and call it with how far they are; the default is silent.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[int, int], None]
+"""Called as `progress(done, total)`."""
+
+
+def silent(done: int, total: int) -> None:
+    """Report nothing."""
+    del done, total
+
+
+@contextmanager
+def bar(title: str, unit: str) -> Iterator[Progress]:
+    """Show one stage's progress on the terminal, with its rate and the time left.
+
+    Args:
+        title: what is being done, as short as a stage's name.
+        unit: what is counted, in the plural: "images", "icons".
+
+    Yields:
+        A function to call with how much is done and how much there is.
+
+    >>> with bar("collect", "images") as progress:
+    ...     progress(1, 2)
+    """
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    import rich.console
+    import rich.progress as rp
+
+    columns = (
+        rp.TextColumn("{task.description:<28}"),
+        rp.BarColumn(bar_width=24),
+        rp.TextColumn("{task.completed:>6.0f}/{task.total:<6.0f} {task.fields[unit]}"),
+        rp.TextColumn("{task.fields[rate]:>12}"),
+        rp.TimeElapsedColumn(),
+        rp.TextColumn("left"),
+        rp.TimeRemainingColumn(),
+    )
+    console = rich.console.Console(stderr=True)
+    with rp.Progress(*columns, console=console) as shown:
+        task = shown.add_task(title, total=1, unit=unit, rate="")
+
+        def report(done: int, total: int) -> None:
+            speed = shown.tasks[task].finished_speed or shown.tasks[task].speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            shown.update(task, completed=done, total=total, rate=rate)
+
+        yield report
+
+
+@contextmanager
+def spinner(title: str) -> Iterator[None]:
+    """Show that something without a measure of progress is under way, and for how long.
+
+    Args:
+        title: what is being done.
+
+    >>> with spinner("layout"):
+    ...     pass
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    import rich.console
+    import rich.progress as rp
+
+    columns = (
+        rp.TextColumn("{task.description:<28}"),
+        rp.SpinnerColumn(finished_text="✓"),
+        rp.TimeElapsedColumn(),
+    )
+    with rp.Progress(*columns, console=rich.console.Console(stderr=True)) as shown:
+        task = shown.add_task(title, total=1)
+        yield
+        shown.update(task, completed=1)

@@ -1,0 +1,173 @@
+"""The run folder: one file for each artifact, written whole or not at all.
+
+Every artifact carries the fingerprint of what it was made from: the settings of its stage and the
+fingerprints of the artifacts it read. A stage whose artifact is there with the same fingerprint is
+not run again, which is also how an interrupted run resumes.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from atlasjax.errors import UserError
+
+T = TypeVar("T")  # a NamedTuple of arrays
+_FINGERPRINT = "fingerprint"
+
+
+def fingerprint(**parts: Any) -> str:
+    """Return a digest of named values, the same on every machine.
+
+    Args:
+        parts: whatever JSON can hold; the order of the names does not matter.
+
+    Returns:
+        32 hexadecimal digits.
+
+    >>> fingerprint(a=1, b=(2, 3)) == fingerprint(b=[2, 3], a=1)
+    True
+    """
+    text = json.dumps(parts, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def folder_name(layer: str) -> str:
+    """Return the name of a layer's folder: branches have a slash in their names.
+
+    >>> folder_name("mixed4a/3x3")
+    'mixed4a-3x3'
+    """
+    return layer.replace("/", "-")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Write a file so that it is there whole or not at all.
+
+    Args:
+        path: where it goes; its folder is made.
+
+    Yields:
+        A temporary path beside it, which becomes the file when the block ends without an error.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic(Path(folder) / "a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     [p.name for p in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON for people to read, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def save(path: Path, artifact: Any, made_from: str) -> None:
+    """Write an artifact with the fingerprint of what it was made from.
+
+    Args:
+        path: the file, ending in `.npz`.
+        artifact: a NamedTuple of arrays.
+        made_from: see `fingerprint`.
+    """
+    arrays: Mapping[str, Any] = {
+        **{k: np.asarray(v) for k, v in artifact._asdict().items()},
+        _FINGERPRINT: np.array(made_from),
+    }
+    with atomic(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
+    """Read an artifact, if it is there and was made from the same things.
+
+    Args:
+        path: the file.
+        kind: the NamedTuple it holds.
+        made_from: the fingerprint asked for; any will do when None.
+
+    Returns:
+        The artifact, or None where it is absent, unreadable or made from something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            if made_from is not None and str(found[_FINGERPRINT]) != made_from:
+                return None
+            return kind(*(found[name] for name in cast(Any, kind)._fields))
+    except (FileNotFoundError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def cached(path: Path, kind: type[T], made_from: str, compute: Callable[[], T]) -> T:
+    """Return an artifact from disk, or make and keep it.
+
+    Args:
+        path: the file.
+        kind: the NamedTuple it holds.
+        made_from: the fingerprint of what it is made from.
+        compute: makes it.
+
+    Returns:
+        The artifact.
+
+    >>> from typing import NamedTuple
+    >>> class Sum(NamedTuple):
+    ...     value: np.ndarray
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "sum.npz"
+    ...     first = cached(path, Sum, "x", lambda: Sum(np.array(3)))
+    ...     int(cached(path, Sum, "x", lambda: Sum(np.array(4))).value)
+    3
+    """
+    artifact = load(path, kind, made_from)
+    if artifact is None:
+        artifact = compute()
+        save(path, artifact, made_from)
+    return artifact
+
+
+def make_run_folder(path: Path) -> Path:
+    """Make a run's folder, or refuse a path where there cannot be one.
+
+    Args:
+        path: the folder; it may be there already.
+
+    Returns:
+        Its absolute path.
+
+    Raises:
+        UserError: the path is a file, or cannot be written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"the run folder {str(path)!r} cannot be written to: {reason}") from None
+    return path.resolve()

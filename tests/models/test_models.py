@@ -1,0 +1,98 @@
+"""Networks by name: loading, saving, the names of classes."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from atlasjax import models
+from atlasjax.errors import UserError
+from atlasjax.models import ClassName
+from atlasjax.models.weights import caffe
+
+
+def test_listing_imports_nothing_heavy():
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "from atlasjax import models; models.available()\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new & {'flax', 'orbax', 'safetensors', 'google'}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(UserError, match="no model 'googlnet'; did you mean googlenet"):
+        models.load("googlnet")
+
+
+def test_googlenet_says_which_weights_it_needs():
+    with pytest.raises(UserError, match=r"weights=PATH, a \.safetensors file .* \.caffemodel"):
+        models.load("googlenet")
+
+
+def test_a_file_of_neither_format_is_refused(tmp_path):
+    (tmp_path / "w.npz").touch()
+    with pytest.raises(UserError, match=r"w\.npz: weights are read from a \.safetensors file"):
+        models.load("googlenet", tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 0.0), ("float16", 1e-3)])
+def test_saved_weights_are_loaded_again(tmp_path, dtype, error):
+    path = tmp_path / "tiny.safetensors"
+    model = models.load("inception_v1_tiny", seed=1)
+    models.save(model, path, dtype=dtype)
+    before, after = caffe.to_caffe(model), caffe.to_caffe(models.load("inception_v1_tiny", path))
+    for name, tensor in before.items():
+        assert after[name].dtype == np.float32
+        assert np.abs(after[name] - tensor).max() <= error * np.abs(tensor).max(), name
+    assert models.weights_hash(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_weights_of_another_width_are_refused(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    models.save(models.load("inception_v1_tiny"), path)
+    with pytest.raises(UserError, match=r"tiny\.safetensors: .*\[8, 3, 7, 7\].*\[64, 3, 7, 7\]"):
+        models.load("googlenet", path)
+
+
+def test_weights_too_large_for_a_half_are_refused(tmp_path):
+    model = models.load("inception_v1_tiny")
+    bias = np.full(10, 1e6, np.float32)
+    values = caffe.parameters(caffe.to_caffe(model), model.spec) | {"classifier.bias": bias}
+    model = caffe.build(values, model.spec)
+    with pytest.raises(UserError, match="'loss3/classifier/bias' has values up to 1e"):
+        models.save(model, tmp_path / "tiny.safetensors", dtype="float16")
+
+
+def test_class_names_are_read_beside_the_weights(tmp_path):
+    weights = tmp_path / "w.safetensors"
+    weights.touch()
+    assert models.class_names("googlenet", weights)[999] == ClassName("", "class 999")
+    lines = ["n01440764 tench, Tinca tinca", *(f"n{i:08} name {i}" for i in range(1, 1000))]
+    (tmp_path / "synset_words.txt").write_text("\n".join(lines) + "\n")
+    names = models.class_names("googlenet", weights)
+    assert len(names) == 1000
+    assert names[0] == ClassName("n01440764", "tench, Tinca tinca")
+    assert names[0].short == "tench"
+    assert names[5].name == "name 5"
+
+
+def test_class_names_that_do_not_fit_are_refused(tmp_path):
+    weights = tmp_path / "w.safetensors"
+    weights.touch()
+    (tmp_path / "synset_words.txt").write_text("n01440764 tench\n")
+    with pytest.raises(UserError, match="1 lines; the network has 1000 classes"):
+        models.class_names("googlenet", weights)
+    (tmp_path / "synset_words.txt").write_text("n01440764 tench\n" * 999 + "tench\n")
+    with pytest.raises(UserError, match="line 1000: must be an id and names"):
+        models.class_names("googlenet", weights)
+
+
+def test_class_names_without_a_file_are_numbers():
+    assert len(models.class_names("googlenet")) == 1000
+    tiny = models.class_names("inception_v1_tiny")
+    assert [c.name for c in tiny] == [f"class {i}" for i in range(10)]
