@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from atlasjax import storage
 from atlasjax.errors import UserError, unknown
 
+COMMANDS = ("run", "list", "layers", "view")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if given and not given[0].startswith("-") and given[0] not in COMMANDS:
+            raise unknown("command", given[0], COMMANDS)
         chosen = _parser().parse_args(given)
         chosen.function(chosen)
     except UserError as error:
@@ -127,6 +130,7 @@ def _make(config: Any, began: float) -> None:
         "peak_memory_bytes": _peak_memory(),
         "skipped": list(finished.skipped),
         "levels": summary.quality(finished),
+        "activations": finished.sampled,
     }
     storage.write_json(folder / "run.json", record)
     classes = models.class_names(config.model, config.weights)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from atlasjax import storage
 from atlasjax.atlas.icons import IconSettings
 from atlasjax.errors import UserError
 
@@ -143,6 +144,11 @@ def check(config: Experiment) -> None:
         if not values or len(set(values)) < len(values):
             listed = " ".join(map(str, values))
             raise UserError(f"{name} {listed or '(none)'}: name at least one, each once")
+    folders = {storage.folder_name(layer): layer for layer in config.layers}
+    for layer in config.layers:
+        other = folders[storage.folder_name(layer)]
+        if other != layer:
+            raise UserError(f"layers {layer!r} and {other!r} would share a folder; run them apart")
     for size in config.grids:
         if size < 1:
             raise UserError(f"grids {size}: must be at least 1")

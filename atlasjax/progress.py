@@ -51,9 +51,9 @@ def bar(title: str, unit: str) -> Iterator[Progress]:
         task = shown.add_task(title, total=1, unit=unit, rate="")
 
         def report(done: int, total: int) -> None:
+            shown.update(task, completed=done, total=total)  # first, for the rate to include it
             speed = shown.tasks[task].finished_speed or shown.tasks[task].speed
-            rate = f"{speed:.1f}/s" if speed else ""
-            shown.update(task, completed=done, total=total, rate=rate)
+            shown.update(task, rate=f"{speed:.1f}/s" if speed else "")
 
         yield report
 

@@ -84,7 +84,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON for people to read, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def save(path: Path, artifact: Any, made_from: str) -> None:
@@ -115,7 +115,8 @@ def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
         The artifact, or None where it is absent, unreadable or made from something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as found:
+        # Opened here, since np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             if made_from is not None and str(found[_FINGERPRINT]) != made_from:
                 return None
             return kind(*(found[name] for name in cast(Any, kind)._fields))

@@ -79,7 +79,7 @@ def capture(
         One entry for each name, in the order asked for.
 
     Raises:
-        UserError: a name that the model does not tap.
+        UserError: a name that the model does not tap, or taps twice.
 
     >>> toy = lambda x, tap: tap("double", 2 * x).sum((1, 2, 3))
     >>> capture(toy, jnp.ones((1, 2, 2, 1)), ["double"])["double"].max()
@@ -92,6 +92,8 @@ def capture(
     def record(name: str, value: Array) -> Array:
         every.append(name)
         if name in wanted:
+            if name in seen:
+                raise _twice(name)
             seen[name] = value
         return value
 
@@ -117,7 +119,8 @@ def intervene(
         The logits after all the edits.
 
     Raises:
-        UserError: a name that the model does not tap, or an edit that changes the shape.
+        UserError: a name that the model does not tap, or taps twice, or an edit that changes the
+            shape.
 
     >>> toy = lambda x, tap: tap("double", 2 * x).sum((1, 2, 3))
     >>> intervene(toy, jnp.ones((1, 2, 2, 1)), {"double": jnp.zeros_like})
@@ -129,6 +132,8 @@ def intervene(
         every.append(name)
         if name not in edits:
             return value
+        if every.count(name) > 1:
+            raise _twice(name)
         new = edits[name](value)
         if new.shape != value.shape:
             raise UserError(
@@ -205,7 +210,7 @@ def layers(
 
     def record(name: str, value: Array) -> Array:
         if name in found:
-            raise UserError(f"the model taps the name {name!r} twice; names must be unique")
+            raise _twice(name)
         found[name] = tuple(value.shape[1:])
         return value
 
@@ -213,3 +218,7 @@ def layers(
     # The model is an argument, so that one whose weights are shapes alone will do.
     jax.eval_shape(lambda m, x: m(x, record), as_pytree(model), images)
     return found
+
+
+def _twice(name: str) -> UserError:
+    return UserError(f"the model taps the name {name!r} twice; names must be unique")

@@ -74,7 +74,9 @@ def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) 
     if weights is not None:
         return _read(Path(weights), spec)
     if name == GOOGLENET:
-        raise UserError(f"{name} needs trained weights: pass weights=PATH, {FORMATS}")
+        raise UserError(
+            f"{name} needs trained weights (--weights PATH, or weights=PATH from Python): {FORMATS}"
+        )
     from atlasjax.models.weights.initial import random_weights
 
     return random_weights(spec, seed)

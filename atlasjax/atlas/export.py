@@ -41,7 +41,7 @@ def export(
         levels: by layer and grid, in the order in which they are shown.
         record: how the atlas was made, as JSON can hold it. The page knows `name`, `experiment`
             (see `experiment.as_json`), `command`, `images` (how many), `activations` (how many, by
-            layer), `skipped` (a list), `versions` (by package) and `created`; each may be absent,
+            layer), `skipped` (a list), `versions` (by package) and `finished`; each may be absent,
             and whatever else is there is shown as it is.
         class_names: one for each logit.
         wnids: WordNet ids of the classes, or nothing.
@@ -184,7 +184,7 @@ def _made(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Activations": known.get("activations"),
         "Seed": str(known.get("seed", "")),
         "Versions": known.get("versions"),
-        "Made": known.get("created"),
+        "Made": known.get("finished"),
         "Command": known.get("command"),
     }
     return [(name, _text(value)) for name, value in lines.items() if _text(value)]

@@ -82,7 +82,8 @@ def renderer(
         def advance(carry: tuple[Any, Any], step: Array) -> tuple[tuple[Any, Any], None]:
             params, state = carry
             gradient = jax.grad(loss)(params, step)
-            updates, state = optimizer.update(gradient, state, params)
+            with jax.numpy_dtype_promotion("standard"):  # Optax relies on it
+                updates, state = optimizer.update(gradient, state, params)
             return (optax.apply_updates(params, updates), state), None
 
         params = jax.vmap(lambda k: param.init(jax.random.fold_in(k, 0)))(keys)

@@ -1,5 +1,5 @@
-// The atlas page. A classic script that fetches nothing, so that it works from disk. What comes from
-// the data (names of classes, of layers, of files) enters the page as text, never as markup.
+// The atlas page. A classic script that fetches nothing, so that it works from disk. What comes
+// from the data (names of classes, of layers, of files) enters the page as text, never as markup.
 "use strict";
 
 (function () {
@@ -45,7 +45,8 @@
     const made = element("button", "", text);
     made.type = "button";
     made.setAttribute("aria-pressed", String(pressed));
-    made.addEventListener("click", () => { location.hash = encoded(level.layer) + "/" + level.grid; });
+    const hash = encoded(level.layer) + "/" + level.grid;
+    made.addEventListener("click", () => { location.hash = hash; });
     return made;
   }
 
@@ -79,8 +80,7 @@
 
   function showPicture(level) {
     const image = new Image();
-    image.alt = "";
-    image.draggable = false;
+    Object.assign(image, { alt: "", draggable: false });
     image.addEventListener("load", () => map.setAttribute("aria-busy", "false"));
     image.addEventListener("error", () => {
       if (state.level !== level) return;
@@ -104,19 +104,17 @@
     const link = element("a", "", "Open the picture");
     link.href = encoded(level.picture);
     find("caption").replaceChildren(
-      `${level.layer}, ${level.grid} × ${level.grid}: ${cells}, ${whole(held)} activations. `, link);
+      `${level.layer}, ${level.grid} × ${level.grid}: ${cells}, ${whole(held)} activations. `,
+      link);
   }
 
-  function say(message) {
-    find("message").textContent = message;
-    find("message").hidden = message === "";
-  }
+  const say = (message) =>
+    Object.assign(find("message"), { textContent: message, hidden: message === "" });
 
   // ---- which cell --------------------------------------------------------------------------
   /** The cell at least distance; -1 where every distance is infinite. */
   function closest(level, distance) {
-    let best = -1;
-    let least = Infinity;
+    let [best, least] = [-1, Infinity];
     for (let i = 0; i < level.x.length; i++) {
       const here = distance(i);
       if (here < least) [best, least] = [i, here];
@@ -125,7 +123,7 @@
   }
 
   function cellAt(event) {
-    const level = state.level;
+    const { level } = state;
     const box = map.getBoundingClientRect();
     const x = Math.floor(((event.clientX - box.left) / box.width) * level.grid);
     const y = Math.floor(((event.clientY - box.top) / box.height) * level.grid);
@@ -144,8 +142,9 @@
   }
 
   function middleCell() {
-    const half = (state.level.grid - 1) / 2;
-    return closest(state.level, (i) => Math.hypot(state.level.x[i] - half, state.level.y[i] - half));
+    const { level } = state;
+    const half = (level.grid - 1) / 2;
+    return closest(level, (i) => Math.hypot(level.x[i] - half, level.y[i] - half));
   }
 
   function select(index, pinned) {
@@ -157,10 +156,10 @@
     find("cell").hidden = index < 0;
     if (index < 0) return;
     const level = state.level;
-    const side = 100 / level.grid;
-    outline.style.left = level.x[index] * side + "%";
-    outline.style.top = level.y[index] * side + "%";
-    outline.style.width = outline.style.height = side + "%";
+    const percent = (cells) => (cells / level.grid) * 100 + "%";
+    outline.style.left = percent(level.x[index]);
+    outline.style.top = percent(level.y[index]);
+    outline.style.width = outline.style.height = percent(1);
     outline.classList.toggle("pinned", pinned);
     find("panel").classList.toggle("pinned", pinned);
     find("cell").replaceChildren(...details(level, index));
@@ -178,10 +177,9 @@
     icon.style.backgroundImage = `url("${encoded(level.picture)}")`;
     icon.style.backgroundSize = `${level.grid * 100}% ${level.grid * 100}%`;
     icon.style.backgroundPosition = place(level.x[i]) + " " + place(level.y[i]);
-    const where = element("dd", "", address(level, i));
+    const where = fact("Place", address(level, i));
     where.title = `cell ${i} of the level's arrays; rows and columns count from 0`;
-    const facts = element("dl", "facts",
-      element("div", "", element("dt", "", "Place"), where),
+    const facts = element("dl", "facts", where,
       fact("Activations", whole(level.count[i])),
       fact("Cosine reached", cosineText(level.cosine[i])));
     const pin = element("p", "pin", state.pinned
@@ -189,9 +187,8 @@
     return [icon, facts, ...effects(level, i), pin];
   }
 
-  function fact(name, value) {
-    return element("div", "", element("dt", "", name), element("dd", "", value));
-  }
+  const fact = (name, value) =>
+    element("div", "", element("dt", "", name), element("dd", "", value));
 
   function effects(level, i) {
     const values = level.effects[i];
@@ -238,8 +235,8 @@
   // ---- how it was made ---------------------------------------------------------------------
   function showRecord() {
     for (const [name, text] of atlas.made) {
-      const said = element("dd", "", name === "Command" ? element("code", "", text) : text);
-      find("record").append(element("dt", "", name), said);
+      const said = name === "Command" ? element("code", "", text) : text;
+      find("record").append(element("dt", "", name), element("dd", "", said));
     }
     find("raw").textContent = JSON.stringify(atlas.record, null, 2);
   }
@@ -262,10 +259,9 @@
   }
 
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = ARROWS[event.key];
     const pins = event.key === "Enter" || event.key === " ";
-    if (!arrow && !pins) return;
+    if ((!arrow && !pins) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault(); // the page would scroll
     if (state.index < 0) {
       select(middleCell(), false);
@@ -281,8 +277,8 @@
   function start() {
     if (!atlas || !atlas.levels || atlas.levels.length === 0) {
       find("intro").hidden = true;
-      return say("The file atlas.js is missing or damaged. Keep the whole run folder together, or " +
-                 "run the experiment again to write it anew.");
+      return say("The file atlas.js is missing or damaged. Keep the whole run folder together, " +
+                 "or run the experiment again to write it anew.");
     }
     document.title = atlas.name + " · activation atlas";
     find("title").textContent = atlas.name;

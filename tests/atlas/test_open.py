@@ -78,7 +78,6 @@ def damage_level(path, how):
 
 
 # NumPy leaves a cut off archive open until it is collected.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("how", ["garbage", "empty", "cut off", "overwritten", "of unequal length"])
 def test_a_damaged_level_is_said_to_be(folder, how):
     damage_level(folder / "levels" / "mixed4c-4.npz", how)

@@ -1,0 +1,98 @@
+"""Attribution: exact where the network is linear, and against finite differences where not."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from atlasjax import models
+from atlasjax.atlas.attribution import attribute, attribution
+from atlasjax.atlas.collect import collect, interior
+from atlasjax.data import Batch
+from atlasjax.parallel import batch_mesh
+from atlasjax.taps import capture, head, intervene
+
+
+def images(n: int, size: int) -> jax.Array:
+    return jax.random.uniform(jax.random.key(1), (n, size, size, 3))
+
+
+def test_over_all_positions_it_sums_to_the_logits_of_a_linear_head():
+    # After mixed5b come a mean and a matrix product: linear, with a bias.
+    model = models.load("inception_v1_tiny")
+    x = images(2, 64)
+    height, width, _ = capture(model, x, ["mixed5b"])["mixed5b"].shape[1:]
+    everywhere = np.array([(r, c) for r in range(height) for c in range(width)])
+    found = attribution(model, "mixed5b", x, jnp.broadcast_to(everywhere, (2, height * width, 2)))
+    logits = model(x)
+    silenced = intervene(model, x, {"mixed5b": jnp.zeros_like})
+    # The two sides are float32 sums of a hundred products in different orders.
+    np.testing.assert_allclose(found.sum(1), logits - silenced, atol=1e-4)
+
+
+def test_it_is_the_derivative_along_the_activation():
+    model = models.load("inception_v1_tiny")
+    x, layer = images(1, 64), "mixed4e"
+    value = capture(model, x, [layer])[layer].astype(jnp.float32)
+    r, c = interior(*value.shape[1:3])[0]
+    found = attribution(model, layer, x, jnp.array([[[r, c]]]))[0, 0]
+    along = jnp.zeros_like(value).at[:, r, c].set(value[:, r, c])
+    rest = jax.jit(head(model, layer, (64, 64, 3)))
+    step = 1e-2
+    difference = (rest(value + step * along) - rest(value - step * along))[0] / (2 * step)
+    # A central difference of float32 logits of size 1 is good to about 1e-5 / step; kinks of ReLU
+    # and max pooling inside the step add to it.
+    np.testing.assert_allclose(found, difference, atol=0.02 * float(jnp.abs(difference).max()))
+
+
+def test_rows_belong_to_the_collected_activations():
+    model = models.load("inception_v1_tiny")
+    pixels = np.round(np.asarray(images(3, 64)) * 255).astype(np.uint8)
+    batches = [
+        Batch(pixels[:2], np.arange(2), np.zeros(2, int), ()),
+        Batch(pixels[2:], np.array([2]), np.zeros(1, int), ("x.jpg: broken",)),
+    ]
+    key, layer = jax.random.key(0), "mixed4a"
+    found = collect(model, batches, [layer], key, samples_per_image=3).activations[layer]
+    seen = []
+    rows = attribute(model, layer, batches, found, progress=lambda *a: seen.append(a))
+    assert rows.dtype == np.float16
+    assert seen == [(6, 9), (9, 9)]
+    one = batch_mesh(jax.local_devices()[:1])
+    np.testing.assert_allclose(rows, attribute(model, layer, batches, found, mesh=one), atol=2e-3)
+    direct = attribution(
+        model,
+        layer,
+        jnp.asarray(pixels[2:], jnp.float32) / 255.0,
+        jnp.asarray(found.position[None, 6:]),
+    )
+    # Stored in half precision: 2^-11 of values up to a few units.
+    np.testing.assert_allclose(rows[6:], direct[0], atol=2e-3)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_googlenet_against_finite_differences(data):
+    folder = data / "bvlc_googlenet"
+    model = models.load("googlenet", folder / "weights.safetensors")
+    x = jnp.asarray(np.load(folder / "reference.npz")["images"][:1], jnp.float32) / 255.0
+    layer = "mixed4c"
+    found = attribution(model, layer, x, jnp.array([[[7, 7]]]))[0, 0]
+
+    # In double precision, so that a step can be small enough not to cross a kink of ReLU or max
+    # pooling and still leave digits in the difference.
+    with jax.enable_x64(True):
+        double = jax.tree.map(lambda a: a.astype(jnp.float64), model)
+        value = capture(double, x.astype(jnp.float64), [layer])[layer]
+        along = jnp.zeros_like(value).at[:, 7, 7].set(value[:, 7, 7])
+
+        @jax.jit
+        def rest(model, value):
+            black = jnp.zeros((1, 224, 224, 3), jnp.float64)
+            return intervene(model, black, {layer: lambda old: value})
+
+        step = 2.0**-16
+        difference = rest(double, value + step * along) - rest(double, value - step * along)
+        exact = np.asarray(difference[0] / (2 * step))
+    error = np.linalg.norm(found - exact) / np.linalg.norm(exact)
+    assert error < 1e-4  # what float32 leaves of a product of forty layers

@@ -1,0 +1,102 @@
+"""Icons: keys by address, batches, attempts, and that they reach their directions."""
+
+import jax
+import numpy as np
+import pytest
+
+from atlasjax import models
+from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
+from atlasjax.errors import UserError
+from atlasjax.parallel import batch_mesh
+
+LAYER = "mixed3a"
+QUICK = IconSettings(size=32, steps=24, batch=4)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return models.load("inception_v1_tiny")
+
+
+def directions(n: int, channels: int = 32) -> np.ndarray:
+    return np.abs(np.random.default_rng(0).normal(size=(n, channels))).astype(np.float32)
+
+
+def keys(n: int) -> jax.Array:
+    return icon_keys(jax.random.key(0), LAYER, 4, np.arange(n), np.zeros(n, int))
+
+
+def test_a_key_is_the_cells_own():
+    x, y = np.array([1, 2, 3]), np.array([0, 1, 0])
+    all_three = icon_keys(jax.random.key(0), "a", 5, x, y)
+    assert (icon_keys(jax.random.key(0), "a", 5, x[1:], y[1:]) == all_three[1:]).all()
+    others = [
+        icon_keys(jax.random.key(1), "a", 5, x, y),
+        icon_keys(jax.random.key(0), "b", 5, x, y),
+        icon_keys(jax.random.key(0), "a", 6, x, y),
+        icon_keys(jax.random.key(0), "a", 5, y, x),
+    ]
+    for other in others:
+        assert (other != all_three).all()
+
+
+def test_optimization_turns_towards_the_direction(model):
+    draw = icon_drawer(model, LAYER, QUICK)
+    start = icon_drawer(model, LAYER, IconSettings(size=32, steps=1, batch=4))
+    target = directions(4)
+    after, before = draw(target, keys(4)), start(target, keys(4))
+    assert after.icon.shape == (4, 32, 32, 3)
+    assert after.icon.dtype == np.uint8
+    assert (after.cosine > before.cosine).all()
+    assert (np.abs(after.cosine) <= 1).all()
+
+
+def test_batches_resume_and_give_the_same_icons(model):
+    target, own = directions(6), keys(6)
+    draw = icon_drawer(model, LAYER, QUICK)
+    progress, kept = [], {}
+    plain = icons(draw, target, own, batch=4, progress=lambda *a: progress.append(a))
+    assert progress == [(4, 6), (6, 6)]
+
+    def keep(number, compute):
+        if number not in kept:
+            kept[number] = compute()
+        return kept[number]
+
+    first = icons(draw, target, own, batch=4, keep=keep)
+    drawn_again = icons(_refuse, target, own, batch=4, keep=keep)
+    for other in (first, drawn_again):
+        np.testing.assert_array_equal(other.icon, plain.icon)
+        np.testing.assert_array_equal(other.cosine, plain.cosine)
+
+
+def _refuse(directions: np.ndarray, keys: jax.Array) -> Icons:
+    raise AssertionError("everything is on disk")
+
+
+def test_the_best_of_several_attempts_is_kept(model):
+    target, own = directions(3), keys(3)
+    one = icon_drawer(model, LAYER, QUICK)(target, own)
+    three = icon_drawer(model, LAYER, IconSettings(size=32, steps=24, batch=4, attempts=3))(
+        target, own
+    )
+    assert (three.cosine >= one.cosine).all()
+    assert (three.cosine > one.cosine).any()
+
+
+def test_whitening_changes_what_is_drawn(model):
+    target, own = directions(2), keys(2)
+    mesh = batch_mesh(jax.local_devices()[:1])
+    plain = icon_drawer(model, LAYER, QUICK, None, mesh)(target, own)
+    matrix = np.diag(np.linspace(0.2, 2, 32))
+    white = icon_drawer(model, LAYER, QUICK, matrix, mesh)(target, own)
+    assert not np.array_equal(plain.icon, white.icon)
+    # A multiple of the identity whitens nothing; only rounding may differ.
+    same = icon_drawer(model, LAYER, QUICK, np.eye(32), mesh)(target, own)
+    np.testing.assert_allclose(same.cosine, plain.cosine, atol=1e-3)
+
+
+@pytest.mark.parametrize("field", ["size", "steps", "attempts", "batch"])
+def test_settings_out_of_range_are_refused(model, field: str):
+    with pytest.raises(UserError, match=f"icon {field} 0: must be at least"):
+        icon_drawer(model, LAYER, IconSettings(**{field: 0}))

@@ -1,0 +1,285 @@
+"""The command line, as a person uses it: whole runs of the debug experiment, and every mistake.
+
+Runs share one process, because UMAP is compiled anew in each and takes most of a minute for it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import atlasjax as ax
+from atlasjax import cli, models, pipeline
+from atlasjax.atlas import icons as icons_module
+
+SMALL = ["--layers", "mixed3a", "--image-size", "48", "--resize", "48", "--grids", "2", "3"]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Coloured blocks in two classes, and one file that is no image."""
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        blocks = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        place = folder / ("cat" if i % 2 else "dog") / f"{i:02}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.kron(blocks, np.ones((8, 8, 1), np.uint8))).save(place)
+    (folder / "dog" / "broken.jpg").write_bytes(b"not a picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the debug experiment, as its config has it."""
+    out = tmp_path_factory.mktemp("runs") / "debug"
+    cli.main(["run", "debug", "--images", str(photographs), "--out", str(out)])
+    return out
+
+
+def arrays(run_dir: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Read every level of a run."""
+    found = {}
+    for path in sorted((run_dir / "levels").glob("*.npz")):
+        with np.load(path) as level:
+            found[path.name] = {name: level[name] for name in level.files}
+    return found
+
+
+def assert_same_atlas(a: Path, b: Path) -> None:
+    first, second = arrays(a), arrays(b)
+    assert first.keys() == second.keys()
+    assert first
+    for name, level in first.items():
+        for key, value in level.items():
+            np.testing.assert_array_equal(value, second[name][key], err_msg=f"{name} {key}")
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that is a mistake; return the one line that says so."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("atlasjax: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.slow
+def test_a_run_gives_an_atlas_that_opens(run_dir: Path):
+    assert (run_dir / "index.html").is_file()
+    atlas = ax.open_atlas(run_dir)
+    assert atlas.layers == ("mixed3b", "mixed4c")
+    assert atlas.grids("mixed4c") == (2, 4)
+    for layer, channels in (("mixed3b", 60), ("mixed4c", 64)):
+        assert ax.layers(models.abstract("inception_v1_tiny"))[layer][-1] == channels
+        level = atlas.level(layer, 2)
+        cells = len(level.count)
+        assert level.direction.shape == (cells, channels)
+        assert level.attribution.shape == (cells, 10)
+        assert level.icon.shape == (cells, 32, 32, 3)
+        assert level.icon.std() > 10  # not grey
+        assert (level.count > 2).all()
+        assert level.count.sum() <= 24 * 4
+        assert (np.abs(level.cosine) <= 1).all()
+        assert level.cosine.mean() > 0.3  # of random weights, after eight steps
+        with Image.open(run_dir / "pictures" / f"{layer}-4.png") as picture:
+            assert picture.size == (4 * 32, 4 * 32)
+
+
+@pytest.mark.slow
+def test_the_run_is_on_record(run_dir: Path):
+    record = json.loads((run_dir / "run.json").read_text())
+    assert record["experiment"]["layers"] == ["mixed3b", "mixed4c"]
+    assert record["seed"] == 0
+    assert record["weights_sha256"] == "random-0"
+    assert record["versions"]["jax"]
+    assert record["device"]["count"] == 2
+    assert record["command"].startswith("atlasjax ")
+    assert record["seconds"]["collect"] > 0
+    assert record["skipped"][0].startswith("dog/broken.jpg: ")
+    assert [(row["layer"], row["grid"]) for row in record["levels"]] == [
+        (layer, grid) for layer in ("mixed3b", "mixed4c") for grid in (2, 4)
+    ]
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_not_done_again(
+    run_dir: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+):
+    before = {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")}
+    cli.main(["run", "debug", "--images", str(photographs), "--out", str(run_dir)])
+    assert {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")} == before
+    captured = capsys.readouterr()
+    assert captured.err == ""  # no progress where there is no terminal
+    assert f"open {run_dir.resolve() / 'index.html'}" in captured.out
+    assert "1 image could not be read" in captured.out
+    assert "dog/broken.jpg" in captured.out
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_atlas(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def command(out: str) -> list[str]:
+        where = ["--images", str(photographs), "--out", str(tmp_path / out)]
+        return ["run", "debug", *where, *SMALL, "--icon-batch", "2"]
+
+    cli.main(command("whole"))
+
+    real, drawn = pipeline.icon_drawer, []
+
+    def dying(*args, **kwargs):
+        draw = real(*args, **kwargs)
+
+        def draw_or_die(directions, keys):
+            if len(drawn) == 3:  # one batch into the second level
+                raise KeyboardInterrupt
+            drawn.append(len(directions))
+            return draw(directions, keys)
+
+        return draw_or_die
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "icon_drawer", dying)
+        with pytest.raises(SystemExit) as stop:
+            cli.main(command("stopped"))
+    assert stop.value.code == 130
+    stopped = tmp_path / "stopped"
+    assert not (stopped / "index.html").exists()
+    parts = list((stopped / "layers" / "mixed3a").rglob("icons-*.npz"))
+    assert parts
+
+    # A file cut short by a crash of the machine counts as absent.
+    torn = stopped / "layers" / "mixed3a" / "layout.npz"
+    torn.write_bytes(torn.read_bytes()[:100])
+    redrawn = []
+
+    def counting(*args, **kwargs):
+        draw = real(*args, **kwargs)
+
+        def draw_and_count(directions, keys):
+            redrawn.append(len(directions))
+            return draw(directions, keys)
+
+        return draw_and_count
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "icon_drawer", counting)
+        cli.main(command("stopped"))
+    assert_same_atlas(tmp_path / "whole", stopped)
+    cells = sum(len(level["count"]) for level in arrays(stopped).values())
+    assert sum(drawn) + sum(redrawn) == cells  # nothing twice
+    assert not list(stopped.rglob("icons-*.npz"))
+
+
+@pytest.mark.slow
+def test_the_seed_decides(photographs: Path, tmp_path: Path):
+    for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        where = ["--images", str(photographs), "--out", str(tmp_path / out)]
+        cli.main(["run", "debug", *where, *SMALL, "--steps", "2", "--seed", seed])
+    assert_same_atlas(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(AssertionError):
+        assert_same_atlas(tmp_path / "a", tmp_path / "c")
+
+
+@pytest.mark.slow
+def test_a_grid_too_fine_is_refused_before_anything_is_drawn(
+    run_dir: Path,
+    photographs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(icons_module, "renderer", None)
+    out = tmp_path / "fine"
+    shutil.copytree(run_dir, out)
+    line = refused(
+        ["run", "debug", "--images", str(photographs), "--out", str(out), "--grids", "2", "500"],
+        capsys,
+    )
+    assert "grid 500 is too fine: the fullest of its cells holds " in line
+    assert "of the 96 activations" in line
+
+
+MISTAKES = {
+    "no command of that name": (["rum", "debug"], "no command 'rum'; did you mean run?"),
+    "no experiment of that name": (["run", "gogglenet"], "did you mean googlenet?"),
+    "no images given": (["run", "debug"], "no images: give --images FOLDER"),
+    "no such folder": (["run", "debug", "--images", "/nowhere/at/all"], "no folder"),
+    "an empty folder": (["run", "debug", "--images", "{tmp}"], "no images"),
+    "no layer of that name": (
+        ["run", "debug", "--images", "{images}", "--layers", "mixed4k", "--out", "{tmp}/r"],
+        "no layer 'mixed4k'; did you mean mixed4",
+    ),
+    "a layer without positions": (
+        ["run", "debug", "--images", "{images}", "--layers", "logits", "--out", "{tmp}/r"],
+        "layer 'logits' has no positions",
+    ),
+    "no weights given": (["run", "googlenet", "--images", "{images}"], "--weights PATH"),
+    "no such weights": (
+        ["run", "googlenet", "--images", "{images}", "--weights", "{tmp}/w.safetensors"],
+        "w.safetensors",
+    ),
+    "a model of no such name": (
+        ["run", "debug", "--images", "{images}", "--model", "inception_v1_tyni"],
+        "did you mean inception_v1_tiny?",
+    ),
+    "a setting out of range": (
+        ["run", "debug", "--images", "{images}", "--steps", "0"],
+        "steps 0: must be at least 1",
+    ),
+    "a run folder that is a file": (
+        ["run", "debug", "--images", "{images}", "--out", "{images}/dog/broken.jpg"],
+        "cannot be written to",
+    ),
+    "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
+    "nothing to view": (["view", "{tmp}"], "atlas.json"),
+    "no command": ([], "required: COMMAND"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_get_one_line(
+    mistake: str, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments, expected = MISTAKES[mistake]
+    filled = [a.format(tmp=tmp_path, images=photographs) for a in arguments]
+    assert expected in refused(filled, capsys)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "of another network"])
+def test_weights_that_do_not_fit_are_refused(
+    damage: str, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    weights = tmp_path / "weights.safetensors"
+    models.save(models.load("inception_v1_tiny"), weights)
+    if damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-1000])
+    arguments = ["run", "googlenet", "--images", str(photographs), "--weights", str(weights)]
+    assert str(weights) in refused([*arguments, "--out", str(tmp_path / "run")], capsys)
+
+
+def test_list_and_layers(capsys: pytest.CaptureFixture[str]):
+    cli.main(["list"])
+    listed = capsys.readouterr().out
+    for name in ("debug", "googlenet", "inception_v1_tiny"):
+        assert f"  {name}" in listed
+    cli.main(["layers", "googlenet", "--image-size", "96"])
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert rows["mixed4c"] == "6 x 6 x 512"
+    assert "mixed4c/3x3" not in rows
+    cli.main(["layers", "googlenet", "--all"])
+    assert "mixed4c/3x3/pre_relu" in capsys.readouterr().out
+
+
+def test_an_unknown_field_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["run", "debug", "--stepz", "3"])
+    assert stop.value.code == 2
+    assert "--steps" in capsys.readouterr().err

@@ -1,0 +1,94 @@
+"""Progress: a line on a terminal, and not a byte anywhere else."""
+
+import io
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from atlasjax.progress import bar, silent, spinner
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@contextmanager
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """Make standard error a real (pseudo) terminal, 160 wide; yields what it is shown."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    ours, theirs = os.openpty()
+    shown: list[bytes] = []
+
+    def read() -> None:
+        while True:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:  # Linux reports the other side's closing so
+                return
+            if not piece:
+                return
+            shown.append(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with open(theirs, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        try:
+            yield shown
+        finally:
+            monkeypatch.undo()
+    reader.join(10)
+    os.close(ours)
+
+
+def text_of(shown: list[bytes]) -> str:
+    return ESCAPES.sub("", b"".join(shown).decode())
+
+
+def test_nothing_is_printed_to_a_file(monkeypatch: pytest.MonkeyPatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with bar("collect", "images") as progress:
+        assert progress is silent
+        progress(1, 2)
+    with spinner("layout"):
+        pass
+    assert stream.getvalue() == ""
+
+
+def test_a_terminal_is_shown_title_count_and_rate(monkeypatch: pytest.MonkeyPatch):
+    with terminal(monkeypatch) as shown, bar("collect", "images") as progress:
+        progress(4, 40)
+        time.sleep(0.05)
+        progress(14, 40)
+    text = text_of(shown)
+    assert "collect" in text
+    assert re.search(r"\b14/40 +images", text)
+    found = re.findall(r"([0-9.]+)/s", text)
+    assert found, text
+    # 10 more images in a twentieth of a second or, on a busy machine, rather longer.
+    assert 1 < float(found[-1]) <= 200
+    assert "left" in text
+
+
+def test_a_terminal_is_shown_a_stage_without_measure(monkeypatch: pytest.MonkeyPatch):
+    with terminal(monkeypatch) as shown, spinner("layout"):
+        pass
+    text = text_of(shown)
+    assert "layout" in text
+    assert "✓" in text
+
+
+@pytest.mark.parametrize("shown_as", [lambda: bar("a", "b"), lambda: spinner("a")])
+def test_errors_pass_through(monkeypatch: pytest.MonkeyPatch, shown_as):
+    with terminal(monkeypatch), pytest.raises(KeyError, match="inside"), shown_as():
+        raise KeyError("inside")
+    with pytest.raises(KeyError, match="inside"), shown_as():
+        raise KeyError("inside")
