@@ -1,6 +1,7 @@
 """Experiments: everything that decides what a run makes, in one frozen value."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,10 @@ class Experiment:
         early_layers: layers whose names start so are laid out by early_neighbors and early_metric.
         early_neighbors: UMAP's n_neighbors for early layers.
         early_metric: how UMAP compares activations of early layers.
+        early_icon_size: largest side of an icon of early layers, which see only so much, in px.
         steps: optimization steps of an icon.
         icon_size: side of an icon, in px.
-        learning_rate: Adam's, at the start.
+        learning_rate: Adam's, at its height.
         power: power of the cosine in the objective.
         ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
         whiten: compare directions in whitened coordinates; early layers never are.
@@ -67,9 +69,10 @@ class Experiment:
     early_layers: tuple[str, ...] = ("conv2d", "mixed3")
     early_neighbors: int = 200
     early_metric: str = "euclidean"
+    early_icon_size: int = 56
     steps: int = 96
     icon_size: int = 96
-    learning_rate: float = 0.12
+    learning_rate: float = 0.15
     power: float = 4.0
     ridge: float = 0.5
     whiten: bool = True
@@ -98,10 +101,11 @@ class Experiment:
             "seed": self.seed,
         }
 
-    def icon_settings(self) -> IconSettings:
-        """Return how this experiment draws icons."""
+    def icon_settings(self, layer: str) -> IconSettings:
+        """Return how this experiment draws one layer's icons."""
+        early = self.is_early(layer)
         return IconSettings(
-            size=self.icon_size,
+            size=min(self.icon_size, self.early_icon_size) if early else self.icon_size,
             steps=self.steps,
             learning_rate=self.learning_rate,
             power=self.power,
@@ -126,15 +130,21 @@ def check(config: Experiment) -> None:
     least = {
         **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
         **dict.fromkeys(("image_batch", "more_than"), 1),
-        **dict.fromkeys(("image_size", "icon_size"), 32),
+        **dict.fromkeys(("image_size", "icon_size", "early_icon_size"), 32),
         **dict.fromkeys(("neighbors", "early_neighbors"), 2),
         **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
     }
     for name, bound in least.items():
         if not getattr(config, name) >= bound:
             raise UserError(f"{name} {getattr(config, name)}: must be at least {bound}")
+    for name, bound in {"min_dist": 1, "seed": 2**32 - 1}.items():  # UMAP takes no more
+        if getattr(config, name) > bound:
+            raise UserError(f"{name} {getattr(config, name)}: must be at most {bound}")
     if not config.learning_rate > 0:
         raise UserError(f"learning_rate {config.learning_rate}: must be above 0")
+    for name in ("learning_rate", "power", "ridge"):
+        if math.isinf(getattr(config, name)):
+            raise UserError(f"{name} {getattr(config, name)}: must be finite")
     if config.max_images is not None and config.max_images < 1:
         raise UserError(f"max_images {config.max_images}: must be at least 1")
     if config.resize < config.image_size:
@@ -152,9 +162,10 @@ def check(config: Experiment) -> None:
     for size in config.grids:
         if size < 1:
             raise UserError(f"grids {size}: must be at least 1")
-    for metric in (config.metric, config.early_metric):
+    for name in ("metric", "early_metric"):
+        metric = getattr(config, name)
         if metric not in METRICS:
-            raise UserError(f"metric {metric!r}: must be one of {', '.join(METRICS)}")
+            raise UserError(f"{name} {metric!r}: must be one of {', '.join(METRICS)}")
 
 
 def as_json(config: Experiment) -> dict[str, Any]:

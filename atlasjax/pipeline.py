@@ -258,14 +258,14 @@ def _drawer(run: Run, name: str, activations: Activations) -> Callable:
     matrix = None
     if config.whiten and not config.is_early(name):
         matrix = whitening(second_moment(activations.value), config.ridge)
-    return icon_drawer(run.model, name, config.icon_settings(), matrix, run.mesh)
+    return icon_drawer(run.model, name, config.icon_settings(name), matrix, run.mesh)
 
 
 def _icons(run: Run, name: str, size: int, cells: Cells, digest: str, draw: Callable) -> Icons:
     """Draw a level's icons, keeping every batch as soon as it is done."""
     config = run.config
     folder = run.level(name, size)
-    settings = config.icon_settings()
+    settings = config.icon_settings(name)
     made_from = storage.fingerprint(
         stage="icons",
         cells=digest,

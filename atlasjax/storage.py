@@ -9,11 +9,10 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 import numpy as np
 
@@ -116,12 +115,20 @@ def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
     """
     try:
         # Opened here, since np.load leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+        with path.open("rb") as file, _arrays(file) as found:
             if made_from is not None and str(found[_FINGERPRINT]) != made_from:
                 return None
-            return kind(*(found[name] for name in cast(Any, kind)._fields))
-    except (FileNotFoundError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+            arrays = [found[name] for name in cast(Any, kind)._fields]
+    except Exception:  # a damaged archive may raise nearly anything: zlib.error, RuntimeError, ...
         return None
+    return kind(*arrays)
+
+
+def _arrays(file: IO[bytes]) -> Any:
+    found = np.load(file, allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        raise ValueError("one array, not an archive of several")
+    return found
 
 
 def cached(path: Path, kind: type[T], made_from: str, compute: Callable[[], T]) -> T:

@@ -16,7 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def in_a_fresh_interpreter(code: str):
     """Run code that prints JSON; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Several devices: the same numbers as on one, for every kind of argument, without communication."""
+"""Several devices: the same numbers as on one, for every argument, without communication."""
 
 import re
 
@@ -112,7 +112,9 @@ def test_a_module_is_seen_whole_by_every_device():
 def compiled_text(function, replicated: int, *arguments) -> str:
     _, two = meshes()
     split = split_batch(function, two, replicated)
-    return jax.jit(split).lower(*arguments).compile().as_text()
+    text = jax.jit(split).lower(*arguments).compile().as_text()
+    assert text
+    return text
 
 
 def test_nothing_is_communicated():

@@ -46,8 +46,8 @@ def direction(
 
     `score = (a . d / |d|) max(floor, cos(a, d))^power`
 
-    The product alone is answered by anything large; the cosine alone by anything faint. The floor
-    keeps a gradient where an image starts out perpendicular to its direction.
+    The product alone is answered by anything large; the cosine alone by anything faint. Below the
+    floor only the product counts, which brings silent neurons of the direction to life first.
 
     Args:
         activation: one activation vector for each image.

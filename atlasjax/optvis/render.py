@@ -66,7 +66,8 @@ def renderer(
     >>> bright = lambda model, images, target: images.mean((1, 2, 3))
     >>> make = renderer(bright, bright, fourier(8), lambda key, image: image, optax.adam(0.1),
     ...     4, batch_mesh(jax.local_devices()[:1]))
-    >>> bool(make(None, jax.random.split(jax.random.key(0), 1), jnp.zeros(1)).reached[0] > 0.5)
+    >>> model = jax.tree_util.Partial(lambda images, tap: images)
+    >>> bool(make(model, jax.random.split(jax.random.key(0), 1), jnp.zeros(1)).reached[0] > 0.5)
     True
     """
 
