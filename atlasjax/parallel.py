@@ -14,7 +14,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 
 
-def batch_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def batch_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """Return a one-dimensional mesh named "batch" over the devices.
 
     Args:

@@ -23,7 +23,7 @@ class Cells(NamedTuple):
 
     x: Int[np.ndarray, " cells"]
     y: Int[np.ndarray, " cells"]
-    count: Int[np.ndarray, " cells"]
+    count: Int[np.ndarray, " cells"]  # pyright: ignore[reportIncompatibleMethodOverride]
     direction: Float[np.ndarray, "cells c"]
     member: Int[np.ndarray, " members"]
     start: Int[np.ndarray, " cells"]

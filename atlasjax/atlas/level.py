@@ -21,7 +21,7 @@ class Level(NamedTuple):
 
     x: Int[np.ndarray, " cells"]
     y: Int[np.ndarray, " cells"]
-    count: Int[np.ndarray, " cells"]
+    count: Int[np.ndarray, " cells"]  # pyright: ignore[reportIncompatibleMethodOverride]
     direction: Float[np.ndarray, "cells c"]
     cosine: Float[np.ndarray, " cells"]
     attribution: Float[np.ndarray, "cells classes"]

@@ -1,5 +1,7 @@
 """Icons: keys by address, batches, attempts, and that they reach their directions."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -99,4 +101,4 @@ def test_whitening_changes_what_is_drawn(model):
 @pytest.mark.parametrize("field", ["size", "steps", "attempts", "batch"])
 def test_settings_out_of_range_are_refused(model, field: str):
     with pytest.raises(UserError, match=f"icon {field} 0: must be at least"):
-        icon_drawer(model, LAYER, IconSettings(**{field: 0}))
+        icon_drawer(model, LAYER, replace(IconSettings(), **{field: 0}))
