@@ -10,6 +10,7 @@ Source: Szegedy et al., "Going deeper with convolutions", CVPR 2015, table 1.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
-from atlasjax.models.layers import local_response_norm, max_pool
+from atlasjax.models.layers import conv_general_dilated, local_response_norm, max_pool
 from atlasjax.taps import Tap, identity
 
 SMALLEST = 32  # px: a smaller image has no position left before mixed5
@@ -133,9 +134,9 @@ class InceptionBlock(nnx.Module):
         # A 1x1 convolution is a matrix product over the channels, and XLA's is twice as fast.
         self.one = nnx.Linear(inputs, widths.one, rngs=rngs)
         self.three_bottleneck = nnx.Linear(inputs, widths.three_bottleneck, rngs=rngs)
-        self.three = nnx.Conv(widths.three_bottleneck, widths.three, (3, 3), rngs=rngs)
+        self.three = _conv(widths.three_bottleneck, widths.three, 3, rngs=rngs)
         self.five_bottleneck = nnx.Linear(inputs, widths.five_bottleneck, rngs=rngs)
-        self.five = nnx.Conv(widths.five_bottleneck, widths.five, (5, 5), rngs=rngs)
+        self.five = _conv(widths.five_bottleneck, widths.five, 5, rngs=rngs)
         self.pool_reduce = nnx.Linear(inputs, widths.pool_reduce, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w c"], tap: Tap) -> Float[Array, "b h w d"]:
@@ -170,9 +171,9 @@ class InceptionV1(nnx.Module):
         self.spec = spec
         a, b, c = spec.stem
         pad = [(3, 3), (3, 3)] if spec.padding == "ceil" else "SAME"
-        self.conv2d0 = nnx.Conv(3, a, (7, 7), strides=2, padding=pad, rngs=rngs)
+        self.conv2d0 = _conv(3, a, 7, strides=2, padding=pad, rngs=rngs)
         self.conv2d1 = nnx.Linear(a, b, rngs=rngs)
-        self.conv2d2 = nnx.Conv(b, c, (3, 3), rngs=rngs)
+        self.conv2d2 = _conv(b, c, 3, rngs=rngs)
         width = c
         for name, widths in spec.blocks:
             setattr(self, name, InceptionBlock(name, width, widths, rngs=rngs))
@@ -221,6 +222,12 @@ class InceptionV1(nnx.Module):
         x = _relu(self.conv2d2(x), "conv2d2", tap)
         x = norm("localresponsenorm1", x)
         return tap("maxpool1", max_pool(x, 3, 2, self.spec.padding))
+
+
+def _conv(inputs: int, outputs: int, size: int, **settings: Any) -> nnx.Conv:
+    return nnx.Conv(
+        inputs, outputs, (size, size), conv_general_dilated=conv_general_dilated, **settings
+    )
 
 
 def _relu(x: Array, name: str, tap: Tap) -> Array:

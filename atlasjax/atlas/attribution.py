@@ -14,6 +14,8 @@ from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, as_pytree, capture, head
 
+AT_A_TIME = 8  # positions of an image; memory grows with them
+
 
 def attribution(
     model: Model,
@@ -54,7 +56,7 @@ def attribution(
         alone = jnp.zeros_like(value).at[batch, p[:, 0], p[:, 1]].set(here)
         return push(alone)
 
-    return jnp.swapaxes(jax.lax.map(effect, jnp.swapaxes(position, 0, 1)), 0, 1)
+    return jax.vmap(effect, in_axes=1, out_axes=1)(position)
 
 
 def attribute(
@@ -102,8 +104,12 @@ def attribute(
         if not n:
             continue
         size = max(size, share_of(n, mesh))
-        inputs = pad_batch((batch.images, positions[done : done + n]), size)
-        found = np.asarray(compute(model, *inputs))[:n]
+        images, position = pad_batch((batch.images, positions[done : done + n]), size)
+        parts = [
+            np.asarray(compute(model, images, position[:, k : k + AT_A_TIME]))[:n]
+            for k in range(0, samples, AT_A_TIME)
+        ]
+        found = np.concatenate(parts, axis=1)
         rows.append(found.reshape(n * samples, -1).astype(np.float16))
         done += n
         progress(done * samples, len(activations.value))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.test_util import check_grads
 
-from atlasjax.models.layers import local_response_norm, max_pool
+from atlasjax.models.layers import conv_general_dilated, local_response_norm, max_pool
 
 pools = st.tuples(
     st.integers(3, 12), st.integers(3, 12), st.integers(1, 5), st.integers(1, 4)
@@ -146,3 +146,47 @@ def test_gradient_of_local_response_norm(beta):
 def test_local_response_norm_keeps_the_dtype():
     x = jnp.ones((1, 1, 1, 6), jnp.bfloat16)
     assert local_response_norm(x).dtype == jnp.bfloat16
+
+
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def convolve(function, x, w, stride):
+    dims = jax.lax.conv_dimension_numbers(x.shape, w.shape, DIMENSIONS)
+    return function(x, w, (stride, stride), "SAME", dimension_numbers=dims)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolution_is_laxes_with_all_its_derivatives(stride: int):
+    rng = np.random.default_rng(0)
+    x, dx = (jnp.asarray(rng.normal(size=(2, 6, 5, 3)), jnp.float32) for _ in range(2))
+    w, dw = (jnp.asarray(rng.normal(size=(3, 3, 3, 4)), jnp.float32) for _ in range(2))
+
+    def of(function):
+        def f(x, w):
+            return jnp.sin(convolve(function, x, w, stride)).sum()
+
+        return {
+            "value": f(x, w),
+            "gradients": jax.grad(f, (0, 1))(x, w),
+            "along both": jax.jvp(f, (x, w), (dx, dw))[1],
+            "along the input": jax.jvp(lambda x: f(x, w), (x,), (dx,))[1],
+            "along the kernel": jax.jvp(lambda w: f(x, w), (w,), (dw,))[1],
+            "mapped": jax.vmap(lambda x: jax.grad(f)(x[None], w))(x),
+            "curvature": jax.jvp(lambda x: jax.grad(f)(x, w), (x,), (dx,))[1],
+        }
+
+    ours, theirs = of(conv_general_dilated), of(jax.lax.conv_general_dilated)
+    # The same sums of a few dozen float32 products, in another order.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
+
+
+def test_the_gradients_kernel_is_in_order_before_xla_sees_it():
+    x, w = jnp.ones((1, 4, 4, 3)), jnp.ones((3, 3, 3, 5))
+
+    def program(function):
+        return jax.jit(jax.grad(lambda x: convolve(function, x, w, 1).sum())).lower(x).as_text()
+
+    out_of_order = "x[0, 1, o, i]"
+    assert out_of_order in program(jax.lax.conv_general_dilated)
+    assert out_of_order not in program(conv_general_dilated)
