@@ -4,6 +4,7 @@ The one place that looks names up in `atlasjax.models` and `atlasjax.experiments
 """
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -122,11 +123,12 @@ def _make(config: Any, began: float) -> None:
     folder = storage.make_run_folder(config.run_dir)
     job = pipeline.Run(config, model, f"{config.model}:{digest}", source, folder)
     record = _record(config, digest, len(source))
-    storage.write_json(folder / "run.json", record)
+    earlier = _earlier_seconds(folder / "run.json")
+    storage.write_json(folder / "run.json", record | {"seconds": earlier})
     finished = pipeline.run(job)
     record |= {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seconds": {stage: round(s, 1) for stage, s in job.seconds.items()},
+        "seconds": earlier | {stage: round(s, 1) for stage, s in job.seconds.items()},
         "peak_memory_bytes": _peak_memory(),
         "skipped": list(finished.skipped),
         "levels": summary.quality(finished),
@@ -160,6 +162,14 @@ def _record(config: Any, weights: str, images: int) -> dict[str, Any]:
         },
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def _earlier_seconds(path: Path) -> dict[str, float]:
+    """Return how long stages took that were finished before this run was stopped, if it was."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
+    except (FileNotFoundError, KeyError, ValueError):
+        return {}
 
 
 def _list(chosen: argparse.Namespace) -> None:

@@ -115,6 +115,8 @@ def test_a_finished_run_is_not_done_again(
     before = {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")}
     cli.main(["run", "debug", "--images", str(photographs), "--out", str(run_dir)])
     assert {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")} == before
+    seconds = json.loads((run_dir / "run.json").read_text())["seconds"]
+    assert seconds["collect"] > 0  # of the time when it was done
     captured = capsys.readouterr()
     assert captured.err == ""  # no progress where there is no terminal
     assert f"open {run_dir.resolve() / 'index.html'}" in captured.out
