@@ -45,7 +45,8 @@ class Experiment:
         power: power of the cosine in the objective.
         ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
         whiten: compare directions in whitened coordinates; early layers never are.
-        attempts: icons drawn for each cell, of which the best is kept.
+        attempts: how often an icon is drawn at most; the best is kept.
+        enough: the cosine from which an icon is not drawn again.
         icon_batch: icons drawn at a time.
         image_batch: images looked at at a time.
         seed: of everything random.
@@ -76,7 +77,8 @@ class Experiment:
     power: float = 4.0
     ridge: float = 0.5
     whiten: bool = True
-    attempts: int = 1
+    attempts: int = 3
+    enough: float = 0.5
     icon_batch: int = 16
     image_batch: int = 16
     seed: int = 0
@@ -110,6 +112,7 @@ class Experiment:
             learning_rate=self.learning_rate,
             power=self.power,
             attempts=self.attempts,
+            enough=self.enough,
             batch=self.icon_batch,
         )
 

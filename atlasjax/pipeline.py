@@ -283,7 +283,14 @@ def _icons(run: Run, name: str, size: int, cells: Cells, digest: str, draw: Call
         title = f"icons {name} {size} x {size}"
         with run.timed(title), progress.bar(title, "icons") as report:
             return icons(
-                draw, cells.direction, keys, batch=settings.batch, keep=keep, progress=report
+                draw,
+                cells.direction,
+                keys,
+                batch=settings.batch,
+                attempts=settings.attempts,
+                enough=settings.enough,
+                keep=keep,
+                progress=report,
             )
 
     drawn = storage.cached(folder / "icons.npz", Icons, made_from, compute)

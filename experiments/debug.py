@@ -21,4 +21,5 @@ CONFIG = Experiment(
     steps=8,
     icon_size=32,
     icon_batch=8,
+    attempts=1,
 )

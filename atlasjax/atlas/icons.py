@@ -1,5 +1,6 @@
 """Icons: each cell's average activation, drawn by feature visualization."""
 
+import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class IconSettings:
         steps: optimization steps.
         learning_rate: Adam's at its height; see `learning_rates`.
         power: of the cosine in the objective; see `objectives.direction`.
-        attempts: icons drawn for each cell, of which the one that reaches the best cosine is kept.
+        attempts: how often an icon is drawn at most, with other keys; the best is kept.
+        enough: the cosine from which an icon is not drawn again.
         jitter: largest shift in a step, in pixels.
         scale: smallest and largest magnification in a step.
         rotate: largest angle in a step, in degrees.
@@ -42,7 +44,8 @@ class IconSettings:
     steps: int = 96
     learning_rate: float = 0.15
     power: float = 4.0
-    attempts: int = 1
+    attempts: int = 3
+    enough: float = 0.5
     jitter: float = 6.0
     scale: tuple[float, float] = (0.95, 1.1)
     rotate: float = 5.0
@@ -121,15 +124,8 @@ def icon_drawer(
     def draw(directions: Float[np.ndarray, "n c"], keys: Key[Array, " n"]) -> Icons:
         n = len(directions)
         target = pad_batch(directions.astype(np.float32), size)
-        padded_keys = pad_batch(keys, size)
-        best: Icons | None = None
-        for attempt in range(settings.attempts):
-            own = jax.vmap(jax.random.fold_in, (0, None))(padded_keys, attempt)
-            image, reached = jax.device_get(render(model, own, target))
-            new = Icons(np.round(image[:n] * 255).astype(np.uint8), reached[:n])
-            best = new if best is None else _better(best, new)
-        assert best is not None
-        return best
+        image, reached = jax.device_get(render(model, pad_batch(keys, size), target))
+        return Icons(np.round(image[:n] * 255).astype(np.uint8), reached[:n])
 
     return draw
 
@@ -194,39 +190,56 @@ def icons(
     keys: Key[Array, " n"],
     *,
     batch: int = 16,
+    attempts: int = 3,
+    enough: float = 0.5,
     keep: Callable[[int, Callable[[], Icons]], Icons] | None = None,
     progress: Progress = silent,
 ) -> Icons:
-    """Draw any number of icons, a batch at a time.
+    """Draw any number of icons, a batch at a time, and those that fail once more.
+
+    Now and then an optimization starts so far from its direction that it never finds it. Such icons
+    are drawn again from another start, together, and the best of each is kept.
 
     Args:
         draw: what `icon_drawer` returned.
         directions: what each icon is drawn for.
         keys: one for each; see `icon_keys`.
         batch: icons at a time, at most what `draw` was compiled for.
+        attempts: how often an icon is drawn at most.
+        enough: the cosine from which an icon is not drawn again.
         keep: called with a batch's number and what computes it, and returns the batch; it may take
             it from disk instead.
-        progress: called with the number of icons done.
+        progress: called with the number of icons done, and to do so far.
 
     Returns:
         The icons, in the order of the directions.
     """
-    parts = []
-    for number, first in enumerate(range(0, len(directions), batch)):
-        span = slice(first, first + batch)
+    n = total = len(directions)
+    done = number = 0
+    best = Icons(np.zeros((n, 0, 0, 3), np.uint8), np.full(n, -np.inf, np.float32))
+    for attempt in range(attempts):
+        todo = np.flatnonzero(best.cosine < enough) if attempt else np.arange(n)
+        total = done + len(todo)
+        parts = []
+        for first in range(0, len(todo), batch):
+            chosen = todo[first : first + batch]
+            own = jax.vmap(jax.random.fold_in, (0, None))(keys[chosen], attempt)
+            compute = functools.partial(draw, directions[chosen], own)
+            parts.append(compute() if keep is None else keep(number, compute))
+            number, done = number + 1, done + len(chosen)
+            progress(done, total)
+        if parts:
+            new = Icons(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+            best = new if attempt == 0 else _better(best, todo, new)
+    return best
 
-        def compute(span: slice = span) -> Icons:
-            return draw(directions[span], keys[span])
 
-        parts.append(compute() if keep is None else keep(number, compute))
-        progress(min(first + batch, len(directions)), len(directions))
-    return Icons(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def _better(a: Icons, b: Icons) -> Icons:
-    take = b.cosine > a.cosine
-    icon = np.where(take[:, None, None, None], b.icon, a.icon)
-    return Icons(icon, np.where(take, b.cosine, a.cosine))
+def _better(best: Icons, which: Int[np.ndarray, " k"], new: Icons) -> Icons:
+    """Put the new icons that reached more in place of the old."""
+    more = new.cosine > best.cosine[which]
+    icon, cosine = best.icon.copy(), best.cosine.copy()
+    icon[which[more]], cosine[which[more]] = new.icon[more], new.cosine[more]
+    return Icons(icon, cosine)
 
 
 def _check(settings: IconSettings) -> None:

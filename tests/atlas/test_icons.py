@@ -57,7 +57,7 @@ def test_batches_resume_and_give_the_same_icons(model):
     target, own = directions(6), keys(6)
     draw = icon_drawer(model, LAYER, QUICK)
     progress, kept = [], {}
-    plain = icons(draw, target, own, batch=4, progress=lambda *a: progress.append(a))
+    plain = icons(draw, target, own, batch=4, attempts=1, progress=lambda *a: progress.append(a))
     assert progress == [(4, 6), (6, 6)]
 
     def keep(number, compute):
@@ -65,8 +65,8 @@ def test_batches_resume_and_give_the_same_icons(model):
             kept[number] = compute()
         return kept[number]
 
-    first = icons(draw, target, own, batch=4, keep=keep)
-    drawn_again = icons(_refuse, target, own, batch=4, keep=keep)
+    first = icons(draw, target, own, batch=4, attempts=1, keep=keep)
+    drawn_again = icons(_refuse, target, own, batch=4, attempts=1, keep=keep)
     for other in (first, drawn_again):
         np.testing.assert_array_equal(other.icon, plain.icon)
         np.testing.assert_array_equal(other.cosine, plain.cosine)
@@ -76,14 +76,44 @@ def _refuse(directions: np.ndarray, keys: jax.Array) -> Icons:
     raise AssertionError("everything is on disk")
 
 
-def test_the_best_of_several_attempts_is_kept(model):
-    target, own = directions(3), keys(3)
-    one = icon_drawer(model, LAYER, QUICK)(target, own)
-    three = icon_drawer(model, LAYER, IconSettings(size=32, steps=24, batch=4, attempts=3))(
-        target, own
+def fake_draw(table: dict[int, list[float]], log: list[list[int]]):
+    """A drawer whose icon for direction [i] reaches what the table says of its attempts."""
+
+    def draw(directions: np.ndarray, keys: jax.Array) -> Icons:
+        which = directions[:, 0].astype(int).tolist()
+        log.append(which)
+        attempt = [sum(i in batch for batch in log) - 1 for i in which]
+        cosine = np.array([table[i][a] for i, a in zip(which, attempt, strict=True)])
+        icon = np.full((len(which), 32, 32, 3), 0, np.uint8)
+        icon += np.array(attempt, np.uint8)[:, None, None, None]
+        return Icons(icon, cosine.astype(np.float32))
+
+    return draw
+
+
+def test_only_icons_that_fail_are_drawn_again_and_the_best_is_kept():
+    table = {0: [0.9], 1: [0.2, 0.6], 2: [0.3, 0.1, 0.25], 3: [0.5], 4: [-0.1, 0.4, 0.45]}
+    log: list[list[int]] = []
+    progress = []
+    found = icons(
+        fake_draw(table, log),
+        np.arange(5.0, dtype=np.float32)[:, None],
+        keys(5),
+        batch=3,
+        progress=lambda *a: progress.append(a),
     )
-    assert (three.cosine >= one.cosine).all()
-    assert (three.cosine > one.cosine).any()
+    assert log == [[0, 1, 2], [3, 4], [1, 2, 4], [2, 4]]
+    np.testing.assert_allclose(found.cosine, [0.9, 0.6, 0.3, 0.5, 0.45])
+    assert found.icon[:, 0, 0, 0].tolist() == [0, 1, 0, 0, 2]  # which attempt each is from
+    assert progress == [(3, 5), (5, 5), (8, 8), (10, 10)]
+
+
+def test_another_attempt_is_another_start(model):
+    draw, target, own = icon_drawer(model, LAYER, QUICK), directions(2), keys(2)
+    once = icons(draw, target, own, batch=4, attempts=1)
+    thrice = icons(draw, target, own, batch=4, attempts=3, enough=2.0)
+    assert (thrice.cosine >= once.cosine).all()
+    assert (thrice.cosine > once.cosine).any()
 
 
 def test_whitening_changes_what_is_drawn(model):
