@@ -90,7 +90,7 @@ def _run(chosen: argparse.Namespace) -> None:
 
     config, documentation = experiments.load(chosen.experiment)
     config = _override(config, documentation, chosen.overrides)
-    _make(config, began)
+    _make(config, shlex.join(["atlasjax", "run", chosen.experiment, *chosen.overrides]), began)
 
 
 def _override(config: Any, documentation: str, overrides: list[str]) -> Any:
@@ -106,7 +106,7 @@ def _override(config: Any, documentation: str, overrides: list[str]) -> Any:
     )
 
 
-def _make(config: Any, began: float) -> None:
+def _make(config: Any, command: str, began: float) -> None:
     from atlasjax import data, models, pipeline, summary
     from atlasjax.atlas.export import export
     from atlasjax.experiment import check
@@ -122,7 +122,7 @@ def _make(config: Any, began: float) -> None:
     digest = f"random-{config.seed}" if random else models.weights_hash(config.weights)
     folder = storage.make_run_folder(config.run_dir)
     job = pipeline.Run(config, model, f"{config.model}:{digest}", source, folder)
-    record = _record(config, digest, len(source))
+    record = _record(config, command, digest, len(source))
     earlier = _earlier_seconds(folder / "run.json")
     storage.write_json(folder / "run.json", record | {"seconds": earlier})
     finished = pipeline.run(job)
@@ -142,7 +142,7 @@ def _make(config: Any, began: float) -> None:
     summary.show(finished, page, time.perf_counter() - began, _peak_memory())
 
 
-def _record(config: Any, weights: str, images: int) -> dict[str, Any]:
+def _record(config: Any, command: str, weights: str, images: int) -> dict[str, Any]:
     """Return what is needed to make the run again, and to know what it was made on."""
     import jax
 
@@ -150,7 +150,7 @@ def _record(config: Any, weights: str, images: int) -> dict[str, Any]:
 
     return {
         "experiment": as_json(replace(config, out=None)),
-        "command": shlex.join(["atlasjax", *sys.argv[1:]]),
+        "command": command,
         "weights_sha256": weights,
         "images": images,
         "seed": config.seed,

@@ -77,7 +77,7 @@ class Experiment:
     power: float = 4.0
     ridge: float = 0.5
     whiten: bool = True
-    attempts: int = 3
+    attempts: int = 2
     enough: float = 0.5
     icon_batch: int = 16
     image_batch: int = 16

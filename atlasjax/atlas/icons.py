@@ -44,7 +44,7 @@ class IconSettings:
     steps: int = 96
     learning_rate: float = 0.15
     power: float = 4.0
-    attempts: int = 3
+    attempts: int = 2
     enough: float = 0.5
     jitter: float = 6.0
     scale: tuple[float, float] = (0.95, 1.1)
@@ -190,7 +190,7 @@ def icons(
     keys: Key[Array, " n"],
     *,
     batch: int = 16,
-    attempts: int = 3,
+    attempts: int = 2,
     enough: float = 0.5,
     keep: Callable[[int, Callable[[], Icons]], Icons] | None = None,
     progress: Progress = silent,

@@ -100,6 +100,7 @@ def test_only_icons_that_fail_are_drawn_again_and_the_best_is_kept():
         np.arange(5.0, dtype=np.float32)[:, None],
         keys(5),
         batch=3,
+        attempts=3,
         progress=lambda *a: progress.append(a),
     )
     assert log == [[0, 1, 2], [3, 4], [1, 2, 4], [2, 4]]

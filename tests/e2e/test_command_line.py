@@ -100,7 +100,7 @@ def test_the_run_is_on_record(run_dir: Path):
     assert record["weights_sha256"] == "random-0"
     assert record["versions"]["jax"]
     assert record["device"]["count"] == 2
-    assert record["command"].startswith("atlasjax ")
+    assert record["command"].startswith("atlasjax run debug --images ")
     assert record["seconds"]["collect"] > 0
     assert record["skipped"][0].startswith("dog/broken.jpg: ")
     assert [(row["layer"], row["grid"]) for row in record["levels"]] == [
