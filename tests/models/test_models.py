@@ -30,7 +30,8 @@ def test_an_unknown_name_gets_the_nearest():
 
 
 def test_googlenet_says_which_weights_it_needs():
-    with pytest.raises(UserError, match=r"weights=PATH from Python\): a \.safetensors file .* \.caffemodel"):
+    ways = r"--weights PATH, or weights=PATH from Python\): a \.safetensors file .* \.caffemodel"
+    with pytest.raises(UserError, match=ways):
         models.load("googlenet")
 
 
