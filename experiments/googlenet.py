@@ -19,4 +19,5 @@ CONFIG = Experiment(
     layers=("mixed3b", "mixed4c", "mixed5b"),
     grids=(10, 20),
     samples_per_image=8,
+    attempts=3,
 )
