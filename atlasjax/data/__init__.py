@@ -1,4 +1,4 @@
-"""Images in, in batches: from folders, and from data sets prepared by TensorFlow Datasets.
+"""Images in, in batches: from folders, from data sets prepared by TensorFlow Datasets, generated.
 
 Everything is a source (`ImageSource`): a fixed sequence of images with random access. `batches`
 goes through any of them in order, decoding in parallel and leaving out what cannot be read.
@@ -28,7 +28,8 @@ def open_images(spec: str | os.PathLike[str], limit: int | None = None) -> Image
     """Open a collection of images by its name, as it is written in a config.
 
     Args:
-        spec: a folder, or `tfds:` and what `from_tfds` reads, such as `tfds:cifar10/test`.
+        spec: a folder; `tfds:` and what `from_tfds` reads, such as `tfds:cifar10/test`; or
+            `scenes:` and what `scenes.from_spec` reads, such as `scenes:1200`.
         limit: take only so many images, evenly spaced over all of them; None for all.
 
     Returns:
@@ -44,4 +45,8 @@ def open_images(spec: str | os.PathLike[str], limit: int | None = None) -> Image
     name = os.fspath(spec)
     if name.startswith("tfds:"):
         return from_tfds(name, limit=limit)
+    if name.startswith("scenes:"):
+        from atlasjax.data.scenes import from_spec
+
+        return from_spec(name, limit)
     return folder(name, limit=limit)
