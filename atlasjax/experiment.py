@@ -8,9 +8,8 @@ from typing import Any
 
 from atlasjax import storage
 from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas.layout import METRIC, METRICS, MIN_DIST, NEIGHBORS
 from atlasjax.errors import UserError
-
-METRICS = ("cosine", "euclidean", "correlation")
 
 
 @dataclass(frozen=True)
@@ -64,22 +63,22 @@ class Experiment:
     image_size: int = 224
     resize: int = 256
     more_than: int = 5
-    neighbors: int = 50
-    min_dist: float = 0.05
-    metric: str = "cosine"
+    neighbors: int = NEIGHBORS
+    min_dist: float = MIN_DIST
+    metric: str = METRIC
     early_layers: tuple[str, ...] = ("conv2d", "mixed3")
     early_neighbors: int = 200
     early_metric: str = "euclidean"
     early_icon_size: int = 56
-    steps: int = 96
-    icon_size: int = 96
-    learning_rate: float = 0.15
-    power: float = 4.0
+    steps: int = IconSettings.steps
+    icon_size: int = IconSettings.size
+    learning_rate: float = IconSettings.learning_rate
+    power: float = IconSettings.power
     ridge: float = 0.5
     whiten: bool = True
-    attempts: int = 2
-    enough: float = 0.5
-    icon_batch: int = 16
+    attempts: int = IconSettings.attempts
+    enough: float = IconSettings.enough
+    icon_batch: int = IconSettings.batch
     image_batch: int = 16
     seed: int = 0
     out: str | None = None
@@ -92,6 +91,10 @@ class Experiment:
     def is_early(self, layer: str) -> bool:
         """Tell whether a layer is laid out and drawn as the article does early ones."""
         return layer.startswith(self.early_layers)
+
+    def whitens(self, layer: str) -> bool:
+        """Tell whether a layer's icons are drawn in whitened coordinates."""
+        return self.whiten and not self.is_early(layer)
 
     def layout_settings(self, layer: str) -> dict[str, Any]:
         """Return the arguments of `atlas.layout` for one layer."""

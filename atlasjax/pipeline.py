@@ -8,32 +8,26 @@ A stage whose artifact is on disk, made from the same things, is not run again. 
 enough to fail early comes before anything slow: all grids are cut before the first icon is drawn.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Float, Float16
 
 from atlasjax import progress, storage
 from atlasjax.atlas.attribution import attribute
 from atlasjax.atlas.collect import Activations, check_layers, collect
 from atlasjax.atlas.grid import Cells, average, grid
-from atlasjax.atlas.icons import Icons, icon_drawer, icon_keys, icons
+from atlasjax.atlas.icons import Draw, Icons, icon_drawer, icon_keys, icons
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.level import Level
 from atlasjax.atlas.whitening import second_moment, whitening
-from atlasjax.data import ImageSource, batches
-from atlasjax.experiment import Experiment, check
-from atlasjax.parallel import batch_mesh
-from atlasjax.taps import Model
+from atlasjax.experiment import check
+from atlasjax.job import Run
 
-FORMAT = 1  # of the artifacts; raised when what a stage computes changes
+FORMAT = 2  # of the artifacts; raised when what a stage computes changes
 
 
 class Layout(NamedTuple):
@@ -58,54 +52,6 @@ class Skipped(NamedTuple):
     """Images that could not be read, with the reason."""
 
     names: np.ndarray
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the stages of one run share.
-
-    Attributes:
-        config: the experiment.
-        model: the network, a callable pytree.
-        weights: digest of its weights.
-        source: the images.
-        folder: where the artifacts are.
-        mesh: the devices.
-        seconds: how long each stage took, filled as they end; stages taken from disk are absent.
-    """
-
-    config: Experiment
-    model: Model
-    weights: str
-    source: ImageSource
-    folder: Path
-    mesh: Mesh = field(default_factory=batch_mesh)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def layer(self, name: str) -> Path:
-        """The folder of a layer's artifacts."""
-        return self.folder / "layers" / storage.folder_name(name)
-
-    def level(self, name: str, size: int) -> Path:
-        """The folder of the artifacts of a layer at one grid."""
-        return self.layer(name) / f"grid-{size}"
-
-    def batches(self) -> Iterator:
-        """Go through the images, prepared as the network takes them."""
-        config = self.config
-        return batches(
-            self.source, config.image_batch, image_size=config.image_size, resize=config.resize
-        )
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Note how long a stage took, and write it to the run's log."""
-        began = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - began
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        with (self.folder / "run.log").open("a", encoding="utf-8") as log:
-            log.write(f"{stamp}  {stage}: {self.seconds[stage]:.1f} s\n")
 
 
 class Finished(NamedTuple):
@@ -142,9 +88,10 @@ def run(run: Run) -> Finished:
     cells, sampled = {}, {}
     for name in config.layers:
         activations = _activations(run, name, digests[name])
-        sampled[name] = len(activations.value)
+        xy, laid = _layout(run, name, activations, digests[name])
+        sampled[name] = len(xy)
         for level_size in config.grids:
-            cells[name, level_size] = _cells(run, name, level_size, activations, digests[name])
+            cells[name, level_size] = _cells(run, name, level_size, activations, xy, laid)
     levels = {}
     for name in config.layers:
         activations = _activations(run, name, digests[name])
@@ -186,7 +133,7 @@ def _collect(run: Run) -> dict[str, str]:
     }
     digests = {n: storage.fingerprint(stage="collect", layer=n, **shared) for n in config.layers}
     paths = {name: run.layer(name) / "activations.npz" for name in config.layers}
-    missing = [n for n in config.layers if storage.load(paths[n], Activations, digests[n]) is None]
+    missing = [name for name in config.layers if not storage.holds(paths[name], digests[name])]
     if not missing:
         return digests
     with run.timed("collect"), progress.bar("collect", "images") as report:
@@ -207,44 +154,66 @@ def _collect(run: Run) -> dict[str, str]:
     return digests
 
 
-def _activations(run: Run, name: str, digest: str) -> Activations:
-    found = storage.load(run.layer(name) / "activations.npz", Activations, digest)
-    assert found is not None, "collected just before"
-    return found
+def _activations(run: Run, name: str, digest: str) -> Callable[[], Activations]:
+    """Return what gives the layer's activations, read when they are first asked for."""
+
+    @functools.cache
+    def read() -> Activations:
+        path = run.layer(name) / "activations.npz"
+        found = storage.load(path, Activations, digest)
+        if found is None:  # damaged where `storage.holds` does not look
+            path.unlink(missing_ok=True)
+            _collect(run)
+            found = storage.load(path, Activations, digest)
+        assert found is not None, "collected just before"
+        return found
+
+    return read
 
 
-def _cells(
-    run: Run, name: str, size: int, activations: Activations, digest: str
-) -> tuple[Cells, str]:
-    """Lay the layer out, if that was not done yet, and cut it."""
+def _layout(
+    run: Run, name: str, activations: Callable[[], Activations], digest: str
+) -> tuple[Float[np.ndarray, "n 2"], str]:
+    """Lay the layer out, if that was not done yet; return the places and their fingerprint."""
     settings = run.config.layout_settings(name)
     laid = storage.fingerprint(stage="layout", activations=digest, **settings)
 
     def lay() -> Layout:
-        with run.timed(f"layout {name}"), progress.spinner(f"layout {name}"):
-            return Layout(layout(activations.value, **settings))
+        value = activations().value
+        title = f"layout {name}"
+        with run.timed(title), progress.spinner(f"{title}: {len(value):,} activations"):
+            return Layout(layout(value, **settings))
 
-    xy = storage.cached(run.layer(name) / "layout.npz", Layout, laid, lay).xy
+    return storage.cached(run.layer(name) / "layout.npz", Layout, laid, lay).xy, laid
+
+
+def _cells(
+    run: Run,
+    name: str,
+    size: int,
+    activations: Callable[[], Activations],
+    xy: Float[np.ndarray, "n 2"],
+    laid: str,
+) -> tuple[Cells, str]:
+    """Cut the layer's map; return the cells and their fingerprint."""
     more_than = run.config.more_than
     cut = storage.fingerprint(stage="grid", layout=laid, size=size, more_than=more_than)
 
     def divide() -> Cells:
-        return grid(xy, activations.value, size, more_than=more_than)
+        return grid(xy, activations().value, size, more_than=more_than)
 
     return storage.cached(run.level(name, size) / "cells.npz", Cells, cut, divide), cut
 
 
 def _attributions(
-    run: Run, name: str, activations: Activations, digest: str
+    run: Run, name: str, activations: Callable[[], Activations], digest: str
 ) -> Callable[[], Attributions]:
     """Return what gives the layer's attributions, from disk or by a pass over the images."""
 
     def compute() -> Attributions:
-        title = f"attribution {name}"
+        found, title = activations(), f"attribution {name}"
         with run.timed(title), progress.bar(title, "activations") as report:
-            value = attribute(
-                run.model, name, run.batches(), activations, mesh=run.mesh, progress=report
-            )
+            value = attribute(run.model, name, run.batches(), found, mesh=run.mesh, progress=report)
         return Attributions(value)
 
     made_from = storage.fingerprint(stage="attribution", activations=digest)
@@ -252,16 +221,23 @@ def _attributions(
     return lambda: storage.cached(path, Attributions, made_from, compute)
 
 
-def _drawer(run: Run, name: str, activations: Activations) -> Callable:
-    """Return the function that draws this layer's icons, compiled when it is first called."""
+def _drawer(run: Run, name: str, activations: Callable[[], Activations]) -> Callable[[], Draw]:
+    """Return what gives the function that draws this layer's icons, made when first asked for."""
     config = run.config
-    matrix = None
-    if config.whiten and not config.is_early(name):
-        matrix = whitening(second_moment(activations.value), config.ridge)
-    return icon_drawer(run.model, name, config.icon_settings(name), matrix, run.mesh)
+
+    @functools.cache
+    def drawer() -> Draw:
+        matrix = None
+        if config.whitens(name):
+            matrix = whitening(second_moment(activations().value), config.ridge)
+        return icon_drawer(run.model, name, config.icon_settings(name), matrix, run.mesh)
+
+    return drawer
 
 
-def _icons(run: Run, name: str, size: int, cells: Cells, digest: str, draw: Callable) -> Icons:
+def _icons(
+    run: Run, name: str, size: int, cells: Cells, digest: str, drawer: Callable[[], Draw]
+) -> Icons:
     """Draw a level's icons, keeping every batch as soon as it is done."""
     config = run.config
     folder = run.level(name, size)
@@ -270,7 +246,7 @@ def _icons(run: Run, name: str, size: int, cells: Cells, digest: str, draw: Call
         stage="icons",
         cells=digest,
         settings=repr(settings),
-        whiten=config.whiten and not config.is_early(name),
+        whiten=config.whitens(name),
         ridge=config.ridge,
         devices=run.mesh.size,
     )
@@ -280,7 +256,7 @@ def _icons(run: Run, name: str, size: int, cells: Cells, digest: str, draw: Call
         return storage.cached(folder / f"icons-{number:04}.npz", Icons, made_from, compute)
 
     def compute() -> Icons:
-        title = f"icons {name} {size} x {size}"
+        draw, title = drawer(), f"icons {name} {size} x {size}"
         with run.timed(title), progress.bar(title, "icons") as report:
             return icons(
                 draw,

@@ -1,6 +1,7 @@
 """Experiments: the article's defaults, and settings that no atlas can be made with."""
 
 import dataclasses
+import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas.layout import layout
 from atlasjax.errors import UserError
 from atlasjax.experiment import METRICS, Experiment, as_json, check
 
@@ -48,6 +50,20 @@ def test_early_layers_are_laid_out_their_own_way():
     for layer in ("conv2d0", "mixed3a", "mixed3b", "mixed3b/1x1"):
         assert both.layout_settings(layer) == early
     assert config(early_layers=()).layout_settings("mixed3a")["n_neighbors"] == 50
+
+
+def test_the_defaults_stand_in_one_place():
+    assert config().icon_settings("mixed4a") == IconSettings()
+    given = inspect.signature(layout).parameters
+    defaults = {n: p.default for n, p in given.items() if p.default is not inspect.Parameter.empty}
+    assert config().layout_settings("mixed4a") == defaults
+
+
+def test_early_layers_are_never_whitened():
+    assert config().whitens("mixed4a")
+    assert not config().whitens("mixed3b")
+    assert not config(whiten=False).whitens("mixed4a")
+    assert config(early_layers=()).whitens("mixed3b")
 
 
 def test_icons_are_drawn_as_the_experiment_says():

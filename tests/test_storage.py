@@ -20,6 +20,7 @@ from atlasjax.storage import (
     cached,
     fingerprint,
     folder_name,
+    holds,
     load,
     make_run_folder,
     save,
@@ -185,6 +186,21 @@ def test_what_was_made_from_something_else_is_not_loaded(tmp_path: Path):
     assert load(path, Pair, "") is None
 
 
+def test_what_is_there_is_told_by_its_fingerprint_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "pair.npz"
+    assert not holds(path, "x")
+    save(path, PAIR, "x")
+    read, real = [], np.lib.npyio.NpzFile.__getitem__
+    monkeypatch.setattr(
+        np.lib.npyio.NpzFile, "__getitem__", lambda s, key: read.append(key) or real(s, key)
+    )
+    assert holds(path, "x")
+    assert not holds(path, "y")
+    assert read == ["fingerprint", "fingerprint"]
+
+
 class Other(NamedTuple):
     a: np.ndarray
     c: np.ndarray
@@ -234,6 +250,7 @@ def test_a_damaged_file_is_nothing_and_is_healed(tmp_path: Path, damaged: bytes)
     path.write_bytes(damaged)
     assert load(path, Pair) is None
     assert load(path, Pair, "x") is None
+    assert holds(path, "x") == (damaged == DAMAGED["pickled"])  # whose fingerprint is whole
     assert_same(cached(path, Pair, "x", lambda: PAIR))
     assert_same(load(path, Pair, "x"))
     assert list(tmp_path.iterdir()) == [path]
@@ -245,6 +262,7 @@ def test_a_file_cut_anywhere_is_nothing(tmp_path_factory, length: int):
     path = tmp_path_factory.getbasetemp() / "cut.npz"
     path.write_bytes(WHOLE[:length])
     assert load(path, Pair, "x") is None
+    assert not holds(path, "x")
 
 
 @settings(deadline=None, max_examples=200)
@@ -256,6 +274,7 @@ def test_a_byte_changed_anywhere_is_never_an_error(tmp_path_factory, place: int,
     path.write_bytes(changed)
     found = load(path, Pair, "x")
     assert found is None or isinstance(found, Pair)
+    assert found is None or holds(path, "x")
 
 
 def test_the_bytes_of_these_tests_are_those_of_an_artifact(tmp_path: Path):

@@ -189,9 +189,9 @@ def icons(
     directions: Float[np.ndarray, "n c"],
     keys: Key[Array, " n"],
     *,
-    batch: int = 16,
-    attempts: int = 2,
-    enough: float = 0.5,
+    batch: int = IconSettings.batch,
+    attempts: int = IconSettings.attempts,
+    enough: float = IconSettings.enough,
     keep: Callable[[int, Callable[[], Icons]], Icons] | None = None,
     progress: Progress = silent,
 ) -> Icons:

@@ -4,10 +4,9 @@ Every function here gives one score for each image, from what a layer says of it
 a batch never influence one another.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-
-TINY = 1e-12  # keeps the square root's gradient finite where a layer is silent
 
 
 def centre(value: Float[Array, "batch h w c"]) -> Float[Array, "batch c"]:
@@ -22,18 +21,19 @@ def centre(value: Float[Array, "batch h w c"]) -> Float[Array, "batch c"]:
 def cosine(a: Float[Array, "*batch c"], b: Float[Array, "*batch c"]) -> Float[Array, "*batch"]:
     """Return the cosine of the angle between two directions: `a.b / (|a| |b|)`.
 
+    The length of neither matters, however faint or large it is.
+
     Args:
         a: activations.
         b: directions.
 
     Returns:
-        Cosines in [-1, 1]; 0 where either is zero.
+        Cosines in [-1, 1]; 0, with a gradient of 0, where either is zero.
 
     >>> cosine(jnp.array([3.0, 4.0]), jnp.array([1.0, 0.0]))
     Array(0.6, dtype=float32)
     """
-    dot = jnp.sum(a * b, -1)
-    return dot / jnp.sqrt(jnp.sum(a * a, -1) * jnp.sum(b * b, -1) + TINY)
+    return jnp.sum(_unit(a) * _unit(b), -1)
 
 
 def direction(
@@ -63,6 +63,16 @@ def direction(
     >>> direction(jnp.array([[2.0, 0.0]]), jnp.array([[5.0, 0.0]]))
     Array([2.], dtype=float32)
     """
-    unit = target / jnp.sqrt(jnp.sum(target * target, -1, keepdims=True) + TINY)
-    dot = jnp.sum(activation * unit, -1)
+    dot = jnp.sum(activation * _unit(target), -1)
     return dot * jnp.maximum(floor, cosine(activation, target)) ** power
+
+
+def _unit(vector: Float[Array, "*batch c"]) -> Float[Array, "*batch c"]:
+    """Scale vectors to length 1; zero stays zero, and has a gradient of zero."""
+    # Divided by its largest part first, a vector has squares that neither vanish nor overflow. What
+    # it is divided by cancels, so it is a constant to the gradient.
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(vector), -1, keepdims=True))
+    silent = largest < float(jnp.finfo(vector.dtype).tiny)  # compiled code may flush less to zero
+    # Both branches of a `where` are differentiated, so the one not taken must be finite as well.
+    scaled = jnp.where(silent, 1.0, vector / jnp.where(silent, 1.0, largest))
+    return jnp.where(silent, 0.0, scaled / jnp.linalg.norm(scaled, axis=-1, keepdims=True))

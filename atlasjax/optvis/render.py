@@ -13,6 +13,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree
 
+from atlasjax.errors import UserError
 from atlasjax.optvis.param import Parameterization
 from atlasjax.optvis.transform import Transform
 from atlasjax.parallel import split_batch
@@ -61,6 +62,9 @@ def renderer(
         A function of the model, one key for each image, and a pytree of targets with the batch as
         leading axis. The batch must be a multiple of the mesh's size.
 
+    Raises:
+        UserError: fewer steps than one.
+
     >>> from atlasjax.optvis.param import fourier
     >>> from atlasjax.parallel import batch_mesh
     >>> bright = lambda model, images, target: images.mean((1, 2, 3))
@@ -70,6 +74,8 @@ def renderer(
     >>> bool(make(model, jax.random.split(jax.random.key(0), 1), jnp.zeros(1)).reached[0] > 0.5)
     True
     """
+    if steps < 1:
+        raise UserError(f"steps {steps}: must be at least 1")
 
     def images_of(params: Any) -> Float[Array, "batch h w 3"]:
         return jax.vmap(param.image)(params)

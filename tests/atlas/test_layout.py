@@ -9,6 +9,8 @@ from hypothesis.extra.numpy import arrays
 from atlasjax.atlas import layout as module
 from atlasjax.errors import UserError
 
+NO_TENSORFLOW = pytest.mark.filterwarnings("ignore::ImportWarning")  # which UMAP regrets
+
 finite = st.floats(-1e3, 1e3, width=32)
 
 
@@ -36,6 +38,94 @@ def test_outliers_are_moved_to_the_edge():
 def test_too_few_activations_are_refused():
     with pytest.raises(UserError, match="2 activations cannot be laid out"):
         module.layout(np.ones((2, 3), np.float32))
+
+
+def distances_by_hand(x: np.ndarray, metric: str) -> np.ndarray:
+    """All distances in double precision, as UMAP defines them where a vector is zero."""
+    x = x.astype(np.float64)
+    if metric == "euclidean":
+        return np.linalg.norm(x[:, None] - x[None], axis=-1)
+    if metric == "correlation":
+        x = x - x.mean(1, keepdims=True)
+    length = np.linalg.norm(x, axis=1)
+    silent = length == 0
+    product = np.outer(length, length)
+    distance = 1 - x @ x.T / np.where(product == 0, 1, product)
+    distance[np.ix_(silent, silent)] = 0
+    return distance
+
+
+@pytest.mark.parametrize("metric", module.METRICS)
+@pytest.mark.parametrize("at_a_time", [1, 7, 500])
+@given(st.integers(0, 1000), st.integers(1, 25), st.data())
+def test_neighbours_are_the_nearest(metric: str, at_a_time: int, seed: int, n: int, data):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(n, 3)).astype(np.float32)
+    points[rng.random(n) < 0.2] = 0
+    points[rng.random(n) < 0.2] = points[0]
+    points[rng.random(n) < 0.1] = 0.1  # no variation
+    k = data.draw(st.integers(1, n))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AT_A_TIME", at_a_time)
+        row, distance = module.neighbors(points, k, metric)
+    truth = distances_by_hand(points, metric)
+    np.testing.assert_array_equal(row[:, 0], np.arange(n))
+    np.testing.assert_array_equal(distance[:, 0], 0)
+    assert all(len(set(r)) == k for r in row.tolist())
+    assert (np.diff(distance, axis=1) >= 0).all()
+    own = truth[np.arange(n)[:, None], row]
+    np.testing.assert_allclose(distance, own, atol=2e-6)  # float32, for norms of a few
+    np.testing.assert_allclose(distance, np.sort(truth, 1)[:, :k], atol=2e-6)
+
+
+@pytest.mark.parametrize("metric", module.METRICS)
+def test_twins_are_at_no_distance_at_all(metric: str):
+    points = np.random.default_rng(0).normal(1000, 1, (20, 64)).astype(np.float32)
+    row, distance = module.neighbors(np.concatenate([points, points]), 3, metric)
+    np.testing.assert_array_equal(distance[:, :2], 0)
+    assert (distance[:, 2] > 0).all()
+    np.testing.assert_array_equal(row[:, :2], [(i, (i + 20) % 40) for i in range(40)])
+
+
+@pytest.mark.slow
+@NO_TENSORFLOW
+@pytest.mark.parametrize("metric", module.METRICS)
+def test_distances_are_those_of_umap(metric: str):
+    import umap.distances
+
+    points = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+    points[1], points[2], points[3] = 0, 0, 0.5
+    theirs = umap.distances.named_distances[metric]
+    row, distance = module.neighbors(points, 6, metric)
+    expected = [[theirs(points[i], points[j]) for j in own] for i, own in enumerate(row)]
+    np.testing.assert_allclose(distance, expected, atol=1e-6)  # float32
+
+
+@pytest.mark.slow
+@NO_TENSORFLOW
+@pytest.mark.parametrize("metric", module.METRICS)
+def test_umap_takes_the_exact_neighbours(metric: str, monkeypatch: pytest.MonkeyPatch):
+    import umap.umap_
+
+    def never(*args, **kwargs):
+        raise AssertionError("searched or compared all by itself")
+
+    for name in ("NNDescent", "nearest_neighbors", "pairwise_distances"):
+        monkeypatch.setattr(umap.umap_, name, type(name, (), {"__init__": never}))
+    points = np.abs(np.random.default_rng(0).normal(size=(60, 8))).astype(np.float32)
+    points[:3] = 0
+    xy = module.layout(points, n_neighbors=10, metric=metric)
+    assert np.isfinite(xy).all()
+    np.testing.assert_array_equal(xy, module.layout(points, n_neighbors=10, metric=metric))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [3, 4, 12])
+def test_few_activations_are_all_neighbours(n: int):
+    points = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
+    xy = module.layout(points)
+    assert xy.shape == (n, 2)
+    assert np.isfinite(xy).all()
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """The command line, as a person uses it: whole runs of the debug experiment, and every mistake.
 
-Runs share one process, because UMAP is compiled anew in each and takes most of a minute for it.
+Runs share one process, because JAX and UMAP compile everything anew in each.
 """
 
 import json
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import atlasjax as ax
-from atlasjax import cli, models, pipeline
+from atlasjax import cli, models, pipeline, storage
 from atlasjax.atlas import icons as icons_module
 
 SMALL = ["--layers", "mixed3a", "--image-size", "48", "--resize", "48", "--grids", "2", "3"]
@@ -110,8 +110,15 @@ def test_the_run_is_on_record(run_dir: Path):
 
 @pytest.mark.slow
 def test_a_finished_run_is_not_done_again(
-    run_dir: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+    run_dir: Path,
+    photographs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    # What is on disk is not prepared for either.
+    for name in ("second_moment", "icon_drawer", "layout", "collect"):
+        monkeypatch.setattr(pipeline, name, None)
+    read = count_reads(monkeypatch)
     before = {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")}
     cli.main(["run", "debug", "--images", str(photographs), "--out", str(run_dir)])
     assert {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")} == before
@@ -122,6 +129,42 @@ def test_a_finished_run_is_not_done_again(
     assert f"open {run_dir.resolve() / 'index.html'}" in captured.out
     assert "1 image could not be read" in captured.out
     assert "dog/broken.jpg" in captured.out
+    assert pipeline.Activations not in read
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[type]:
+    """Return the kinds of all artifacts that are read from now on."""
+    real, read = storage.load, []
+
+    def load(path, kind, *args):
+        read.append(kind)
+        return real(path, kind, *args)
+
+    monkeypatch.setattr(storage, "load", load)
+    return read
+
+
+@pytest.mark.slow
+def test_activations_are_read_twice_and_damaged_ones_collected_again(
+    run_dir: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    again = tmp_path / "again"
+    shutil.copytree(run_dir, again)
+    for path in (again / "layers").rglob("*.npz"):
+        if path.name != "activations.npz":
+            path.unlink()
+    damaged = again / "layers" / "mixed4c" / "activations.npz"
+    damaged.write_bytes(damaged.read_bytes()[:2000] + b"x" * 8 + damaged.read_bytes()[2008:])
+    real, shown = pipeline.progress.spinner, []
+    monkeypatch.setattr(
+        pipeline.progress, "spinner", lambda title: shown.append(title) or real(title)
+    )
+    read = count_reads(monkeypatch)
+    cli.main(["run", "debug", "--images", str(photographs), "--out", str(again)])
+    # Each layer once to lay it out and once to draw it, and the damaged one once in vain.
+    assert read.count(pipeline.Activations) == 2 + 2 + 1
+    assert shown == ["layout mixed3b: 96 activations", "layout mixed4c: 96 activations"]
+    assert_same_atlas(run_dir, again)
 
 
 @pytest.mark.slow

@@ -36,6 +36,44 @@ def test_the_cosine_is_that_of_both_norms(a: np.ndarray, b: np.ndarray):
     np.testing.assert_allclose(cosine(jnp.asarray(a), jnp.asarray(-3 * a)), -1, atol=1e-6)
 
 
+SCALES = st.floats(-6, 6).map(lambda power: np.float32(10**power))
+
+
+@settings(deadline=None, max_examples=50)
+@given(VECTORS, VECTORS, SCALES, SCALES)
+def test_the_cosine_does_not_depend_on_either_length(a: np.ndarray, b: np.ndarray, s, t):
+    plain, scaled = (
+        np.asarray(cosine(jnp.asarray(x), jnp.asarray(y))) for x, y in ((a, b), (s * a, t * b))
+    )
+    np.testing.assert_allclose(scaled, plain, atol=1e-6)  # float32
+    slope = jax.grad(lambda x: cosine(x, jnp.asarray(t * b)).sum())
+    gradient = np.asarray(slope(jnp.asarray(s * a)))
+    # A change along the vector changes nothing; float32, with terms as large as 1 / |a|.
+    along = (gradient * (s * a)).sum(-1)
+    np.testing.assert_allclose(along, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1e-30, 1e-12, 1e-3, 1e18, 1e30])
+def test_nor_on_lengths_whose_squares_float32_does_not_hold(length: float):
+    a, b = jnp.asarray([3.0, 4.0]) * length, jnp.asarray([1.0, 0.0])
+    for x, y in ((a, b), (b, a), (a, a * jnp.asarray([1.0, 0.0]))):
+        np.testing.assert_allclose(cosine(x, y), 0.6, rtol=1e-6)
+        assert np.isfinite(jax.grad(cosine)(x, y)).all()
+    # d cos / db at right angles to b is what a has there, as a share of its length.
+    np.testing.assert_allclose(jax.grad(cosine)(b, a), [0.0, 0.8], atol=1e-6)
+
+
+@pytest.mark.parametrize("least", [1e-45, 1e-39, 1.2e-38])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_vanishing_lengths_are_silence_at_worst(least: float, compiled: bool):
+    function = jax.value_and_grad(cosine)
+    value, gradient = (jax.jit(function) if compiled else function)(
+        jnp.asarray([least, 0.0]), jnp.asarray([1.0, 0.0])
+    )
+    assert min(abs(value), abs(value - 1)) < 1e-6
+    assert np.isfinite(gradient).all()
+
+
 @settings(deadline=None, max_examples=50)
 @given(VECTORS, VECTORS, st.sampled_from([0.0, 1.0, 2.0, 4.0]), st.sampled_from([0.01, 0.1, 0.5]))
 def test_the_score_is_its_formula(a: np.ndarray, d: np.ndarray, power: float, floor: float):
@@ -94,6 +132,12 @@ def test_silence_scores_nothing_and_has_a_finite_gradient(function, a: float, b:
     assert float(function(va, vb)[0]) == 0
     for gradient in jax.grad(lambda x, y: function(x, y).sum(), (0, 1))(va, vb):
         assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.0, 1.0), (0.0, 0.0)])
+def test_the_cosine_of_silence_has_no_gradient(a: float, b: float):
+    gradient = jax.grad(cosine)(jnp.full(3, a), jnp.full(3, b))
+    np.testing.assert_array_equal(gradient, 0)
 
 
 def test_images_do_not_influence_one_another():

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from atlasjax import models
+from atlasjax.errors import UserError
 from atlasjax.optvis.objectives import centre, cosine, direction
 from atlasjax.optvis.param import Parameterization, fourier
 from atlasjax.optvis.render import Rendered, renderer
@@ -54,6 +55,12 @@ def test_the_number_of_steps_is_exactly_that(steps: int):
     np.testing.assert_array_equal(made.image[0], np.full((2, 2, 3), steps))
     np.testing.assert_array_equal(made.image[1], np.full((2, 2, 3), -2 * steps))
     np.testing.assert_array_equal(made.reached, np.array([12 * steps, 48 * steps]))
+
+
+@pytest.mark.parametrize("steps", [0, -2])
+def test_fewer_steps_than_one_are_refused(steps: int):
+    with pytest.raises(UserError, match=f"steps {steps}: must be at least 1"):
+        renderer(total, total, PIXELS, still, optax.sgd(1.0), steps, ONE)
 
 
 def test_every_step_and_image_has_its_own_transform_and_the_measure_none():
