@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atlasjax.data import open_images
     from atlasjax.errors import UserError
     from atlasjax.experiment import Experiment
+    from atlasjax.receptive import ReceptiveField, receptive_field
     from atlasjax.taps import capture, head, intervene, layers
 
 _HOME = {
@@ -53,6 +54,8 @@ _HOME = {
     "open_images": "data",
     "UserError": "errors",
     "Experiment": "experiment",
+    "ReceptiveField": "receptive",
+    "receptive_field": "receptive",
     "capture": "taps",
     "head": "taps",
     "intervene": "taps",
@@ -69,6 +72,7 @@ __all__ = [
     "IconSettings",
     "Icons",
     "Level",
+    "ReceptiveField",
     "UserError",
     "attribute",
     "attribution",
@@ -91,6 +95,7 @@ __all__ = [
     "open_images",
     "optvis",
     "picture",
+    "receptive_field",
     "second_moment",
     "whitening",
 ]

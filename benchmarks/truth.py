@@ -1,0 +1,85 @@
+"""How well an atlas finds the shortcuts that were planted in the quickstart's data.
+
+    python benchmarks/truth.py [RUN_DIR] [--quick] [--json]
+
+RUN_DIR is the folder of a finished quickstart run; without it one is made and thrown away. For
+every shortcut, layer and grid: the fraction of the activations in the ten cells that push most from
+the shortcut's source to its target which lie on the planted part (precision), the same for ten
+random cells (chance, and the 95th percentile of the draws), and how many times the chance it is.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import rich.box
+import rich.console
+import rich.table
+
+import atlasjax as ax
+from atlasjax import cli, data, models
+from atlasjax.data.scenes import SHORTCUTS
+from atlasjax.truth_report import Row, score_run
+
+
+def rows_of(folder: Path, draws: int) -> list[Row]:
+    record = ax.open_atlas(folder).record["experiment"]
+    source: Any = data.open_images(record["images"], limit=record["max_images"])
+    if not hasattr(source, "scene"):
+        raise ax.UserError(f"{folder}: its images, {record['images']!r}, have no planted shortcuts")
+    # Receptive fields do not depend on the weights.
+    return score_run(folder, models.abstract(record["model"]), source, SHORTCUTS, draws=draws)
+
+
+def show(rows: list[Row]) -> None:
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    for column in ("shortcut", "layer"):
+        table.add_column(column)
+    for column in ("grid", "precision", "chance", "95%", "ratio"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        found = (row.score.precision, row.score.chance, row.score.chance_high)
+        ratio = "-" if row.ratio is None else f"{row.ratio:.1f}"
+        table.add_row(row.shortcut, row.layer, str(row.grid), *(f"{x:.1%}" for x in found), ratio)
+    rich.console.Console(highlight=False, soft_wrap=True).print(table)
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    return {
+        "shortcut": row.shortcut,
+        "layer": row.layer,
+        "grid": row.grid,
+        "precision": row.score.precision,
+        "chance": row.score.chance,
+        "chance_95": row.score.chance_high,
+        "ratio": row.ratio,
+        "cells": row.score.cells.tolist(),
+        "fraction": row.score.fraction.tolist(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("run_dir", type=Path, nargs="?", help="a finished quickstart run")
+    parser.add_argument("--quick", action="store_true", help="100 random draws instead of 1000")
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = chosen.run_dir
+        if folder is None:
+            folder = Path(temporary) / "quickstart"
+            cli.main(["run", "quickstart", "--out", str(folder)])
+        try:
+            rows = rows_of(folder, 100 if chosen.quick else 1000)
+        except ax.UserError as error:
+            sys.exit(f"truth.py: {error}")
+    show(rows)
+    if chosen.json:
+        print(json.dumps({"rows": [as_json(row) for row in rows]}))
+
+
+if __name__ == "__main__":
+    main()
