@@ -4,7 +4,7 @@ import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,14 @@ from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives
+from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.param import fourier
 from atlasjax.optvis.render import renderer
+from atlasjax.optvis.schedule import learning_rates
 from atlasjax.optvis.transform import similarity
 from atlasjax.parallel import batch_mesh, pad_batch, share_of
 from atlasjax.progress import Progress, silent
-from atlasjax.taps import Model, as_pytree, capture
+from atlasjax.taps import Model, as_pytree
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class IconSettings:
         size: height and width in pixels.
         steps: optimization steps.
         learning_rate: Adam's at its height; see `learning_rates`.
-        power: of the cosine in the objective; see `objectives.direction`.
+        power: of the cosine in the objective; see `objectives.direction_neuron`.
         attempts: how often an icon is drawn at most, with other keys; the best is kept.
         enough: the cosine from which an icon is not drawn again.
         jitter: largest shift in a step, in pixels.
@@ -76,8 +78,8 @@ def icon_drawer(
 ) -> Draw:
     """Compile the function that draws up to a batch of icons.
 
-    The objective is `objectives.direction` of the activation at the centre of the layer, both sides
-    multiplied by the whitening matrix.
+    The objective is `objectives.direction_neuron` at the centre of the layer, both sides multiplied
+    by the whitening matrix.
 
     Args:
         model: a callable pytree `model(images, tap)`.
@@ -97,66 +99,25 @@ def icon_drawer(
     _check(settings)
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
     size = share_of(settings.batch, mesh)
-    metric = None if whitening is None else jnp.asarray(whitening, jnp.float32)
-
-    def at_centre(model: Model, images: Float[Array, "b h w 3"]) -> Float[Array, "b c"]:
-        return objectives.centre(capture(model, images, [layer])[layer])
-
-    def score(model: Model, images: Float[Array, "b h w 3"], target: Float[Array, "b c"]):
-        found = at_centre(model, images)
-        if metric is not None:
-            found, target = found @ metric, target @ metric
-        return objectives.direction(found, target, settings.power)
-
-    def measure(model: Model, images: Float[Array, "b h w 3"], target: Float[Array, "b c"]):
-        return objectives.cosine(at_centre(model, images), target)
-
+    whiten = None if whitening is None else np.asarray(whitening, np.float32)
     render = renderer(
-        score,
-        measure,
         fourier(settings.size),
         similarity(settings.jitter, settings.scale, settings.rotate),
         optax.adam(learning_rates(settings.learning_rate, settings.steps)),
-        settings.steps,
+        Loop(settings.steps),
         mesh,
     )
 
     def draw(directions: Float[np.ndarray, "n c"], keys: Key[Array, " n"]) -> Icons:
         n = len(directions)
         target = pad_batch(directions.astype(np.float32), size)
-        image, reached = jax.device_get(render(model, pad_batch(keys, size), target))
-        return Icons(np.round(image[:n] * 255).astype(np.uint8), reached[:n])
+        objective = objectives.direction_neuron(layer, target, power=settings.power, whiten=whiten)
+        measure = objectives.cosine(layer, target)
+        made = render(model, objective, measure, pad_batch(keys, size))
+        image, reached = jax.device_get((made.image[:n], made.reached[:n]))
+        return Icons(np.round(image * 255).astype(np.uint8), reached)
 
     return draw
-
-
-def learning_rates(height: float, steps: int) -> optax.Schedule:
-    """Return the learning rate of each step: it rises with the cube, and falls along a cosine.
-
-    `height * min(1, 3 (step + 1) / steps)^3 * (0.1 + 0.9 (1 + cos(pi step / steps)) / 2)`
-
-    Adam's first steps move every frequency alike, whatever its gradient. At full rate that is a
-    burst of noise, in which neurons that answer to flat surfaces fall silent for good.
-
-    Args:
-        height: the largest rate.
-        steps: number of steps.
-
-    Returns:
-        A function of the step, from 0.
-
-    >>> rates = learning_rates(1.0, 30)
-    >>> [round(float(rates(step)), 3) for step in (0, 4, 9, 29)]
-    [0.001, 0.12, 0.815, 0.102]
-    """
-    decay = optax.cosine_decay_schedule(height, steps, alpha=0.1)
-
-    def rate(step: Any) -> Any:
-        # Optax counts in whole numbers, which strict promotion does not mix with others.
-        progress = jnp.asarray(step, jnp.float32) * 3.0 / steps + 3.0 / steps
-        return decay(step) * jnp.minimum(1.0, progress) ** 3
-
-    return rate
 
 
 def icon_keys(

@@ -1,7 +1,12 @@
-"""Render: optimize a batch of images, each for its own target.
+"""Render: optimize a batch of visualizations, each for its own objective.
 
-The whole optimization is one compiled `lax.scan`. Every image has its own key, from which its start
-and every random transform are drawn, so that it does not depend on the others in its batch.
+The whole optimization is one compiled `lax.scan`. Every unit has its own key, from which its start
+and every random transform are drawn, and its own state of the optimizer, so that it depends neither
+on the others in its batch nor on the number of devices.
+
+The batch is split over a mesh by `jax.jit` of `jax.shard_map`, the successor of `jax.pmap`: what
+`pmap` asked of its reader (a leading axis of devices, a replicated model, a batch that divides) is
+done here by `atlasjax.parallel`.
 """
 
 from collections.abc import Callable
@@ -11,92 +16,293 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
-from atlasjax.errors import UserError
+from atlasjax.optvis.gradients import leak_at, leaking
+from atlasjax.optvis.loop import Loop, check_loop
+from atlasjax.optvis.objectives.core import Objective, Seen, evaluate, network
 from atlasjax.optvis.param import Parameterization
 from atlasjax.optvis.transform import Transform
 from atlasjax.parallel import split_batch
-from atlasjax.taps import Model
+from atlasjax.taps import Model, identity
 
-Score = Callable[[Model, Float[Array, "batch h w 3"], PyTree], Float[Array, " batch"]]
-"""One score for each image, from the model, the images and their targets."""
+View = Callable[[Float[Array, "h w c"]], Float[Array, "h w d"]]
 
 
 class Rendered(NamedTuple):
-    """A batch of finished images.
+    """A batch of finished units. Those of several frames have them as their second axis.
 
     Attributes:
-        image: RGB in [0, 1].
-        reached: what the measure says of each.
+        image: RGB in [0, 1], or whatever the parameterization makes.
+        reached: the measure of each finished image, seen without a transform.
+        score: history of the objective, of all frames together, as seen through the transforms.
+        measured: the same of the measure, averaged over the frames.
+        snapshot: the images after the steps asked for.
+        steps: how many steps each unit took.
     """
 
-    image: Float[Array, "batch h w 3"]
-    reached: Float[Array, " batch"]
+    image: Float[Array, "units *frames h w c"]
+    reached: Float[Array, "units *frames"]
+    score: Float[Array, "units steps"]
+    measured: Float[Array, "units steps"]
+    snapshot: Float[Array, "units shots *frames h w c"]
+    steps: Int[Array, " units"]
+
+
+_Pair = tuple[Objective, Objective]
+"""An objective and a measure."""
+
+Renderer = Callable[[Model, Objective, Objective, Key[Array, " units"]], Rendered]
+
+
+class _State(NamedTuple):
+    """What a step changes; the first axis of everything is the units."""
+
+    params: PyTree
+    optimizer: PyTree
+    level: Float[Array, " units"]
+    alive: Any
+    steps: Int[Array, " units"]
+    shots: Float[Array, "shots units *frames h w c"]
 
 
 def renderer(
-    score: Score,
-    measure: Score,
     param: Parameterization,
     transform: Transform,
     optimizer: optax.GradientTransformation,
-    steps: int,
+    loop: Loop,
     mesh: Mesh,
-) -> Callable[[Model, Key[Array, " batch"], PyTree], Rendered]:
-    """Return the compiled function that makes a batch of images.
+    view: View | None = None,
+) -> Renderer:
+    """Return the compiled function that makes a batch of units.
 
-    Each step takes the gradient of every image's own score, seen through its own random transform.
-    The finished images are measured as they are, without a transform.
+    Each step takes the gradient of every unit's own objective, each of its frames seen through a
+    random transform of its own. The finished images are measured as they are.
 
     Args:
-        score: what is made large.
-        measure: what is reported of the finished images.
         param: what is optimized in place of pixels.
         transform: a random change of the image in each step.
-        optimizer: must treat every parameter by itself, as Adam does.
-        steps: number of steps, at least 1.
+        optimizer: any of Optax's; it works on each unit by itself.
+        loop: how many steps, and what happens besides.
         mesh: the devices to share the batch.
+        view: how a finished image is shown to the network to be measured; as it is by default.
 
     Returns:
-        A function of the model, one key for each image, and a pytree of targets with the batch as
-        leading axis. The batch must be a multiple of the mesh's size.
+        A function of the model, the objective, the measure (both with data for every unit, or for
+        all alike) and one key for each unit. The number of units must be a multiple of the mesh's
+        devices; see `atlasjax.parallel.pad_batch`.
 
     Raises:
-        UserError: fewer steps than one.
+        UserError: settings that nothing can be made with.
 
+    >>> from atlasjax.optvis.objectives import Objective
     >>> from atlasjax.optvis.param import fourier
     >>> from atlasjax.parallel import batch_mesh
-    >>> bright = lambda model, images, target: images.mean((1, 2, 3))
-    >>> make = renderer(bright, bright, fourier(8), lambda key, image: image, optax.adam(0.1),
-    ...     4, batch_mesh(jax.local_devices()[:1]))
+    >>> bright = Objective(lambda seen, data, settings: seen.images.mean((1, 2, 3)))
+    >>> make = renderer(fourier(8), lambda key, image: image, optax.adam(0.1), Loop(4),
+    ...     batch_mesh(jax.local_devices()[:1]))
     >>> model = jax.tree_util.Partial(lambda images, tap: images)
-    >>> bool(make(model, jax.random.split(jax.random.key(0), 1), jnp.zeros(1)).reached[0] > 0.5)
-    True
+    >>> made = make(model, bright, bright, jax.random.split(jax.random.key(0), 1))
+    >>> bool(made.reached[0] > 0.5), made.score.shape
+    (True, (1, 4))
     """
-    if steps < 1:
-        raise UserError(f"steps {steps}: must be at least 1")
+    check_loop(loop)
+    program = _Program(param, transform, optimizer, loop, view)
 
-    def images_of(params: Any) -> Float[Array, "batch h w 3"]:
-        return jax.vmap(param.image)(params)
+    def render(model: Model, shared: _Pair, keys: Key[Array, " units"], own: _Pair) -> Rendered:
+        return _render(program, model, keys, shared, own)
 
-    def render(model: Model, keys: Key[Array, " batch"], targets: PyTree) -> Rendered:
-        def loss(params: Any, step: Array) -> Array:
-            step_keys = jax.vmap(lambda k: jax.random.fold_in(k, step))(keys)
-            seen = jax.vmap(transform)(step_keys, images_of(params))
-            return -score(model, seen, targets).sum()
+    split = split_batch(render, mesh, replicated=2)
 
-        def advance(carry: tuple[Any, Any], step: Array) -> tuple[tuple[Any, Any], None]:
-            params, state = carry
-            gradient = jax.grad(loss)(params, step)
-            with jax.numpy_dtype_promotion("standard"):  # Optax relies on it
-                updates, state = optimizer.update(gradient, state, params)
-            return (optax.apply_updates(params, updates), state), None
+    def run(
+        model: Model, objective: Objective, measure: Objective, keys: Key[Array, " units"]
+    ) -> Rendered:
+        pairs = [_divide(o, len(keys)) for o in (objective, measure)]
+        shared, own = (tuple(parts) for parts in zip(*pairs, strict=True))
+        return split(model, shared, keys, own)
 
-        params = jax.vmap(lambda k: param.init(jax.random.fold_in(k, 0)))(keys)
-        start = (params, optimizer.init(params))
-        (params, _), _ = jax.lax.scan(advance, start, jnp.arange(1, steps + 1))
-        images = images_of(params)
-        return Rendered(images, measure(model, images, targets))
+    return run
 
-    return split_batch(render, mesh, replicated=1)
+
+def _divide(objective: Objective, n: int) -> tuple[Objective, Objective]:
+    """Part the data that all units share, which are not copied for each, from their own."""
+    shared = jax.tree.map(lambda leaf: leaf[0] if len(leaf) != n else None, objective)
+    own = jax.tree.map(lambda leaf: leaf if len(leaf) == n else None, objective)
+    return shared, own
+
+
+def _join(shared: Objective, own: Objective) -> Objective:
+    return jax.tree.map(
+        lambda a, b: b if a is None else a, shared, own, is_leaf=lambda leaf: leaf is None
+    )
+
+
+class _Program(NamedTuple):
+    """The parts of a renderer that are the same for every unit."""
+
+    param: Parameterization
+    transform: Transform
+    optimizer: optax.GradientTransformation
+    loop: Loop
+    view: View | None
+
+
+def _render(
+    program: _Program,
+    model: Model,
+    keys: Key[Array, " units"],
+    shared: _Pair,
+    own: _Pair,
+) -> Rendered:
+    loop, param = program.loop, program.param
+    model = _cast(model, loop.dtype)
+
+    def loss(params: PyTree, step: Array) -> tuple[Array, tuple[Array, Array]]:
+        images = jax.vmap(lambda k, frames: _disturb(program.transform, k, frames))(
+            jax.vmap(lambda k: jax.random.fold_in(k, step))(keys), _images(param, params)
+        )
+        tap = leaking(leak_at(step, loop.wake)) if loop.wake else identity
+        scores, measured = _look(model, images, shared, own, tap)
+        return -scores.sum(), (scores.sum(1), measured.mean(1))
+
+    def advance(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
+        gradient, (score, measured) = jax.grad(loss, has_aux=True)(state.params, step)
+        new = _update(program.optimizer, state, gradient, measured, loop)
+        return new._replace(shots=_keep(param, state, loop.snapshots, step - 1)), (score, measured)
+
+    def rest(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
+        nothing = jnp.full(len(keys), jnp.nan)
+        return state._replace(shots=_keep(param, state, loop.snapshots, step - 1)), (
+            nothing,
+            nothing,
+        )
+
+    def body(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
+        if loop.stop_at is None:
+            return advance(state, step)
+        return jax.lax.cond(state.alive.any(), advance, rest, state, step)
+
+    state, history = jax.lax.scan(body, _start(program, keys), jnp.arange(1, loop.steps + 1))
+    state = state._replace(
+        shots=_keep(param, state, loop.snapshots, jnp.asarray(loop.steps, jnp.int32))
+    )
+    images = _images(param, state.params)
+    shown = images if program.view is None else jax.vmap(jax.vmap(program.view))(images)
+    (reached,) = _look(model, shown, shared[1:], own[1:], identity)
+    made = Rendered(
+        image=images,
+        reached=reached,
+        score=history[0].T,
+        measured=history[1].T,
+        snapshot=jnp.moveaxis(state.shots, 0, 1),
+        steps=state.steps,
+    )
+    one = jax.tree.map(lambda leaf: leaf[0], state.params)
+    return made if jax.eval_shape(param.image, one).ndim == 4 else _without_frames(made)
+
+
+def _without_frames(made: Rendered) -> Rendered:
+    return made._replace(
+        image=made.image[:, 0], reached=made.reached[:, 0], snapshot=made.snapshot[:, :, 0]
+    )
+
+
+def _start(program: _Program, keys: Key[Array, " units"]) -> _State:
+    params = jax.vmap(lambda k: program.param.init(jax.random.fold_in(k, 0)))(keys)
+    images = jax.eval_shape(lambda p: _images(program.param, p), params)
+    with jax.numpy_dtype_promotion("standard"):
+        memory = jax.vmap(program.optimizer.init)(params)
+    n = len(keys)
+    return _State(
+        params,
+        memory,
+        level=jnp.zeros(n),
+        alive=jnp.ones(n, bool),
+        steps=jnp.zeros(n, jnp.int32),
+        shots=jnp.zeros((len(program.loop.snapshots), *images.shape)),
+    )
+
+
+def _images(param: Parameterization, params: PyTree) -> Float[Array, "units frames h w c"]:
+    """Return every unit's images, with an axis of frames where the parameterization has none."""
+    images = jax.vmap(param.image)(params)
+    return images if images.ndim == 5 else images[:, None]
+
+
+def _disturb(
+    transform: Transform, key: Key[Array, ""], frames: Float[Array, "frames h w c"]
+) -> Float[Array, "frames h2 w2 c2"]:
+    keys = key[None] if len(frames) == 1 else jax.random.split(key, len(frames))
+    return jax.vmap(transform)(keys, frames)
+
+
+def _look(
+    model: Model,
+    images: Float[Array, "units frames h w c"],
+    shared: tuple[Objective, ...],
+    own: tuple[Objective, ...],
+    tap: Any,
+) -> list[Float[Array, "units frames"]]:
+    """Run the network once on all frames of all units, and evaluate every objective on it."""
+    units, frames = images.shape[:2]
+    names = tuple(dict.fromkeys(name for o in own for name in o.layers))
+    flat = images.reshape(units * frames, *images.shape[2:])
+    leaves = [x for x in jax.tree.leaves(model) if jnp.issubdtype(x.dtype, jnp.floating)]
+    dtype = leaves[0].dtype if leaves else flat.dtype
+    values = network(model, flat.astype(dtype), names, tap) if names else {}
+    layers = {
+        name: value.reshape(units, frames, *value.shape[1:]).astype(jnp.float32)
+        for name, value in values.items()
+    }
+    return [
+        jax.vmap(lambda o, seen, s=s: evaluate(_join(s, o), seen))(o, Seen(images, layers))
+        for s, o in zip(shared, own, strict=True)
+    ]
+
+
+def _update(
+    optimizer: optax.GradientTransformation,
+    state: _State,
+    gradient: PyTree,
+    measured: Float[Array, " units"],
+    loop: Loop,
+) -> _State:
+    """Take one step of every unit that is not finished."""
+    with jax.numpy_dtype_promotion("standard"):  # Optax relies on it
+        change, memory = jax.vmap(optimizer.update)(gradient, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, change)
+    if loop.stop_at is None:
+        return state._replace(params=params, optimizer=memory, steps=state.steps + 1)
+
+    def if_alive(new: Array, old: Array) -> Array:
+        return jnp.where(state.alive.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    level = 0.9 * state.level + 0.1 * measured
+    return state._replace(
+        params=jax.tree.map(if_alive, params, state.params),
+        optimizer=jax.tree.map(if_alive, memory, state.optimizer),
+        level=level,
+        steps=state.steps + state.alive.astype(jnp.int32),
+        alive=state.alive & (level < loop.stop_at),
+    )
+
+
+def _keep(param: Parameterization, state: _State, snapshots: tuple[int, ...], done: Array) -> Array:
+    """Put the images into their place among the snapshots, if this is a step for one."""
+    if not snapshots:
+        return state.shots
+    hit = jnp.asarray(snapshots) == done
+
+    def put(shots: Array) -> Array:
+        return jnp.where(
+            hit.reshape(-1, *[1] * (shots.ndim - 1)), _images(param, state.params), shots
+        )
+
+    return jax.lax.cond(hit.any(), put, lambda shots: shots, state.shots)
+
+
+def _cast(model: Model, dtype: str) -> Model:
+    def cast(leaf: Array) -> Array:
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return model if dtype == "float32" else jax.tree.map(cast, model)

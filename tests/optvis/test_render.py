@@ -8,7 +8,9 @@ import pytest
 
 from atlasjax import models
 from atlasjax.errors import UserError
-from atlasjax.optvis.objectives import centre, cosine, direction
+from atlasjax.optvis import objectives
+from atlasjax.optvis.loop import Loop
+from atlasjax.optvis.objectives import Objective
 from atlasjax.optvis.param import Parameterization, fourier
 from atlasjax.optvis.render import Rendered, renderer
 from atlasjax.optvis.transform import similarity
@@ -33,14 +35,24 @@ def still(key: jax.Array, image: jax.Array) -> jax.Array:
 PIXELS = Parameterization(lambda key: jnp.zeros((2, 2, 3)), lambda params: params)
 
 
-def total(model, images, target):
+def total(target) -> Objective:
     """A score whose gradient with respect to an image is its target, everywhere."""
-    del model
-    return images.sum((1, 2, 3)) * target
+    return Objective(_total, data=np.asarray(target, np.float32))
+
+
+def _total(seen, data, settings):
+    del settings
+    return seen.images.sum((1, 2, 3)) * data
+
+
+def make(param, transform, optimizer, steps: int, target, keys, mesh=ONE, **loop) -> Rendered:
+    """Make what has the largest total."""
+    render = renderer(param, transform, optimizer, Loop(steps, **loop), mesh)
+    return jax.device_get(render(NO_MODEL, total(target), total(target), keys))
 
 
 def mean_colour(images, tap):
-    return tap("logits", images.mean((1, 2)))
+    return tap("mean", images.mean((1, 2)))
 
 
 NO_MODEL = as_pytree(mean_colour)  # for scores that look at the images alone
@@ -48,9 +60,7 @@ NO_MODEL = as_pytree(mean_colour)  # for scores that look at the images alone
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
 def test_the_number_of_steps_is_exactly_that(steps: int):
-    make = renderer(total, total, PIXELS, still, optax.sgd(1.0), steps, ONE)
-    target = jnp.asarray([1.0, -2.0])
-    made = make(NO_MODEL, keys(2), target)
+    made = make(PIXELS, still, optax.sgd(1.0), steps, [1.0, -2.0], keys(2))
     # Gradient ascent by the target in every step; small whole numbers are exact.
     np.testing.assert_array_equal(made.image[0], np.full((2, 2, 3), steps))
     np.testing.assert_array_equal(made.image[1], np.full((2, 2, 3), -2 * steps))
@@ -60,7 +70,7 @@ def test_the_number_of_steps_is_exactly_that(steps: int):
 @pytest.mark.parametrize("steps", [0, -2])
 def test_fewer_steps_than_one_are_refused(steps: int):
     with pytest.raises(UserError, match=f"steps {steps}: must be at least 1"):
-        renderer(total, total, PIXELS, still, optax.sgd(1.0), steps, ONE)
+        renderer(PIXELS, still, optax.sgd(1.0), Loop(steps), ONE)
 
 
 def test_every_step_and_image_has_its_own_transform_and_the_measure_none():
@@ -68,8 +78,7 @@ def test_every_step_and_image_has_its_own_transform_and_the_measure_none():
         return image * jax.random.uniform(key)
 
     def after(steps: int) -> np.ndarray:
-        make = renderer(total, total, PIXELS, scaled, optax.sgd(1.0), steps, ONE)
-        made = make(NO_MODEL, keys(3), jnp.ones(3))
+        made = make(PIXELS, scaled, optax.sgd(1.0), steps, [1.0], keys(3))
         np.testing.assert_allclose(made.reached, made.image.sum((1, 2, 3)), rtol=1e-6)  # float32
         return np.asarray(made.image)[:, 0, 0, 0]
 
@@ -82,45 +91,100 @@ def test_every_step_and_image_has_its_own_transform_and_the_measure_none():
 
 def test_the_start_is_drawn_from_each_images_own_key():
     drawn = Parameterization(lambda key: jax.random.normal(key, (2, 2, 3)), lambda params: params)
-    make = renderer(total, total, drawn, still, optax.sgd(0.0), 1, ONE)
-    image = np.asarray(make(NO_MODEL, keys(4), jnp.ones(4)).image)
+    image = make(drawn, still, optax.sgd(0.0), 1, [1.0], keys(4)).image
     assert len(np.unique(image)) == image.size
-    again = np.asarray(make(NO_MODEL, keys(4)[::-1], jnp.ones(4)).image)
+    again = make(drawn, still, optax.sgd(0.0), 1, [1.0], keys(4)[::-1]).image
     np.testing.assert_array_equal(again[::-1], image)
 
 
 def test_colours_are_found():
     """The best image for -(mean - target)^2 is known: any whose mean is the target."""
-
-    def score(model, images, target):
-        mean = capture(model, images, ["logits"])["logits"]
-        return -((mean - target) ** 2).sum(-1)
-
-    target = jnp.asarray([[0.8, 0.5, 0.3], [0.2, 0.4, 0.6]])
-    make = renderer(score, score, fourier(8), similarity(2.0), optax.adam(0.5), 300, ONE)
-    made = make(as_pytree(mean_colour), keys(2), target)
+    target = np.array([[0.8, 0.5, 0.3], [0.2, 0.4, 0.6]], np.float32)
+    objective = objectives.match("mean", target)
+    render = renderer(fourier(8), similarity(2.0), optax.adam(0.5), Loop(300), ONE)
+    made = render(NO_MODEL, objective, objective, keys(2))
     assert isinstance(made, Rendered)
     np.testing.assert_allclose(made.image.mean((1, 2)), target, atol=0.02)  # Adam's last steps
     assert float(made.reached.min()) > -1e-3
 
 
+def test_snapshots_are_the_images_after_those_steps():
+    made = make(PIXELS, still, optax.sgd(1.0), 6, [1.0, 3.0], keys(2), snapshots=(1, 4, 6))
+    assert made.snapshot.shape == (2, 3, 2, 2, 3)
+    np.testing.assert_array_equal(made.snapshot[:, :, 0, 0, 0], [[1, 4, 6], [3, 12, 18]])
+    np.testing.assert_array_equal(made.snapshot[:, 2], made.image)
+
+
+def test_the_history_is_what_was_seen_before_each_step():
+    made = make(PIXELS, still, optax.sgd(1.0), 3, [1.0, 2.0], keys(2))
+    np.testing.assert_array_equal(made.score, [[0, 12, 24], [0, 48, 96]])
+    np.testing.assert_array_equal(made.measured, made.score)
+
+
+def test_a_unit_stops_when_it_has_reached_enough_and_the_others_go_on():
+    made = make(PIXELS, still, optax.sgd(1.0), 20, [1.0, 0.1], keys(2), stop_at=20.0)
+    # The mean of the first unit is 0.9 of itself and 0.1 of 12 n after n steps: 20 at the eighth.
+    level, expected = 0.0, 0
+    while level < 20:
+        level, expected = 0.9 * level + 0.1 * 12 * expected, expected + 1
+    assert made.steps.tolist() == [expected, 20]
+    np.testing.assert_array_equal(made.image[0], np.full((2, 2, 3), expected))
+    np.testing.assert_allclose(made.image[1], 2.0, rtol=1e-6)  # twenty times a tenth
+    alone = make(PIXELS, still, optax.sgd(1.0), 20, [1.0], keys(2)[:1], stop_at=20.0)
+    np.testing.assert_array_equal(alone.image[0], made.image[0])
+    assert np.isnan(alone.score[0, expected:]).all()  # nothing was computed any more
+
+
+def test_frames_are_made_together_and_units_apart():
+    frames = Parameterization(lambda key: jnp.zeros((3, 2, 2, 3)), lambda params: params)
+    made = make(frames, still, optax.sgd(1.0), 2, [1.0, 2.0], keys(2))
+    assert made.image.shape == (2, 3, 2, 2, 3)
+    assert made.reached.shape == (2, 3)
+    np.testing.assert_array_equal(made.image[1], np.full((3, 2, 2, 3), 4))
+    # The objective's history is of all frames together.
+    np.testing.assert_array_equal(made.score, [[0, 36], [0, 144]])
+
+
+def test_the_optimizer_works_on_each_unit_by_itself():
+    clipped = optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(1.0))
+    both = make(PIXELS, still, clipped, 3, [1.0, 100.0], keys(2))
+    alone = make(PIXELS, still, clipped, 3, [1.0], keys(2)[:1])
+    np.testing.assert_array_equal(both.image[0], alone.image[0])
+
+
+@pytest.mark.parametrize(
+    ("loop", "message"),
+    [
+        (Loop(4, snapshots=(0,)), "snapshot after step 0: must be from 1 to 4"),
+        (Loop(4, snapshots=(5,)), "snapshot after step 5"),
+        (Loop(4, wake=-1), "wake -1"),
+        (Loop(4, dtype="int8"), "dtype 'int8'"),
+    ],
+)
+def test_settings_that_nothing_can_be_made_with_are_refused(loop: Loop, message: str):
+    with pytest.raises(UserError, match=message):
+        renderer(PIXELS, still, optax.sgd(1.0), loop, ONE)
+
+
 # The network -------------------------------------------------------------------------------------
 
 
-def at_centre(model, images):
-    return centre(capture(model, images, [LAYER])[LAYER])
+def network_renderer(steps: int, mesh, **loop):
+    render = renderer(fourier(32), similarity(), optax.adam(0.1), Loop(steps, **loop), mesh)
+
+    def run(model, keys, targets) -> Rendered:
+        objective = objectives.direction_neuron(LAYER, np.asarray(targets))
+        return render(model, objective, objectives.cosine(LAYER, np.asarray(targets)), keys)
+
+    return run
 
 
-def score(model, images, target):
-    return direction(at_centre(model, images), target)
-
-
+@jax.jit
 def measure(model, images, target):
-    return cosine(at_centre(model, images), target)
-
-
-def network_renderer(steps: int, mesh):
-    return renderer(score, measure, fourier(32), similarity(), optax.adam(0.1), steps, mesh)
+    value = capture(model, images, [LAYER])[LAYER]
+    found = value[:, value.shape[1] // 2, value.shape[2] // 2]
+    lengths = jnp.linalg.norm(found, axis=-1) * jnp.linalg.norm(target, axis=-1)
+    return (found * target).sum(-1) / lengths
 
 
 @pytest.fixture(scope="module")
@@ -134,19 +198,19 @@ def targets() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def make():
+def draw():
     return network_renderer(8, ONE)
 
 
 @pytest.fixture(scope="module")
-def made(make, model, targets) -> Rendered:
-    return jax.device_get(make(model, keys(4), targets))
+def made(draw, model, targets) -> Rendered:
+    return jax.device_get(draw(model, keys(4), targets))
 
 
 def test_optimization_improves_what_is_measured(made, model, targets):
     init, image = fourier(32)
     start = jax.vmap(lambda k: image(init(k)))(keys(4))
-    before = jax.jit(measure)(model, start, jnp.asarray(targets))
+    before = measure(model, start, jnp.asarray(targets))
     assert (made.reached > before + 0.01).all()
     assert made.image.shape == (4, 32, 32, 3)
     assert (made.image > 0).all()
@@ -154,34 +218,34 @@ def test_optimization_improves_what_is_measured(made, model, targets):
 
 
 def test_what_is_measured_is_the_finished_image(made, model, targets):
-    again = jax.jit(measure)(model, jnp.asarray(made.image), jnp.asarray(targets))
+    again = measure(model, jnp.asarray(made.image), jnp.asarray(targets))
     np.testing.assert_allclose(again, made.reached, atol=1e-5)  # float32, fused differently
 
 
-def test_the_same_call_is_the_same_to_the_bit(make, made, model, targets):
-    again = make(model, keys(4), targets)
+def test_the_same_call_is_the_same_to_the_bit(draw, made, model, targets):
+    again = draw(model, keys(4), targets)
     np.testing.assert_array_equal(again.image, made.image)
     np.testing.assert_array_equal(again.reached, made.reached)
 
 
-def test_an_icon_does_not_depend_on_the_others_in_its_batch(make, made, model, targets):
+def test_an_icon_does_not_depend_on_the_others_in_its_batch(draw, made, model, targets):
     others = np.abs(np.random.default_rng(1).normal(size=(4, CHANNELS))).astype(np.float32)
     others[1] = targets[1]
     other_keys = jnp.concatenate([keys(4, 9)[:1], keys(4)[1:2], keys(4, 9)[2:]])
-    image = np.asarray(make(model, other_keys, others).image)
+    image = np.asarray(draw(model, other_keys, others).image)
     np.testing.assert_array_equal(image[1], made.image[1])
     assert np.abs(image[[0, 2, 3]] - made.image[[0, 2, 3]]).max((1, 2, 3)).min() > 0.01
 
 
-def test_nor_on_its_place_in_the_batch(make, made, model, targets):
+def test_nor_on_its_place_in_the_batch(draw, made, model, targets):
     order = np.array([2, 0, 3, 1])
-    image = make(model, keys(4)[order], targets[order]).image
+    image = draw(model, keys(4)[order], targets[order]).image
     # Another place may be another lane of a vectorized sum: float32, eight steps of Adam.
     np.testing.assert_allclose(image, made.image[order], atol=1e-4)
 
 
-def test_nor_on_the_size_of_its_batch(make, made, model, targets):
-    image = make(model, keys(4)[:2], targets[:2]).image
+def test_nor_on_the_size_of_its_batch(draw, made, model, targets):
+    image = draw(model, keys(4)[:2], targets[:2]).image
     # As above.
     np.testing.assert_allclose(image, made.image[:2], atol=1e-4)
 
@@ -192,3 +256,23 @@ def test_nor_on_the_number_of_devices(made, model, targets):
     # Two batches of two in place of one of four: as above.
     np.testing.assert_allclose(two.image, made.image, atol=1e-4)
     np.testing.assert_allclose(two.reached, made.reached, atol=1e-4)
+
+
+def test_gradients_that_leak_at_the_start_bring_faint_starts_to_life(model, targets):
+    made = network_renderer(8, ONE, wake=4)(model, keys(4), targets)
+    assert np.isfinite(made.image).all()
+    assert (made.reached > 0).all()
+
+
+def test_bfloat16_is_near_float32(model, targets):
+    def reached(dtype: str) -> jax.Array:
+        # No step is taken, so that both look at the same images.
+        loop = Loop(1, dtype=dtype)
+        render = renderer(fourier(32, sd=1.0), still, optax.sgd(0.0), loop, ONE)
+        cosine = objectives.cosine(LAYER, targets)
+        made = render(model, cosine, cosine, keys(4))
+        assert made.reached.dtype == jnp.float32
+        return made.reached
+
+    # Eight bits of mantissa in each of a few layers.
+    np.testing.assert_allclose(reached("bfloat16"), reached("float32"), atol=0.05)

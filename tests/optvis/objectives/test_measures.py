@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from atlasjax.optvis.objectives import centre, cosine, direction
+from atlasjax.optvis.objectives.measures import centre, cosine, direction
 
 # Activations of networks; the sizes at which float32 squares neither vanish nor overflow.
 VECTORS = arrays(

@@ -1,4 +1,4 @@
-"""Transforms: against np.roll and SciPy's resampling, for draws that are known."""
+"""The similarity of atlases: against np.roll and SciPy's resampling, for draws that are known."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from atlasjax.errors import UserError
 from atlasjax.optvis.transform import similarity
 
 KEY = jax.random.key(0)
@@ -32,7 +33,7 @@ def extreme(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scipy_similarity(image: np.ndarray, magnification: float, degrees: float) -> np.ndarray:
-    """Magnify about the centre, then turn counterclockwise; periodic and bilinear."""
+    """Magnify about the centre, then turn clockwise as displayed; periodic and bilinear."""
     centre = (np.array(image.shape[:2]) - 1) / 2
     turn = np.deg2rad(degrees)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -168,3 +169,60 @@ def test_images_need_not_be_square():
     assert similarity()(KEY, image).shape == (12, 7, 3)
     still = similarity(0.0, (1.0, 1.0), 0.0)
     np.testing.assert_allclose(still(KEY, image), image, atol=FLOAT32)
+
+
+def as_it_was(jitter: float, scale: tuple[float, float], rotate: float) -> Callable:
+    """The whole transform as it was before transforms could be composed."""
+
+    def apply(key, image):
+        for_shift, for_scale, for_angle = jax.random.split(key, 3)
+        shift = jax.random.uniform(for_shift, (2,), minval=-jitter, maxval=jitter)
+        magnification = jax.random.uniform(for_scale, minval=scale[0], maxval=scale[1])
+        angle = jnp.deg2rad(jax.random.uniform(for_angle, minval=-rotate, maxval=rotate))
+        height, width, _ = image.shape
+        y = (jnp.arange(height, dtype=jnp.float32) - (height - 1) / 2)[:, None]
+        x = (jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2)[None, :]
+        cos, sin = jnp.cos(angle) / magnification, jnp.sin(angle) / magnification
+        rows = cos * y - sin * x + (height - 1) / 2 + shift[0]
+        columns = sin * y + cos * x + (width - 1) / 2 + shift[1]
+        top, left = jnp.floor(rows), jnp.floor(columns)
+        down, right = (rows - top)[..., None], (columns - left)[..., None]
+        r0, c0 = top.astype(jnp.int32) % height, left.astype(jnp.int32) % width
+        r1, c1 = (r0 + 1) % height, (c0 + 1) % width
+        upper = image[r0, c0] * (1 - right) + image[r0, c1] * right
+        lower = image[r1, c0] * (1 - right) + image[r1, c1] * right
+        return upper * (1 - down) + lower * down
+
+    return apply
+
+
+@pytest.mark.parametrize("drawn", [(6.0, (0.95, 1.1), 5.0), (2.0, (0.8, 1.3), 40.0)])
+def test_it_is_what_it_was_to_the_bit(drawn: tuple):
+    """Icons of atlases must come out again as they did, so neither may their gradients change."""
+    images = jnp.stack([jnp.asarray(noise(24, seed)) for seed in range(3)])
+    keys = jax.random.split(KEY, 3)
+
+    def run(transform):
+        def loss(x, keys):
+            seen = jax.vmap(transform)(keys, x)
+            return (seen**2).sum(), seen
+
+        # Keys and images as arguments: constants would be folded with other roundings.
+        return jax.jit(jax.grad(loss, has_aux=True))(images, keys)
+
+    for now, then in zip(run(similarity(*drawn)), run(as_it_was(*drawn)), strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"jitter": -1.0}, "similarity jitter -1.0 px"),
+        ({"rotate": float("nan")}, "similarity rotate nan degrees"),
+        ({"scale": (1.2, 0.9)}, r"similarity scale \(1.2, 0.9\)"),
+        ({"scale": (0.0, 1.0)}, r"similarity scale \(0.0, 1.0\)"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict, named: str):
+    with pytest.raises(UserError, match=named):
+        similarity(**settings)

@@ -1,0 +1,192 @@
+"""Visualize: one call from an objective to finished images.
+
+What `renderer` compiles is made here for any number of units: in batches of one size, on all
+devices, again from other starts where an optimization failed. Calls with the same settings share
+what was compiled.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, Int, Key
+
+from atlasjax.errors import UserError
+from atlasjax.optvis.loop import Loop, check_loop
+from atlasjax.optvis.objectives import Objective, check, shapes_for, units
+from atlasjax.optvis.param import Parameterization, fourier
+from atlasjax.optvis.render import Rendered, Renderer, View, renderer
+from atlasjax.optvis.schedule import learning_rates
+from atlasjax.optvis.transform import Transform, similarity
+from atlasjax.parallel import batch_mesh, pad_batch, share_of
+from atlasjax.progress import Progress, silent
+from atlasjax.taps import Model, as_pytree
+
+SIZE, RATE = 128, 0.15
+
+
+def visualize(
+    model: Model,
+    objective: Objective,
+    key: Key[Array, ""],
+    *,
+    param: Parameterization | None = None,
+    transform: Transform | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    loop: Loop | None = None,
+    measure: Objective | None = None,
+    count: int | None = None,
+    batch: int = 16,
+    attempts: int = 1,
+    enough: float = 0.0,
+    view: View | None = None,
+    mesh: Mesh | None = None,
+    progress: Progress = silent,
+) -> Rendered:
+    """Make images for which an objective is large: one unit for each of its entries.
+
+    Every unit has a key of its own, drawn from `key` by its number: it does not depend on how many
+    there are, nor on the batch.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        objective: what is made large; see `objectives`.
+        key: what the starts and the transforms are drawn from.
+        param: what is optimized; by default `fourier(128)`.
+        transform: a random change of the image in each step; by default `similarity()`.
+        optimizer: of Optax; by default Adam at 0.15, which rises and falls as for icons.
+        loop: how many steps, and what happens besides; by default 128 steps.
+        measure: what is reported as `reached`; the objective itself by default.
+        count: how many units, where the objective is the same for all.
+        batch: units at a time.
+        attempts: how often a unit is made at most; the one with the largest measure is kept.
+        enough: the measure from which a unit is not made again.
+        view: how finished images are shown to the network to be measured; as they are by default.
+        mesh: the devices to share the work; all by default.
+        progress: called with the number of units done, and to do so far.
+
+    Returns:
+        The units as NumPy arrays, in the order of the objective's.
+
+    Raises:
+        UserError: an objective that does not fit the model, or settings out of range.
+
+    Source: Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017.
+
+    >>> from atlasjax.optvis.objectives import Objective
+    >>> red = Objective(lambda seen, data, settings: seen.images[..., 0].mean((1, 2)))
+    >>> made = visualize(lambda x, tap: x.mean((1, 2)), red, jax.random.key(0),
+    ...     param=fourier(8), loop=Loop(8))
+    >>> made.image.shape, bool(made.reached[0] > 0.5)
+    ((1, 8, 8, 3), True)
+    """
+    loop = loop or Loop(128)
+    check_loop(loop)
+    n = _count(objective, count)
+    for name, value in (("batch", batch), ("attempts", attempts)):
+        if value < 1:
+            raise UserError(f"{name} {value}: must be at least 1")
+    param, transform = param or _fourier(SIZE), transform or similarity()
+    mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+    _check(model, objective, measure, param, transform)
+    optimizer = optimizer or _adam(RATE, loop.steps)
+    make = _renderer(param, transform, optimizer, loop, mesh, view)
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
+    size = share_of(min(batch, n), mesh)
+
+    def some(which: Int[np.ndarray, " k"], attempt: int) -> Rendered:
+        own = jax.vmap(jax.random.fold_in, (0, None))(keys[which], attempt)
+        score, kept = (_part(o, which, size) for o in (objective, measure or objective))
+        made = jax.device_get(make(model, score, kept, pad_batch(own, size)))
+        return jax.tree.map(lambda leaf: leaf[: len(which)], made)
+
+    best, total, done = None, n, 0
+    for attempt in range(attempts):
+        todo = np.arange(n) if best is None else np.flatnonzero(_mean(best.reached) < enough)
+        total, parts = done + len(todo), []
+        for first in range(0, len(todo), size):
+            parts.append(some(todo[first : first + size], attempt))
+            done += len(parts[-1].steps)
+            progress(done, total)
+        if parts:
+            new = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+            best = new if best is None else _better(best, todo, new)
+    assert best is not None, "there is at least one attempt"
+    return best
+
+
+def _part(objective: Objective, which: Int[np.ndarray, " k"], size: int) -> Objective:
+    """Return the objective for a full batch of some units; what all share stays as it is."""
+    return jax.tree.map(
+        lambda leaf: leaf if len(leaf) == 1 else pad_batch(np.asarray(leaf)[which], size), objective
+    )
+
+
+def _count(objective: Objective, count: int | None) -> int:
+    n = units(objective)
+    if count is None or count == n:
+        return n
+    if n > 1 or count < 1:
+        raise UserError(f"count {count}: the objective is made for {n}")
+    return count
+
+
+def _check(
+    model: Model,
+    objective: Objective,
+    measure: Objective | None,
+    param: Parameterization,
+    transform: Transform,
+) -> None:
+    """Refuse objectives that do not fit the model at the size in which it sees the images."""
+    image = jax.eval_shape(lambda k: param.image(param.init(k)), jax.random.key(0))
+    frame = jax.ShapeDtypeStruct(image.shape[-3:], image.dtype)
+    seen = jax.eval_shape(transform, jax.random.key(0), frame)
+    height, width, channels = seen.shape
+    shapes = shapes_for(model, (height, width, channels))
+    check(objective, shapes)
+    if measure is not None:
+        check(measure, shapes)
+
+
+def _better(best: Rendered, which: Any, new: Rendered) -> Rendered:
+    """Put the new units that reached more in place of the old."""
+    more = _mean(new.reached) > _mean(best.reached[which])
+    chosen = which[more]
+
+    def put(old: Any, fresh: Any) -> Any:
+        merged = old.copy()
+        merged[chosen] = fresh[more]
+        return merged
+
+    return jax.tree.map(put, best, new)
+
+
+def _mean(reached: Any) -> Any:
+    return reached.reshape(len(reached), -1).mean(1)
+
+
+@functools.lru_cache(maxsize=32)
+def _renderer(
+    param: Parameterization,
+    transform: Transform,
+    optimizer: optax.GradientTransformation,
+    loop: Loop,
+    mesh: Mesh,
+    view: View | None,
+) -> Renderer:
+    return renderer(param, transform, optimizer, loop, mesh, view)
+
+
+@functools.lru_cache(maxsize=32)
+def _fourier(size: int) -> Parameterization:
+    return fourier(size)
+
+
+@functools.lru_cache(maxsize=32)
+def _adam(height: float, steps: int) -> optax.GradientTransformation:
+    return optax.adam(learning_rates(height, steps))

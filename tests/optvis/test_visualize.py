@@ -1,0 +1,105 @@
+"""Visualize: any number of units in batches, each by itself, the best of several attempts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from atlasjax.errors import UserError
+from atlasjax.optvis.loop import Loop
+from atlasjax.optvis.objectives import Objective, channel, direction_neuron
+from atlasjax.optvis.param import Parameterization, fourier
+from atlasjax.optvis.visualize import visualize
+
+SMALL = {"param": fourier(8), "loop": Loop(6)}
+KEY = jax.random.key(0)
+
+
+def toy(images, tap):
+    """Three channels, each the brightness of one colour."""
+    return tap("colours", images).mean((1, 2))
+
+
+def test_every_unit_of_the_objective_becomes_an_image():
+    seen = []
+    made = visualize(
+        toy,
+        channel("colours", [0, 1, 2, 0, 1]),
+        KEY,
+        batch=2,
+        progress=lambda done, total: seen.append((done, total)),
+        **SMALL,
+    )
+    assert made.image.shape == (5, 8, 8, 3)
+    brightness = made.image.mean((1, 2))
+    assert brightness.argmax(1).tolist() == [0, 1, 2, 0, 1]
+    np.testing.assert_allclose(made.reached, brightness.max(1), rtol=1e-5)  # float32
+    assert seen == [(2, 5), (4, 5), (5, 5)]
+    assert made.score.shape == (5, 6)
+
+
+def test_a_unit_does_not_depend_on_how_many_there_are():
+    many = visualize(toy, channel("colours", [2, 1, 0]), KEY, batch=4, **SMALL)
+    one = visualize(toy, channel("colours", [2]), KEY, **SMALL)
+    np.testing.assert_allclose(one.image[0], many.image[0], atol=1e-5)  # another size of batch
+
+
+def test_one_objective_can_have_several_images():
+    made = visualize(toy, channel("colours", 0), KEY, count=3, **SMALL)
+    assert made.image.shape == (3, 8, 8, 3)
+    assert (np.abs(np.diff(made.image, axis=0)).max((1, 2, 3)) > 1e-3).all()  # other starts
+
+
+def test_what_fails_is_made_again_and_the_best_is_kept():
+    # The start is all there is: a step of length zero, and a level drawn from the key.
+    drawn = Parameterization(
+        lambda key: jnp.full((2, 2, 3), jax.random.uniform(key)), lambda params: params
+    )
+    bright = Objective(_brightness)
+    settings = {"param": drawn, "optimizer": optax.sgd(0.0), "loop": Loop(1), "count": 6}
+    once = visualize(toy, bright, KEY, **settings)
+    again = visualize(toy, bright, KEY, attempts=8, enough=0.7, **settings)
+    assert (once.reached < 0.7).any()
+    good = once.reached >= 0.7
+    np.testing.assert_array_equal(again.reached[good], once.reached[good])
+    assert (again.reached[~good] > once.reached[~good]).all()
+    np.testing.assert_allclose(again.image[:, 0, 0, 0], again.reached, rtol=1e-6)
+
+
+def _brightness(seen, data, settings):
+    del data, settings
+    return seen.images.mean((1, 2, 3))
+
+
+def test_the_second_call_compiles_nothing():
+    calls = []
+
+    def counted(images, tap):
+        calls.append(images.shape)
+        return toy(images, tap)
+
+    settings = {"param": fourier(8), "loop": Loop(2)}
+    visualize(counted, channel("colours", 0), KEY, **settings)
+    first = len(calls)
+    visualize(counted, channel("colours", 1), KEY, **settings)
+    shapes_alone = len(calls) - first
+    assert 0 < shapes_alone < first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"objective": channel("colour", 0)}, "no layer 'colour'; did you mean colours"),
+        ({"objective": channel("colours", 3)}, "3"),
+        ({"objective": direction_neuron("colours", np.ones(5, np.float32))}, "5"),
+        ({"objective": channel("colours", [0, 1]), "count": 3}, "count 3"),
+        ({"batch": 0}, "batch 0: must be at least 1"),
+        ({"attempts": 0}, "attempts 0: must be at least 1"),
+        ({"loop": Loop(0)}, "steps 0: must be at least 1"),
+    ],
+)
+def test_mistakes_are_explained(arguments, message):
+    given = {"objective": channel("colours", 0), **SMALL, **arguments}
+    with pytest.raises(UserError, match=message):
+        visualize(toy, key=KEY, **given)
