@@ -118,8 +118,8 @@ def _make(config: Any, command: str, began: float) -> None:
         raise UserError("no images: give --images FOLDER, or --images tfds:NAME/SPLIT")
     source = data.open_images(config.images, limit=config.max_images)
     model = models.load(config.model, config.weights, seed=config.seed)
-    random = config.weights is None
-    digest = f"random-{config.seed}" if random else models.weights_hash(config.weights)
+    weights = config.weights or models.default_weights(config.model)
+    digest = models.weights_hash(weights) if weights else f"random-{config.seed}"
     folder = storage.make_run_folder(config.run_dir)
     job = pipeline.Run(config, model, f"{config.model}:{digest}", source, folder)
     record = _record(config, command, digest, len(source))

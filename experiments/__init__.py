@@ -12,12 +12,12 @@ from atlasjax.experiment import Experiment
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all experiments.
+    """Return the names of all experiments: the modules here, not the packages.
 
     >>> "googlenet" in names()
     True
     """
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.ispkg))
 
 
 def load(name: str) -> tuple[Experiment, str]:

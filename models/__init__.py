@@ -7,6 +7,8 @@ starts at once.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 GOOGLENET = "googlenet"
 TINY = "inception_v1_tiny"
+SCENES = "inception_v1_scenes"
+RECIPE = "python -m atlasjax.experiments.training.inception_v1_scenes --out FILE.safetensors"
 FORMATS = "a .safetensors file with Caffe's tensor names, or the original .caffemodel"
 SYNSETS = "synset_words.txt"
 
@@ -42,18 +46,75 @@ def available() -> tuple[str, ...]:
     """Return the names that `load` knows.
 
     >>> available()
-    ('googlenet', 'inception_v1_tiny')
+    ('googlenet', 'inception_v1_scenes', 'inception_v1_tiny')
     """
-    return (GOOGLENET, TINY)
+    return (GOOGLENET, SCENES, TINY)
+
+
+def spec(name: str) -> Spec:
+    """Return the widths of a network and what else describes it; no weights are read.
+
+    Args:
+        name: of the network, as for `load`.
+
+    Raises:
+        UserError: no such name.
+
+    >>> spec("inception_v1_scenes").stem
+    (32, 32, 96)
+    """
+    if name not in available():
+        raise unknown("model", name, available())
+    from atlasjax.models import inception_v1
+
+    if name == TINY:
+        return inception_v1.narrow(inception_v1.GOOGLENET, 8, classes=10, name=TINY)
+    if name == SCENES:
+        from atlasjax.data.scenes import CLASSES
+
+        half = inception_v1.narrow(inception_v1.GOOGLENET, 2, classes=len(CLASSES), name=SCENES)
+        # The last block is as narrow as the one before it, so that the file is below 3 MB.
+        blocks = (*half.blocks[:-1], ("mixed5b", half.blocks[-2][1]))
+        return replace(half, blocks=blocks, mean=(127.5, 127.5, 127.5), bgr=False)
+    return inception_v1.GOOGLENET
+
+
+def default_weights(name: str) -> Path | None:
+    """Return the weights file that the package carries for a network.
+
+    Args:
+        name: of the network, as for `load`.
+
+    Returns:
+        The file that `load` reads where no other is given; None for a network without one.
+
+    Raises:
+        UserError: no such name, or the file is missing from this installation.
+
+    >>> default_weights("googlenet") is None
+    True
+    """
+    if name not in available():
+        raise unknown("model", name, available())
+    if name != SCENES:
+        return None
+    path = Path(str(resources.files("atlasjax.models.weights").joinpath(f"{name}.safetensors")))
+    if not path.is_file():
+        raise UserError(
+            f"the weights of {name} are missing: no file {str(path)!r}; make it: {RECIPE}"
+        )
+    return path
 
 
 def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) -> InceptionV1:
     """Return a network with its weights.
 
     Args:
-        name: "googlenet", BVLC GoogLeNet as trained in Caffe, which needs `weights`; or
-            "inception_v1_tiny", the same network with an eighth of the width and 10 classes, for
-            tests and first experiments, with random weights where none are given.
+        name: "googlenet", BVLC GoogLeNet as trained in Caffe, which needs `weights`;
+            "inception_v1_scenes", the same network with half the width, trained on the generated
+            images of `atlasjax.data.scenes`, whose weights the package carries; or
+            "inception_v1_tiny", with an eighth of the width and 10 classes, for tests and first
+            experiments, with random weights where none are given.
         weights: a .safetensors file with Caffe's tensor names, or a .caffemodel. What is
             converted from a caffemodel is kept in the user's cache, or in `$ATLASJAX_CACHE`. A file
             called bvlc_googlenet.caffemodel must have the published checksum.
@@ -70,16 +131,18 @@ def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) 
     >>> model.spec.classes
     10
     """
-    spec = _spec(name)
+    network = spec(name)
+    if weights is None:
+        weights = default_weights(name)
     if weights is not None:
-        return _read(Path(weights), spec)
+        return _read(Path(weights), network)
     if name == GOOGLENET:
         raise UserError(
             f"{name} needs trained weights (--weights PATH, or weights=PATH from Python): {FORMATS}"
         )
     from atlasjax.models.weights.initial import random_weights
 
-    return random_weights(spec, seed)
+    return random_weights(network, seed)
 
 
 def abstract(name: str) -> InceptionV1:
@@ -98,7 +161,7 @@ def abstract(name: str) -> InceptionV1:
 
     from atlasjax.models.inception_v1 import InceptionV1
 
-    return nnx.eval_shape(lambda: InceptionV1(_spec(name), rngs=nnx.Rngs(0)))
+    return nnx.eval_shape(lambda: InceptionV1(spec(name), rngs=nnx.Rngs(0)))
 
 
 def class_names(name: str, weights: str | os.PathLike | None = None) -> tuple[ClassName, ...]:
@@ -118,7 +181,11 @@ def class_names(name: str, weights: str | os.PathLike | None = None) -> tuple[Cl
     >>> class_names("inception_v1_tiny")[3]
     ClassName(wnid='', name='class 3')
     """
-    count = _spec(name).classes
+    if name == SCENES:
+        from atlasjax.data.scenes import CLASSES
+
+        return tuple(ClassName("", scene) for scene in CLASSES)
+    count = spec(name).classes
     if name == GOOGLENET and weights is not None:
         from atlasjax.models.weights.files import existing
 
@@ -173,16 +240,6 @@ def save(model: InceptionV1, path: str | os.PathLike, *, dtype: str = "float32")
         if largest > np.finfo(dtype).max:
             raise UserError(f"tensor {name!r} has values up to {largest:g}, too large for {dtype}")
     files.write(path, {name: tensor.astype(dtype) for name, tensor in tensors.items()})
-
-
-def _spec(name: str) -> Spec:
-    if name not in available():
-        raise unknown("model", name, available())
-    from atlasjax.models import inception_v1
-
-    if name == TINY:
-        return inception_v1.narrow(inception_v1.GOOGLENET, 8, classes=10, name=TINY)
-    return inception_v1.GOOGLENET
 
 
 def _read(path: Path, spec: Spec) -> InceptionV1:

@@ -97,3 +97,38 @@ def test_class_names_without_a_file_are_numbers():
     assert len(models.class_names("googlenet")) == 1000
     tiny = models.class_names("inception_v1_tiny")
     assert [c.name for c in tiny] == [f"class {i}" for i in range(10)]
+
+
+def test_the_scenes_network_is_half_as_wide_and_small():
+    spec = models.spec("inception_v1_scenes")
+    names = models.class_names("inception_v1_scenes")
+    assert spec.classes == len(names)
+    assert all(name.name and not name.wnid for name in names)
+    assert 2 * sum(map(np.prod, caffe.tensor_shapes(spec).values())) < 2.9e6  # bytes as float16
+    assert models.abstract("inception_v1_scenes").spec == spec
+
+
+def test_only_the_scenes_network_carries_weights():
+    assert models.default_weights("googlenet") is None
+    assert models.default_weights("inception_v1_tiny") is None
+    with pytest.raises(UserError, match="no model 'scenes'"):
+        models.default_weights("scenes")
+
+
+def test_missing_carried_weights_name_the_recipe(tmp_path, monkeypatch):
+    monkeypatch.setattr(models.resources, "files", lambda package: tmp_path)
+    with pytest.raises(UserError, match=r"training\.inception_v1_scenes --out FILE"):
+        models.load("inception_v1_scenes")
+
+
+def test_carried_weights_are_read_where_no_others_are_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(models.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(models, "spec", lambda name, spec=models.spec: spec("inception_v1_tiny"))
+    carried, other = tmp_path / "inception_v1_scenes.safetensors", tmp_path / "other.safetensors"
+    for seed, path in enumerate((carried, other)):
+        models.save(models.load("inception_v1_tiny", seed=seed), path)
+    assert models.default_weights("inception_v1_scenes") == carried
+    for path, given in ((carried, None), (other, other)):
+        found = caffe.to_caffe(models.load("inception_v1_scenes", given))
+        expected = caffe.to_caffe(models.load("inception_v1_tiny", path))
+        assert all(np.array_equal(found[name], expected[name]) for name in expected)

@@ -73,7 +73,7 @@ def _tag(s: Sketch, f: Frame) -> None:
 def _teeth(s: Sketch, f: Frame) -> None:
     drop = s.between(0, 0.03)
     mouth = corners(0.97, 0.03, 0.86, 0.1, 0.73, 0.15, 0.59, 0.16, 0.46, 0.13, 0.35, 0.06)
-    parts.seam(s, f, mouth + 1j * drop, 0.15)
+    parts.seam(s, f, mouth + 1j * drop, 0.18)
 
 
 def _ball(s: Sketch, f: Frame) -> None:
