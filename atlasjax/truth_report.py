@@ -1,24 +1,28 @@
-"""The truth about a finished run: every planted shortcut scored in every level.
+"""The truth about a finished run: every planted shortcut scored in every layer.
 
 Beside `pipeline`, whose artifacts it reads; what a score is stands in `atlas.truth`.
 """
 
+import functools
 import json
 import os
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import jax
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Float16
 
 from atlasjax import storage
-from atlasjax.atlas.collect import Activations
-from atlasjax.atlas.grid import Cells
+from atlasjax.atlas.attribution import attribute
+from atlasjax.atlas.collect import Activations, collect, interior
+from atlasjax.atlas.comparison import comparison
+from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.open import finished_run
 from atlasjax.atlas.truth import Score, on_part, score
-from atlasjax.data import prepare
+from atlasjax.data import Example, batches, prepare
+from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
 from atlasjax.pipeline import CellAttributions
 from atlasjax.receptive import receptive_field
@@ -65,30 +69,46 @@ class SceneSource(Protocol):
         """The names of the classes, in the order of the logits."""
         ...
 
+    def __len__(self) -> int:
+        """Return the number of images."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Example:
+        """Return one image."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a digest that changes when the images do."""
+        ...
+
     def scene(self, index: int, /) -> Scene:
         """Return one image with its parts."""
         ...
 
 
 class Row(NamedTuple):
-    """One shortcut in one level.
+    """One shortcut in one layer.
 
     Attributes:
         shortcut: its name.
         layer: the layer's name.
-        grid: cells in each direction.
-        score: how well the level shows it.
+        score: of the cells in the comparison of the shortcut's two classes.
+        everywhere: of the cells of the whole atlas, at its finest level.
     """
 
     shortcut: str
     layer: str
-    grid: int
     score: Score
+    everywhere: Score
 
     @property
     def ratio(self) -> float | None:
-        """How many times the chance the precision is; None where chance never finds the part."""
-        return self.score.precision / self.score.chance if self.score.chance else None
+        """How many times the fraction in randomly chosen cells of the atlas the precision is.
+
+        None where random cells never have the part.
+        """
+        chance = self.everywhere.chance
+        return self.score.precision / chance if chance else None
 
 
 def score_run(
@@ -97,62 +117,141 @@ def score_run(
     source: SceneSource,
     shortcuts: Mapping[str, Shortcut],
     *,
+    layers: Sequence[str] | None = None,
+    size: int = 20,
+    more_than: int = 2,
+    positions: int = 100,
     count: int = 10,
     draws: int = 1000,
     seed: int = 0,
 ) -> list[Row]:
-    """Score every planted shortcut in every level of a finished run.
+    """Score every planted shortcut in every layer of a finished run.
+
+    The difference of two logits says something where the network decides between the two: in
+    images of either class. Elsewhere it is large for reasons of its own (stripes weigh more for a
+    wok than for a pan, in a zebra of which the network says neither). So what pushes from one class
+    to the other is looked for in their comparison (`atlas.comparison`), a map of the run's images
+    of the two classes alone. Random cells are drawn from the whole atlas.
 
     Args:
         folder: the run folder.
-        model: the run's network; its weights do not matter, see `receptive_field`.
+        model: the run's network, with its weights.
         source: the run's images, with the truth about them.
         shortcuts: what was planted, by name.
+        layers: some of the run's layers; all of them by default.
+        size: cells in each direction into which a comparison is cut.
+        more_than: a cell counts where it holds more activations than this.
+        positions: of each image in a comparison, at most; all that are off the border where there
+            are fewer.
         count: how many cells to choose; see `score`.
         draws: how many random choices to compare with.
-        seed: of these choices.
+        seed: of these choices, and of the positions.
 
     Returns:
-        One row for each shortcut, layer and grid, in this order.
+        One row for each layer and shortcut, in this order.
 
     Raises:
         UserError: a run that has not finished, an artifact that is missing or damaged, or a class
             that the images do not have.
 
-    >>> class NoScenes:
-    ...     classes = ("frying pan", "wok")
-    ...     def scene(self, index): ...
-    >>> score_run("runs/none/at/all", lambda x, tap: x, NoScenes(), {})
+    >>> from atlasjax.data.scenes import scenes
+    >>> score_run("runs/none/at/all", lambda x, tap: x, scenes(1), {})
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
     folder = finished_run(folder)
     settings = _settings(folder / "run.json")
     mask_of = _masks(source, settings["image_size"], settings["resize"])
-    fields = {layer: receptive_field(model, layer) for layer in settings["layers"]}
+    pairs = {
+        name: (_index(source, shortcut.source), _index(source, shortcut.target))
+        for name, shortcut in shortcuts.items()
+    }
     rows = []
-    for name, shortcut in shortcuts.items():
-        pair = _index(source, shortcut.source), _index(source, shortcut.target)
-        for layer, field in fields.items():
-            here = folder / "layers" / storage.folder_name(layer)
-            activations = _read(here / "activations.npz", Activations)
-            on = on_part(activations, lambda i, part=shortcut.part: mask_of(i, part), field)
-            for grid in settings["grids"]:
-                level = here / f"grid-{grid}"
-                effect = _read(level / "attribution.npz", CellAttributions).value
-                cells = _read(level / "cells.npz", Cells)
-                found = score(cells, effect, on, *pair, count=count, draws=draws, seed=seed)
-                rows.append(Row(name, layer, int(grid), found))
+    for layer in settings["layers"] if layers is None else layers:
+        atlas, field = _atlas(folder, layer, settings["grids"]), receptive_field(model, layer)
+        two = _gather(model, layer, source, atlas.activations, pairs, settings, positions, seed)
+        for name, shortcut in shortcuts.items():
+            pair, mask = pairs[name], functools.partial(mask_of, shortcut.part)
+            rate = functools.partial(score, count=count, draws=draws, seed=seed)
+            everywhere = on_part(atlas.activations, mask, field)
+            compared = _compare(two, on_part(two.activations, mask, field), pair, size, more_than)
+            rows.append(
+                Row(
+                    name,
+                    layer,
+                    rate(*compared, *pair),
+                    rate(atlas.cells, atlas.effect, everywhere, *pair),
+                )
+            )
     return rows
+
+
+class _Atlas(NamedTuple):
+    """What a run left of one layer: its activations, and the cells of its finest level."""
+
+    activations: Activations
+    cells: Cells
+    effect: Float[np.ndarray, "cells classes"]
+
+
+class _Gathered(NamedTuple):
+    """Activations with the attribution of each."""
+
+    activations: Activations
+    effect: Float16[np.ndarray, "n classes"]
+
+
+def _atlas(folder: Path, name: str, grids: Sequence[int]) -> _Atlas:
+    here = folder / "layers" / storage.folder_name(name)
+    level = here / f"grid-{max(grids)}"
+    return _Atlas(
+        _read(here / "activations.npz", Activations),
+        _read(level / "cells.npz", Cells),
+        _read(level / "attribution.npz", CellAttributions).value,
+    )
+
+
+def _gather(
+    model: Model,
+    layer: str,
+    source: SceneSource,
+    activations: Activations,
+    pairs: Mapping[str, tuple[int, int]],
+    settings: Mapping[str, Any],
+    positions: int,
+    seed: int,
+) -> _Gathered:
+    """Collect many positions of the run's images that are of any shortcut's classes."""
+    labels = [label for pair in pairs.values() for label in pair]
+    images = np.unique(activations.image[np.isin(activations.label, labels)])
+    subset = Subset(source, tuple(images.tolist()))
+    size = {"image_size": settings["image_size"], "resize": settings["resize"]}
+    height, width = activations.shape[:2]
+    samples = min(positions, len(interior(int(height), int(width))))
+    key = jax.random.key(seed)
+    found = collect(model, batches(subset, 16, **size), [layer], key, samples_per_image=samples)
+    own = found.activations[layer]
+    effect = attribute(model, layer, batches(subset, 16, **size), own)
+    return _Gathered(own._replace(image=images[own.image]), effect)
+
+
+def _compare(
+    two: _Gathered, on: Bool[np.ndarray, " n"], pair: tuple[int, int], size: int, more_than: int
+) -> tuple[Cells, Float[np.ndarray, "cells classes"], Bool[np.ndarray, " k"]]:
+    """Cut the comparison of two classes; return cells, their effects, and what is on the part."""
+    which = np.isin(two.activations.label, pair)
+    value, effect = two.activations.value[which], two.effect[which]
+    cells = grid(comparison(value, effect, *pair), value, size, more_than=more_than)
+    return cells, average(cells, effect), on[which]
 
 
 def _masks(
     source: SceneSource, image_size: int, resize: int
-) -> Callable[[int, str], Bool[np.ndarray, "h w"]]:
+) -> Callable[[str, int], Bool[np.ndarray, "h w"]]:
     """Return what gives a part's mask as the network sees the image: resized and cut alike."""
 
-    @cache
-    def mask_of(index: int, part: str) -> Bool[np.ndarray, "h w"]:
+    @functools.cache
+    def mask_of(part: str, index: int) -> Bool[np.ndarray, "h w"]:
         grey = np.where(source.scene(index).mask(part), 255, 0).astype(np.uint8)
         return prepare(np.stack([grey] * 3, -1), image_size, resize)[..., 0] >= 128
 

@@ -3,9 +3,11 @@
     python benchmarks/truth.py [RUN_DIR] [--quick] [--json]
 
 RUN_DIR is the folder of a finished quickstart run; without it one is made and thrown away. For
-every shortcut, layer and grid: the fraction of the activations in the ten cells that push most from
-the shortcut's source to its target which lie on the planted part (precision), the same for ten
-random cells (chance, and the 95th percentile of the draws), and how many times the chance it is.
+every layer and shortcut: the fraction of the activations in the ten cells that push most from the
+shortcut's source to its target which lie on the planted part (precision), in the comparison of the
+two classes; the same for ten random cells of the atlas (chance, and the 95th percentile of the
+draws), and how many times the chance it is. The last two columns are for comparison: ten random
+cells of the comparison, and the ten cells of the atlas, made of all images, that push most.
 """
 
 import argparse
@@ -30,20 +32,22 @@ def rows_of(folder: Path, draws: int) -> list[Row]:
     source: Any = data.open_images(record["images"], limit=record["max_images"])
     if not hasattr(source, "scene"):
         raise ax.UserError(f"{folder}: its images, {record['images']!r}, have no planted shortcuts")
-    # Receptive fields do not depend on the weights.
-    return score_run(folder, models.abstract(record["model"]), source, SHORTCUTS, draws=draws)
+    model = models.load(record["model"], record["weights"], seed=record["seed"])
+    return score_run(folder, model, source, SHORTCUTS, draws=draws)
 
 
 def show(rows: list[Row]) -> None:
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     for column in ("shortcut", "layer"):
         table.add_column(column)
-    for column in ("grid", "precision", "chance", "95%", "ratio"):
+    for column in ("precision", "chance", "95%", "ratio", "chance, compared", "whole atlas"):
         table.add_column(column, justify="right")
     for row in rows:
-        found = (row.score.precision, row.score.chance, row.score.chance_high)
+        found = (row.score.precision, row.everywhere.chance, row.everywhere.chance_high)
         ratio = "-" if row.ratio is None else f"{row.ratio:.1f}"
-        table.add_row(row.shortcut, row.layer, str(row.grid), *(f"{x:.1%}" for x in found), ratio)
+        beside = (row.score.chance, row.everywhere.precision)
+        first, second = ([f"{x:.1%}" for x in part] for part in (found, beside))
+        table.add_row(row.shortcut, row.layer, *first, ratio, *second)
     rich.console.Console(highlight=False, soft_wrap=True).print(table)
 
 
@@ -51,11 +55,12 @@ def as_json(row: Row) -> dict[str, Any]:
     return {
         "shortcut": row.shortcut,
         "layer": row.layer,
-        "grid": row.grid,
         "precision": row.score.precision,
-        "chance": row.score.chance,
-        "chance_95": row.score.chance_high,
+        "chance": row.everywhere.chance,
+        "chance_95": row.everywhere.chance_high,
         "ratio": row.ratio,
+        "chance_compared": row.score.chance,
+        "precision_whole_atlas": row.everywhere.precision,
         "cells": row.score.cells.tolist(),
         "fraction": row.score.fraction.tolist(),
     }

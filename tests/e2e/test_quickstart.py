@@ -1,0 +1,83 @@
+"""The embedded default, end to end: every stage on the network and the images of the package.
+
+Half the images and positions, small icons of a few steps, and otherwise the experiment as its
+config has it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import atlasjax as ax
+from atlasjax import cli, experiments, models
+from atlasjax.data.scenes import CLASSES, SHORTCUTS, scenes
+from atlasjax.truth_report import score_run
+
+LESS = ["--images", "scenes:560@2", "--samples-per-image", "4"]
+LESS += ["--steps", "16", "--attempts", "1", "--icon-size", "48"]
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "quickstart"
+    cli.main(["run", "quickstart", *LESS, "--out", str(out)])
+    return out
+
+
+@pytest.mark.slow
+def test_it_makes_every_level_of_every_layer(run_dir: Path):
+    config, _ = experiments.load("quickstart")
+    assert len(config.layers) >= 3
+    assert len(config.grids) >= 2
+    atlas = ax.open_atlas(run_dir)
+    assert atlas.layers == config.layers
+    assert atlas.class_names == CLASSES
+    for layer in config.layers:
+        channels = ax.layers(models.abstract(config.model), (96, 96, 3))[layer][-1]
+        for grid in config.grids:
+            level = atlas.level(layer, grid)
+            assert level.direction.shape == (len(level.count), channels)
+            assert level.attribution.shape == (len(level.count), len(CLASSES))
+            assert np.isfinite(level.attribution).all()
+            assert level.count.sum() > 0.8 * 560 * 4  # the rest lies in cells too small to be drawn
+            assert level.icon.std((1, 2, 3)).min() > 4  # none is grey
+            # Of a trained network, and after a few steps.
+            assert level.cosine.mean() > 0.5
+            with Image.open(run_dir / "pictures" / f"{layer}-{grid}.png") as picture:
+                assert picture.size == (grid * level.icon.shape[1],) * 2
+
+
+@pytest.mark.slow
+def test_it_needs_nothing_but_the_package(run_dir: Path):
+    record = json.loads((run_dir / "run.json").read_text())
+    weights = models.default_weights("inception_v1_scenes")
+    assert weights is not None
+    assert record["weights_sha256"] == models.weights_hash(weights)
+    assert record["experiment"]["weights"] is None
+    assert record["images"] == 560
+    assert record["skipped"] == []
+    stages = {"collect", *(f"layout {layer}" for layer in record["experiment"]["layers"])}
+    assert stages <= set(record["seconds"])
+
+
+@pytest.mark.slow
+def test_a_second_call_makes_nothing_again(run_dir: Path, capsys: pytest.CaptureFixture[str]):
+    before = {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")}
+    cli.main(["run", "quickstart", *LESS, "--out", str(run_dir)])
+    assert {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")} == before
+    assert f"open {run_dir.resolve() / 'index.html'}" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_it_shows_every_planted_shortcut(run_dir: Path):
+    model = models.load("inception_v1_scenes")
+    source = scenes(560, seed=2)
+    rows = score_run(run_dir, model, source, SHORTCUTS, layers=["mixed3a"], draws=100)
+    assert {row.shortcut for row in rows} == set(SHORTCUTS)
+    for row in rows:
+        assert row.score.precision >= 0.8, row
+        assert row.ratio is not None
+        assert row.ratio >= 4, row
