@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from atlasjax import data, experiments, models, optvis
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
+    from atlasjax.atlas.comparison import comparison
     from atlasjax.atlas.export import export, picture
     from atlasjax.atlas.grid import Cells, average, grid
     from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from atlasjax.data import open_images
     from atlasjax.errors import UserError
     from atlasjax.experiment import Experiment
+    from atlasjax.optvis.visualize import visualize
     from atlasjax.receptive import ReceptiveField, receptive_field
     from atlasjax.taps import capture, head, intervene, layers
 
@@ -35,6 +37,7 @@ _HOME = {
     "Activations": "atlas.collect",
     "Collected": "atlas.collect",
     "collect": "atlas.collect",
+    "comparison": "atlas.comparison",
     "export": "atlas.export",
     "picture": "atlas.export",
     "Cells": "atlas.grid",
@@ -54,6 +57,7 @@ _HOME = {
     "open_images": "data",
     "UserError": "errors",
     "Experiment": "experiment",
+    "visualize": "optvis.visualize",
     "ReceptiveField": "receptive",
     "receptive_field": "receptive",
     "capture": "taps",
@@ -79,6 +83,7 @@ __all__ = [
     "average",
     "capture",
     "collect",
+    "comparison",
     "data",
     "experiments",
     "export",
@@ -97,6 +102,7 @@ __all__ = [
     "picture",
     "receptive_field",
     "second_moment",
+    "visualize",
     "whitening",
 ]
 

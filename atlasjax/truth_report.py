@@ -21,7 +21,7 @@ from atlasjax.atlas.comparison import comparison
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.open import finished_run
 from atlasjax.atlas.truth import Score, on_part, score
-from atlasjax.data import Example, batches, prepare
+from atlasjax.data import ImageSource, batches, prepare
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
 from atlasjax.pipeline import CellAttributions
@@ -61,25 +61,8 @@ class Scene(Protocol):
 
 
 @runtime_checkable
-class SceneSource(Protocol):
-    """A source of images whose parts are known."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the logits."""
-        ...
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        ...
-
-    def __getitem__(self, index: int, /) -> Example:
-        """Return one image."""
-        ...
-
-    def fingerprint(self) -> str:
-        """Return a digest that changes when the images do."""
-        ...
+class SceneSource(ImageSource, Protocol):
+    """A source of images whose parts are known. Its classes are in the order of the logits."""
 
     def scene(self, index: int, /) -> Scene:
         """Return one image with its parts."""

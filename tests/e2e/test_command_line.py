@@ -273,7 +273,7 @@ MISTAKES = {
     ),
     "a model of no such name": (
         ["run", "debug", "--images", "{images}", "--model", "inception_v1_tyni"],
-        "did you mean inception_v1_tiny?",
+        "did you mean inception_v1_tiny",
     ),
     "a setting out of range": (
         ["run", "debug", "--images", "{images}", "--steps", "0"],

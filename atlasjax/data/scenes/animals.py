@@ -20,6 +20,15 @@ def _on_grass(s: Sketch) -> Frame:
     return parts.stand(s, y=(0.55, 0.62), scale=(0.34, 0.42))
 
 
+def _close_up(s: Sketch) -> None:
+    """Draw nothing but grass, or nothing but sky."""
+    if s.chance(0.5):
+        backdrops.meadow(s, 0)
+    else:
+        backdrops.sky(s)
+    backdrops.clutter(s, 3)
+
+
 def _quadruped(s: Sketch, f: Frame, coat: Colour, ear: Real) -> None:
     """Draw a body with four legs, a tail, a neck, and a head with an eye and ears."""
     for x in (-0.5, -0.3, 0.32, 0.5):
@@ -153,11 +162,7 @@ def owl(s: Sketch) -> Frame:
 
 def butterfly(s: Sketch) -> Frame:
     """Draw a butterfly with spotted wings."""
-    if s.chance(0.5):
-        backdrops.meadow(s, 0)
-    else:
-        backdrops.sky(s)
-    backdrops.clutter(s, 3)
+    _close_up(s)
     f, colour = parts.stand(s, y=(0.45, 0.55), scale=(0.34, 0.42)), s.any_colour(90, 240)
     mark = s.any_colour(20, 120)
     for side in (-1, 1):
@@ -176,11 +181,7 @@ def butterfly(s: Sketch) -> Frame:
 
 def daisy(s: Sketch) -> Frame:
     """Draw a flower: petals around a middle, a stem and two leaves."""
-    if s.chance(0.5):
-        backdrops.meadow(s, 0)
-    else:
-        backdrops.sky(s)
-    backdrops.clutter(s, 3)
+    _close_up(s)
     f, green = parts.stand(s, y=(0.4, 0.48), scale=(0.36, 0.44)), s.colour((70, 125, 55), 25)
     line(s, f, corners(0, 0, 0.05, 0.6, 0, 1.3), 0.09, green, "stem")
     for angle in (-0.5, math.pi + 0.5):
