@@ -19,7 +19,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
-from atlasjax.models.layers import conv_general_dilated, local_response_norm, max_pool
+from atlasjax.models.layers import conv_general_dilated, local_response_norm
+from atlasjax.models.pooling import max_pool
 from atlasjax.taps import Tap, identity
 
 SMALLEST = 32  # px: a smaller image has no position left before mixed5
@@ -59,6 +60,7 @@ class Spec:
             for TensorFlow's.
         mean: subtracted from RGB values in 0..255, in the order r, g, b.
         bgr: whether the first layer expects the channels as b, g, r.
+        pool_gradient: how max pooling passes its gradient on; see `pooling.max_pool`.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Spec:
     padding: str = "ceil"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     bgr: bool = False
+    pool_gradient: str = "max"
 
 
 GOOGLENET = Spec(
@@ -125,6 +128,26 @@ def narrow(spec: Spec, factor: int, classes: int | None = None, name: str | None
     )
 
 
+def relax_pooling(model: "InceptionV1") -> "InceptionV1":
+    """Return the network with the relaxed gradients of max pooling; its values are the same.
+
+    Every position of a pooling window then has a share of the gradient, where otherwise only the
+    largest has: images made with it are often smoother, with more of them in use.
+
+    Args:
+        model: the network, which stays as it is.
+
+    Source: see `atlasjax.models.pooling.max_pool`.
+
+    >>> tiny = InceptionV1(narrow(GOOGLENET, 32), rngs=nnx.Rngs(0))
+    >>> relax_pooling(tiny).spec.pool_gradient
+    'relaxed'
+    """
+    relaxed = nnx.clone(model)
+    relaxed.spec = replace(model.spec, pool_gradient="relaxed")
+    return relaxed
+
+
 class InceptionBlock(nnx.Module):
     """Four branches side by side: 1x1, 3x3, 5x5 and pooling, concatenated along the channels."""
 
@@ -139,9 +162,11 @@ class InceptionBlock(nnx.Module):
         self.five = _conv(widths.five_bottleneck, widths.five, 5, rngs=rngs)
         self.pool_reduce = nnx.Linear(inputs, widths.pool_reduce, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "b h w c"], tap: Tap) -> Float[Array, "b h w d"]:
+    def __call__(
+        self, x: Float[Array, "b h w c"], tap: Tap, pool_gradient: str = "max"
+    ) -> Float[Array, "b h w d"]:
         """Return the concatenated branches, each tapped before and after its nonlinearity."""
-        pooled = max_pool(x, 3, 1, "same")
+        pooled = max_pool(x, 3, 1, "same", pool_gradient)
         three = _relu(self.three_bottleneck(x), f"{self.name}/3x3_bottleneck", tap)
         five = _relu(self.five_bottleneck(x), f"{self.name}/5x5_bottleneck", tap)
         branches = {
@@ -202,8 +227,8 @@ class InceptionV1(nnx.Module):
         for name, _ in self.spec.blocks:
             if name[5] != stage:
                 stage = name[5]
-                x = tap(pools[stage], max_pool(x, 3, 2, self.spec.padding))
-            x = getattr(self, name)(x, tap)
+                x = tap(pools[stage], self._pool(x))
+            x = getattr(self, name)(x, tap, self.spec.pool_gradient)
         x = tap("avgpool0", x.mean((1, 2)))
         return tap("logits", self.classifier(x))
 
@@ -216,12 +241,15 @@ class InceptionV1(nnx.Module):
             return tap(name, local_response_norm(x)) if self.spec.lrn else x
 
         x = _relu(self.conv2d0(x), "conv2d0", tap)
-        x = tap("maxpool0", max_pool(x, 3, 2, self.spec.padding))
+        x = tap("maxpool0", self._pool(x))
         x = norm("localresponsenorm0", x)
         x = _relu(self.conv2d1(x), "conv2d1", tap)
         x = _relu(self.conv2d2(x), "conv2d2", tap)
         x = norm("localresponsenorm1", x)
-        return tap("maxpool1", max_pool(x, 3, 2, self.spec.padding))
+        return tap("maxpool1", self._pool(x))
+
+    def _pool(self, x: Float[Array, "b h w c"]) -> Float[Array, "b oh ow c"]:
+        return max_pool(x, 3, 2, self.spec.padding, self.spec.pool_gradient)
 
 
 def _conv(inputs: int, outputs: int, size: int, **settings: Any) -> nnx.Conv:

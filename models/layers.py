@@ -6,64 +6,16 @@ normalization (a windowed sum and a power). Both have forms made only of slices,
 products, equal to the usual ones to rounding, which is what stands here.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-
-def max_pool(
-    x: Float[Array, "batch h w c"], window: int, stride: int, padding: str = "ceil"
-) -> Float[Array, "batch oh ow c"]:
-    r"""Take the maximum over windows: `y[i] = max(x[s i - p : s i - p + k])` in each direction.
-
-    Computed as a maximum over shifted slices, first along rows, then along columns. Where several
-    entries tie, the gradient is shared among them.
-
-    Args:
-        x: the input.
-        window: side k of the window, in positions.
-        stride: distance s between windows, in positions.
-        padding: "ceil" starts at the first entry and rounds the output's size up (Caffe); "same"
-            pads both sides so that the output has `ceil(size / stride)` entries (TensorFlow).
-
-    Returns:
-        The pooled array.
-
-    >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 3, 2)[0, :, :, 0]
-    Array([[10., 11.],
-           [14., 15.]], dtype=float32)
-    """
-    for axis in (1, 2):
-        before, after, out = _pool_padding(x.shape[axis], window, stride, padding)
-        lowest = jnp.array(-jnp.inf, x.dtype)
-        edges = [(0, 0, 0)] * x.ndim
-        edges[axis] = (before, after, 0)
-        padded = lax.pad(x, lowest, edges)
-        end = (out - 1) * stride + 1
-        slices = [lax.slice_in_dim(padded, i, i + end, stride, axis=axis) for i in range(window)]
-        x = slices[0]
-        for other in slices[1:]:
-            x = jnp.maximum(x, other)
-    return x
-
-
-def _pool_padding(size: int, window: int, stride: int, padding: str) -> tuple[int, int, int]:
-    """Return the entries to add before and after, and the size that comes out."""
-    if padding == "ceil":
-        before = 0
-        out = -(-max(size - window, 0) // stride) + 1
-    elif padding == "same":
-        out = -(-size // stride)
-        before = max((out - 1) * stride + window - size, 0) // 2
-    else:
-        raise ValueError(f"padding {padding!r}: must be 'ceil' or 'same'")
-    after = max((out - 1) * stride + window - size - before, 0)
-    return before, after, out
+from atlasjax.models.linear import transposes
 
 
 def local_response_norm(
@@ -77,7 +29,8 @@ def local_response_norm(
 
     `y_c = x_c / (k + alpha / size * sum_{|j - c| <= size // 2} x_j^2)^beta`
 
-    The sum over neighbouring channels is a product with a banded matrix of ones.
+    The sum is taken over shifted slices. It is its own transpose, which JAX is told: left to
+    itself it turns each slice into a padding.
 
     Args:
         x: the input.
@@ -94,14 +47,22 @@ def local_response_norm(
     >>> local_response_norm(jnp.full((1, 1, 1, 1), 2.0), size=1, alpha=0.75, beta=0.75)
     Array([[[[0.70710677]]]], dtype=float32)
     """
-    channels = np.arange(x.shape[-1])
-    band = (np.abs(channels[:, None] - channels[None, :]) <= size // 2).astype(np.float32)
-    energy = jnp.square(x) @ jnp.asarray(band, x.dtype)
-    scale = k + alpha / size * energy
+    scale = k + alpha / size * _window_sum(jnp.square(x), reach=size // 2)
     if beta == 0.75:  # a general power is several times slower than two roots
         root = lax.rsqrt(scale)
         return x * (root * jnp.sqrt(root))
     return x * scale**-beta
+
+
+def _channel_sum(x: Array, *, reach: int) -> Array:
+    """Sum every channel with those at most `reach` away."""
+    edges = [(0, 0, 0)] * (x.ndim - 1) + [(reach, reach, 0)]
+    padded = lax.pad(x, jnp.zeros((), x.dtype), edges)
+    slices = [lax.slice_in_dim(padded, i, i + x.shape[-1], axis=-1) for i in range(2 * reach + 1)]
+    return sum(slices[1:], slices[0])
+
+
+_window_sum, _ = transposes("channel_sum", _channel_sum)
 
 
 def conv_general_dilated(
@@ -112,7 +73,9 @@ def conv_general_dilated(
     The gradient with respect to the input is a convolution whose kernel has its channels swapped.
     XLA's CPU backend brings such kernels into its fast order everywhere but in the body of a loop,
     where an optimization spends all its time. Here the swap is part of the program, so that the
-    gradient's kernel is in order from the start. Elsewhere this is the plain function.
+    gradient's kernel is in order from the start. A convolution with strides is differentiated as
+    one without, over the pixels of each stride taken together as channels: XLA has no fast kernel
+    for the gradient of the other. Elsewhere this is the plain function.
 
     Args:
         inputs: the input.
@@ -139,14 +102,69 @@ def conv_general_dilated(
     swapped = rest | {"dimension_numbers": dims._replace(rhs_spec=(into, out, *spatial))}
     conv = jax.custom_jvp(plain)
 
+    def linear(dx: Array, w: Array) -> Array:
+        size = tuple(dx.shape[1:3])
+        folded = _without_strides(size, w, *args, **rest)
+        if folded is None:
+            # Transposing this for the gradient swaps the channels back.
+            return lax.conv_general_dilated(dx, w.swapaxes(2, 3), *args, **swapped)
+        fold, kernel, padding = folded
+        rows = kernel.swapaxes(2, 3)
+        return lax.conv_general_dilated(fold(dx), rows, (1, 1), padding, **swapped)
+
     def derivative(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Any]:
         x, w = primals
         dx, dw = (None if isinstance(t, SymbolicZero) else t for t in tangents)
         y = conv(x, w)
-        # Transposing this for the gradient swaps the channels back.
-        by_x = 0 if dx is None else lax.conv_general_dilated(dx, w.swapaxes(2, 3), *args, **swapped)
+        by_x = 0 if dx is None else linear(dx, w)
         by_w = 0 if dw is None else plain(x, dw)
         return y, by_x + by_w
 
     conv.defjvp(derivative, symbolic_zeros=True)
     return conv(inputs, kernel)
+
+
+_Folded = tuple[Callable[[Array], Array], Array, list[tuple[int, int]]]
+
+
+def _without_strides(
+    size: tuple[int, ...], kernel: Array, strides: Any, padding: Any, **rest: Any
+) -> _Folded | None:
+    """Write a convolution with equal strides as one without, or say that it cannot be.
+
+    Output j of a convolution with stride s reads inputs `s j + t - p`. Put a entries before the
+    kernel so that p + a is a whole number of strides; then entry `t + a = s m + r` of it reads
+    pixel r of stride `j + m - (p + a) / s`, and the pixels of a stride can be channels.
+
+    Returns:
+        What folds an input, the kernel and the padding; None where there is nothing to fold.
+    """
+    dilated = (rest.get(name) for name in ("lhs_dilation", "rhs_dilation"))
+    plain = (
+        all(d is None or set(d) == {1} for d in dilated) and rest.get("feature_group_count") == 1
+    )
+    stride = strides[0]
+    if not plain or set(strides) == {1} or len(set(strides)) > 1 or any(n % stride for n in size):
+        return None
+    window = kernel.shape[:2]
+    edges = (
+        lax.padtype_to_pads(size, window, strides, padding) if isinstance(padding, str) else padding
+    )
+    front = [-before % stride for before, _ in edges]
+    blocks = [-(-(k + a) // stride) for k, a in zip(window, front, strict=True)]
+    back = [m * stride - k - a for m, k, a in zip(blocks, window, front, strict=True)]
+    whole = jnp.pad(kernel, [*zip(front, back, strict=True), (0, 0), (0, 0)])
+    c, d = kernel.shape[2:]
+    whole = whole.reshape(blocks[0], stride, blocks[1], stride, c, d).transpose(0, 2, 1, 3, 4, 5)
+
+    def fold(x: Array) -> Array:
+        rows, columns = (n // stride for n in size)
+        parts = x.reshape(len(x), rows, stride, columns, stride, c).transpose(0, 1, 3, 2, 4, 5)
+        return parts.reshape(len(x), rows, columns, stride * stride * c)
+
+    reach = []
+    for n, (before, after), k, a, m in zip(size, edges, window, front, blocks, strict=True):
+        count = (n + before + after - k) // stride + 1
+        low = (before + a) // stride
+        reach.append((low, count + m - 1 - low - n // stride))
+    return fold, whole.reshape(*blocks, stride * stride * c, d), reach

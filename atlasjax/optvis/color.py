@@ -159,7 +159,14 @@ def to_rgb(
     matrix = _fitting(correlation, decorrelated.shape[-1])
     if np.array_equal(matrix, np.eye(len(matrix))):
         return jax.nn.sigmoid(decorrelated)
-    return jax.nn.sigmoid(decorrelated @ jnp.asarray(matrix.T))
+    # One pass over the pixels. As a product of matrices it is several times slower on a CPU: its
+    # kernels are made for far more than a few columns.
+    channels = [decorrelated[..., i] for i in range(len(matrix))]
+    mixed = [
+        sum(weight * channel for weight, channel in zip(row.tolist(), channels, strict=True))
+        for row in matrix
+    ]
+    return jax.nn.sigmoid(jnp.stack(mixed, -1))
 
 
 def from_rgb(

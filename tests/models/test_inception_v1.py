@@ -10,7 +10,7 @@ from flax import nnx
 
 from atlasjax import models, taps
 from atlasjax.errors import UserError
-from atlasjax.models.inception_v1 import GOOGLENET, InceptionV1, narrow
+from atlasjax.models.inception_v1 import GOOGLENET, InceptionV1, narrow, relax_pooling
 
 TOLERANCE = 1e-4  # of the largest value of the reference
 
@@ -203,3 +203,19 @@ def test_narrow_never_reaches_zero_and_names_itself():
     assert spec.stem == (1, 1, 1)
     assert spec.name == "googlenet-1000"
     assert all(block.width == 4 for _, block in spec.blocks)
+
+
+def test_relaxed_pooling_changes_gradients_and_no_values(tiny: InceptionV1):
+    relaxed = relax_pooling(tiny)
+    assert tiny.spec.pool_gradient == "max"
+    images = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3))
+
+    @jax.jit
+    def value_and_gradient(model, x):
+        return jax.value_and_grad(lambda x: jnp.square(model(x)).sum())(x)
+
+    value, gradient = value_and_gradient(tiny, images)
+    same, other = value_and_gradient(relaxed, images)
+    np.testing.assert_array_equal(value, same)
+    assert not np.allclose(gradient, other, rtol=0.1)
+    assert np.isfinite(other).all()

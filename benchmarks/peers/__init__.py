@@ -1,0 +1,1 @@
+"""What the benchmarks compare with: the same work in other libraries, written as they would."""
