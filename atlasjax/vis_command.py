@@ -1,0 +1,310 @@
+"""The command `atlasjax vis`: draw what a network looks for, as a contact sheet.
+
+Beside the sheet it writes every picture by itself, and a record of how they were made. It is part
+of the command line, and looks names of models up as that does.
+"""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from atlasjax import progress, storage
+from atlasjax.errors import UserError, nearest, unknown
+
+SUBJECTS = (
+    "channels",
+    "neurons",
+    "direction",
+    "class",
+    "interpolate",
+    "invert",
+    "caricature",
+    "dream",
+    "style",
+)
+SIZES = {"inception_v1_scenes": 96}  # px: what a network was trained on, where that is small
+_EXAMPLE = "atlasjax vis inception_v1_scenes mixed4a --channels 0:16"
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's commands, as `add_subparsers` returned them."""
+    vis = commands.add_parser(
+        "vis",
+        help="draw channels, neurons, directions, classes and more as a contact sheet",
+        description="Draw what a network looks for, as a contact sheet.",
+        epilog=f"example: {_EXAMPLE}",
+    )
+    vis.add_argument("model", help="its name: see `atlasjax list`")
+    vis.add_argument(
+        "layer",
+        nargs="?",
+        help="its name: see `atlasjax layers MODEL`; several with commas between them for --invert "
+        "and --caricature; none for --class",
+    )
+    _add_subjects(vis.add_argument_group("what to draw, one of"))
+    how = vis.add_argument_group("how")
+    how.add_argument(
+        "--diversity", type=int, metavar="N", help="N pictures of each channel that differ"
+    )
+    how.add_argument("--content", metavar="IMAGE", help="what --style is put on")
+    how.add_argument("--weights", metavar="PATH", help="the network's weights")
+    how.add_argument("--size", type=int, help="height and width of each picture, in px")
+    how.add_argument("--steps", type=int, help="optimization steps")
+    how.add_argument("--seed", type=int, default=0)
+    how.add_argument("--attempts", type=int, help="make each so often, and keep the best")
+    how.add_argument("--batch", type=int, help="pictures at a time")
+    how.add_argument("--out", metavar="FILE.png", help="the sheet; under vis/ by default")
+    vis.set_defaults(function=run)
+
+
+def _add_subjects(group: Any) -> None:
+    def subject(name: str, help: str, **kwargs: Any) -> None:
+        group.add_argument(f"--{name}", help=help, **kwargs)
+
+    subject("channels", "channels: 0:16, or 3 17 42", nargs="+", metavar="N")
+    subject("neurons", "the same at the layer's centre alone", nargs="+", metavar="N")
+    subject("direction", "directions of the layer, [c] or [n, c]", nargs="+", metavar="FILE.npy")
+    subject("class", "classes, by name, number or WordNet id", nargs="+", metavar="CLASS")
+    subject("interpolate", "from one channel to another", nargs=2, type=int, metavar=("A", "B"))
+    subject("invert", "what the layer still knows of an image", metavar="IMAGE")
+    subject("caricature", "what the layer sees in an image, exaggerated", metavar="IMAGE")
+    subject("dream", "an image, changed towards what the layer finds in it", metavar="IMAGE")
+    subject("style", "the style of this image; needs --content", metavar="IMAGE")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Draw what was asked for, write it, and print the file to open."""
+    subject = _subject(chosen)
+    draw = _prepare(chosen, subject)
+    page = _page(chosen, subject)
+    with progress.bar(f"vis {subject}", "drawn") as report:
+        gallery, settings = draw(report)
+    record = {"model": chosen.model, "layer": chosen.layer, "subject": subject}
+    record |= {"seed": chosen.seed, "settings": asdict(settings)}
+    _write(page, gallery, record, " ".join(filter(None, [chosen.model, chosen.layer])))
+    print(f"{len(gallery.images)} pictures: {_range(gallery)}")
+    print(f"open {page.resolve()}")
+
+
+def _subject(chosen: argparse.Namespace) -> str:
+    """Return which one thing is to be drawn, or refuse what does not belong together."""
+    given = [name for name in SUBJECTS if getattr(chosen, name) is not None]
+    if len(given) != 1:
+        listed = ", ".join(f"--{name}" for name in given or SUBJECTS)
+        wrong = "only one of these at a time" if given else "nothing to draw: give one of"
+        raise UserError(f"{wrong}: {listed}".replace("of: ", "of "))
+    (subject,) = given
+    if subject != "class" and chosen.layer is None:
+        raise UserError(
+            f"--{subject} needs a layer after the model's name; "
+            f"`atlasjax layers {chosen.model}` lists them"
+        )
+    if subject == "class" and chosen.layer is not None:
+        raise UserError(f"--class is drawn from the network's output: leave {chosen.layer!r} out")
+    if (chosen.style is None) != (chosen.content is None):
+        raise UserError("--style IMAGE and --content IMAGE need each other")
+    if chosen.diversity is not None and subject != "channels":
+        raise UserError("--diversity is for --channels")
+    return subject
+
+
+def _prepare(chosen: argparse.Namespace, subject: str) -> Callable[[progress.Progress], Any]:
+    """Read all that is needed, and return what draws it: mistakes come before the first step."""
+    import jax
+
+    from atlasjax import models, taps, vis
+
+    if chosen.layer is not None:
+        shape = (size := _settings(chosen).size, size, 3)
+        known = taps.layers(models.abstract(chosen.model), shape)
+        for layer in _layers(chosen.layer):
+            if layer not in known:
+                raise unknown("layer", layer, known)
+    key, settings = jax.random.key(chosen.seed), _settings(chosen)
+    arguments, options = _arguments(chosen, subject)
+    model = models.load(chosen.model, chosen.weights, seed=chosen.seed)
+    function = {
+        "channels": vis.diversity if chosen.diversity else vis.channels,
+        "neurons": vis.neurons,
+        "direction": vis.directions,
+        "class": vis.classes,
+        "interpolate": vis.interpolation,
+        "invert": vis.inversion,
+        "caricature": vis.caricature,
+        "dream": vis.dream,
+        "style": vis.style_transfer,
+    }[subject]
+
+    def draw(report: progress.Progress) -> Any:
+        return function(model, *arguments, key, settings, progress=report, **options), settings
+
+    return draw
+
+
+def _arguments(chosen: argparse.Namespace, subject: str) -> tuple[list[Any], dict[str, Any]]:
+    """Return what a function of `vis` takes between the model and the key, and its options."""
+    from atlasjax.optvis.objectives import channel
+
+    layer = chosen.layer
+    if subject in ("channels", "neurons"):
+        options = {"count": chosen.diversity} if chosen.diversity else {}
+        return [layer, _numbers(getattr(chosen, subject), subject)], options
+    if subject == "direction":
+        vectors, captions = _directions(chosen.direction)
+        return [layer, vectors], {"captions": captions}
+    if subject == "class":
+        found, captions = _classes(chosen)
+        return [found], {"captions": captions}
+    if subject == "interpolate":
+        first, second = chosen.interpolate
+        title = f"{layer}, from channel {first} to {second}"
+        return [channel(layer, first), channel(layer, second)], {"title": title}
+    if subject == "style":
+        return [_image(chosen.content), _image(chosen.style)], {"layer": layer}
+    image = _image(getattr(chosen, subject))
+    return [layer if subject == "dream" else _layers(layer), image], {}
+
+
+def _settings(chosen: argparse.Namespace) -> Any:
+    import jax
+
+    from atlasjax.vis import Settings
+
+    plain = Settings(size=SIZES.get(chosen.model, Settings.size))
+    # On a CPU small batches are as quick as large ones, and the bar moves.
+    own = {"batch": 4 if jax.default_backend() == "cpu" else plain.batch}
+    for name in ("size", "steps", "attempts", "batch"):
+        value = getattr(chosen, name)
+        own |= {} if value is None else {name: value}
+    return replace(plain, **own)
+
+
+def _layers(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _numbers(tokens: Sequence[str], what: str) -> list[int]:
+    """Read numbers and ranges, "3", "0:16" or "0:16:2", also with commas between them.
+
+    >>> _numbers(["0:3", "7,9"], "channels")
+    [0, 1, 2, 7, 9]
+    """
+    found: list[int] = []
+    for token in (part for given in tokens for part in given.split(",") if part):
+        if not re.fullmatch(r"\d+(:\d+(:[1-9]\d*)?)?", token):
+            raise UserError(f"--{what} {token!r}: must be a number, or a range such as 0:16")
+        numbers = [int(part) for part in token.split(":")]
+        found += range(*numbers) if len(numbers) > 1 else numbers
+    if not found:
+        raise UserError(f"--{what} {' '.join(tokens)}: no numbers in it")
+    return found
+
+
+def _directions(paths: Sequence[str]) -> tuple[Any, list[str]]:
+    import numpy as np
+
+    vectors, captions = [], []
+    for name in paths:
+        path = _existing(name)
+        try:
+            rows = np.atleast_2d(np.load(path, allow_pickle=False))
+        except (ValueError, OSError, EOFError):
+            raise UserError(f"{name}: not a .npy file of numbers") from None
+        if rows.ndim != 2 or (vectors and rows.shape[1] != vectors[0].shape[1]):
+            raise UserError(f"{name}: shape {list(rows.shape)}; directions are [c] or [n, c]")
+        vectors.append(rows)
+        several = len(rows) > 1
+        captions += [f"{path.stem} {i}" if several else path.stem for i in range(len(rows))]
+    return np.concatenate(vectors), captions
+
+
+def _classes(chosen: argparse.Namespace) -> tuple[list[int], list[str]]:
+    from atlasjax import models
+    from atlasjax.classes import resolve, short_name
+
+    known = models.class_names(chosen.model, chosen.weights)
+    found = [resolve(text, known) for text in getattr(chosen, "class")]
+    return found, [short_name(known[i]) for i in found]
+
+
+def _image(name: str) -> Any:
+    from atlasjax.data.decode import decode
+    from atlasjax.data.protocol import UnreadableImage
+
+    try:
+        return decode(_existing(name).read_bytes(), name)
+    except UnreadableImage as error:
+        raise UserError(f"cannot read the image {error}") from None
+
+
+def _existing(name: str) -> Path:
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = nearest(path.name, beside)
+    hint = f"; did you mean {', '.join(str(path.parent / n) for n in close)}?" if close else ""
+    raise UserError(f"no file {name!r}{hint}")
+
+
+def _page(chosen: argparse.Namespace, subject: str) -> Path:
+    """Return where the sheet goes, and refuse a place where it cannot."""
+    what = subject if not chosen.diversity else "diversity"
+    parts = [chosen.model, chosen.layer, what]
+    if subject in ("channels", "neurons", "class"):
+        parts += list(getattr(chosen, subject))[:4]
+    if subject == "interpolate":
+        parts += chosen.interpolate
+    if isinstance(getattr(chosen, subject), str):
+        parts.append(Path(getattr(chosen, subject)).stem)
+    page = Path(chosen.out) if chosen.out else Path("vis") / f"{_plain(*parts)}.png"
+    if page.suffix.lower() != ".png":
+        raise UserError(f"--out {chosen.out}: must end in .png")
+    storage.make_run_folder(page.parent)
+    return page
+
+
+def _plain(*parts: Any) -> str:
+    """Return a file name made of words and numbers.
+
+    >>> _plain("googlenet", None, "mixed4a/3x3", "0:16", "great white shark")
+    'googlenet-mixed4a-3x3-0-16-great-white-shark'
+    """
+    return re.sub(r"[^\w.]+", "-", "-".join(str(p) for p in parts if p is not None)).strip("-")
+
+
+def _write(page: Path, gallery: Any, record: dict[str, Any], footer: str) -> None:
+    """Write the sheet, the pictures in a folder of its name, and the record beside it."""
+    import jax
+    from PIL import Image
+
+    from atlasjax.vis.sheet import sheet, to_bytes
+
+    def picture(path: Path, pixels: Any) -> None:
+        with storage.atomic(path) as temporary:
+            Image.fromarray(pixels).save(temporary, "PNG")
+
+    made = []
+    for i, caption in enumerate(gallery.captions):
+        path = page.with_suffix("") / f"{i:03}-{_plain(caption)}.png"
+        picture(path, to_bytes(gallery.images[i]))
+        value = float(gallery.reached[i])
+        reached = value if value == value else None  # JSON has no NaN
+        made.append({"file": path.name, "caption": caption, "reached": reached})
+    picture(page, sheet(gallery, footer))
+    record |= {"measure": gallery.measure, "jax": jax.__version__, "pictures": made}
+    storage.write_json(page.with_suffix(".json"), record)
+
+
+def _range(gallery: Any) -> str:
+    """Return the least and most that was reached, as people read it."""
+    import numpy as np
+
+    from atlasjax.vis.sheet import shown
+
+    ends = [float(end(gallery.reached)) for end in (np.nanmin, np.nanmax)]
+    least, most = (shown(end, gallery.measure) for end in ends)
+    return f"{gallery.measure} {least}" + (f" to {most}" if most != least else "")
