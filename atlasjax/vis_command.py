@@ -8,11 +8,12 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from atlasjax import progress, storage
-from atlasjax.errors import UserError, nearest, unknown
+from atlasjax import progress
+from atlasjax.errors import UserError, unknown
 
 SUBJECTS = (
     "channels",
@@ -25,6 +26,7 @@ SUBJECTS = (
     "dream",
     "style",
 )
+FILES = ("direction", "invert", "caricature", "dream", "style")  # subjects that are read
 SIZES = {"inception_v1_scenes": 96}  # px: what a network was trained on, where that is small
 _EXAMPLE = "atlasjax vis inception_v1_scenes mixed4a --channels 0:16"
 
@@ -78,15 +80,16 @@ def _add_subjects(group: Any) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Draw what was asked for, write it, and print the file to open."""
     subject = _subject(chosen)
-    draw = _prepare(chosen, subject)
-    page = _page(chosen, subject)
+    from atlasjax.vis.files import checked_page, save
+
+    arguments, options = _arguments(chosen, subject)
+    draw, settings = _prepare(chosen, subject)
+    page = checked_page(chosen.out or _default_page(chosen, subject))
     with progress.bar(f"vis {subject}", "drawn") as report:
-        gallery, settings = draw(report)
-    record = {"model": chosen.model, "layer": chosen.layer, "subject": subject}
-    record |= {"seed": chosen.seed, "settings": asdict(settings)}
-    _write(page, gallery, record, " ".join(filter(None, [chosen.model, chosen.layer])))
-    print(f"{len(gallery.images)} pictures: {_range(gallery)}")
-    print(f"open {page.resolve()}")
+        gallery = draw(*arguments, settings=settings, progress=report, **options)
+    page = save(gallery, page, _record(chosen, subject, settings), chosen.model)
+    print(f"{len(gallery.images)} pictures, {_range(gallery)}")
+    print(f"open {page}")
 
 
 def _subject(chosen: argparse.Namespace) -> str:
@@ -94,8 +97,8 @@ def _subject(chosen: argparse.Namespace) -> str:
     given = [name for name in SUBJECTS if getattr(chosen, name) is not None]
     if len(given) != 1:
         listed = ", ".join(f"--{name}" for name in given or SUBJECTS)
-        wrong = "only one of these at a time" if given else "nothing to draw: give one of"
-        raise UserError(f"{wrong}: {listed}".replace("of: ", "of "))
+        wrong = "only one at a time of" if given else "nothing to draw: give one of"
+        raise UserError(f"{wrong} {listed}")
     (subject,) = given
     if subject != "class" and chosen.layer is None:
         raise UserError(
@@ -111,23 +114,21 @@ def _subject(chosen: argparse.Namespace) -> str:
     return subject
 
 
-def _prepare(chosen: argparse.Namespace, subject: str) -> Callable[[progress.Progress], Any]:
-    """Read all that is needed, and return what draws it: mistakes come before the first step."""
+def _prepare(chosen: argparse.Namespace, subject: str) -> tuple[Callable[..., Any], Any]:
+    """Return the function that draws, of the model and the key, and the settings."""
     import jax
 
     from atlasjax import models, taps, vis
 
+    settings = _settings(chosen)
     if chosen.layer is not None:
-        shape = (size := _settings(chosen).size, size, 3)
-        known = taps.layers(models.abstract(chosen.model), shape)
+        size = max(settings.size, 32)
+        known = taps.layers(models.abstract(chosen.model), (size, size, 3))
         for layer in _layers(chosen.layer):
             if layer not in known:
                 raise unknown("layer", layer, known)
-    key, settings = jax.random.key(chosen.seed), _settings(chosen)
-    arguments, options = _arguments(chosen, subject)
-    model = models.load(chosen.model, chosen.weights, seed=chosen.seed)
     function = {
-        "channels": vis.diversity if chosen.diversity else vis.channels,
+        "channels": vis.channels if chosen.diversity is None else vis.diversity,
         "neurons": vis.neurons,
         "direction": vis.directions,
         "class": vis.classes,
@@ -137,23 +138,21 @@ def _prepare(chosen: argparse.Namespace, subject: str) -> Callable[[progress.Pro
         "dream": vis.dream,
         "style": vis.style_transfer,
     }[subject]
-
-    def draw(report: progress.Progress) -> Any:
-        return function(model, *arguments, key, settings, progress=report, **options), settings
-
-    return draw
+    model = models.load(chosen.model, chosen.weights, seed=chosen.seed)
+    return partial(function, model, key=jax.random.key(chosen.seed)), settings
 
 
 def _arguments(chosen: argparse.Namespace, subject: str) -> tuple[list[Any], dict[str, Any]]:
-    """Return what a function of `vis` takes between the model and the key, and its options."""
+    """Return what the function of `vis` takes between the model and the key, and its options."""
     from atlasjax.optvis.objectives import channel
+    from atlasjax.vis.files import read_directions, read_image
 
     layer = chosen.layer
     if subject in ("channels", "neurons"):
-        options = {"count": chosen.diversity} if chosen.diversity else {}
+        options = {} if chosen.diversity is None else {"count": chosen.diversity}
         return [layer, _numbers(getattr(chosen, subject), subject)], options
     if subject == "direction":
-        vectors, captions = _directions(chosen.direction)
+        vectors, captions = read_directions(chosen.direction)
         return [layer, vectors], {"captions": captions}
     if subject == "class":
         found, captions = _classes(chosen)
@@ -163,8 +162,8 @@ def _arguments(chosen: argparse.Namespace, subject: str) -> tuple[list[Any], dic
         title = f"{layer}, from channel {first} to {second}"
         return [channel(layer, first), channel(layer, second)], {"title": title}
     if subject == "style":
-        return [_image(chosen.content), _image(chosen.style)], {"layer": layer}
-    image = _image(getattr(chosen, subject))
+        return [read_image(chosen.content), read_image(chosen.style)], {"layer": layer}
+    image = read_image(getattr(chosen, subject))
     return [layer if subject == "dream" else _layers(layer), image], {}
 
 
@@ -194,31 +193,13 @@ def _numbers(tokens: Sequence[str], what: str) -> list[int]:
     """
     found: list[int] = []
     for token in (part for given in tokens for part in given.split(",") if part):
-        if not re.fullmatch(r"\d+(:\d+(:[1-9]\d*)?)?", token):
+        if not re.fullmatch(r"\d+(:\d+(:0*[1-9]\d*)?)?", token):
             raise UserError(f"--{what} {token!r}: must be a number, or a range such as 0:16")
         numbers = [int(part) for part in token.split(":")]
         found += range(*numbers) if len(numbers) > 1 else numbers
     if not found:
         raise UserError(f"--{what} {' '.join(tokens)}: no numbers in it")
     return found
-
-
-def _directions(paths: Sequence[str]) -> tuple[Any, list[str]]:
-    import numpy as np
-
-    vectors, captions = [], []
-    for name in paths:
-        path = _existing(name)
-        try:
-            rows = np.atleast_2d(np.load(path, allow_pickle=False))
-        except (ValueError, OSError, EOFError):
-            raise UserError(f"{name}: not a .npy file of numbers") from None
-        if rows.ndim != 2 or (vectors and rows.shape[1] != vectors[0].shape[1]):
-            raise UserError(f"{name}: shape {list(rows.shape)}; directions are [c] or [n, c]")
-        vectors.append(rows)
-        several = len(rows) > 1
-        captions += [f"{path.stem} {i}" if several else path.stem for i in range(len(rows))]
-    return np.concatenate(vectors), captions
 
 
 def _classes(chosen: argparse.Namespace) -> tuple[list[int], list[str]]:
@@ -230,73 +211,37 @@ def _classes(chosen: argparse.Namespace) -> tuple[list[int], list[str]]:
     return found, [short_name(known[i]) for i in found]
 
 
-def _image(name: str) -> Any:
-    from atlasjax.data.decode import decode
-    from atlasjax.data.protocol import UnreadableImage
+def _default_page(chosen: argparse.Namespace, subject: str) -> Path:
+    from atlasjax.vis.files import plain
 
-    try:
-        return decode(_existing(name).read_bytes(), name)
-    except UnreadableImage as error:
-        raise UserError(f"cannot read the image {error}") from None
-
-
-def _existing(name: str) -> Path:
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = nearest(path.name, beside)
-    hint = f"; did you mean {', '.join(str(path.parent / n) for n in close)}?" if close else ""
-    raise UserError(f"no file {name!r}{hint}")
+    value = getattr(chosen, subject)
+    named = [Path(v).stem if subject in FILES else v for v in _listed(value)][:4]
+    layer = [] if chosen.layer is None else [chosen.layer]
+    what = subject if chosen.diversity is None else "diversity"
+    return Path("vis") / f"{plain(chosen.model, *layer, what, *named)}.png"
 
 
-def _page(chosen: argparse.Namespace, subject: str) -> Path:
-    """Return where the sheet goes, and refuse a place where it cannot."""
-    what = subject if not chosen.diversity else "diversity"
-    parts = [chosen.model, chosen.layer, what]
-    if subject in ("channels", "neurons", "class"):
-        parts += list(getattr(chosen, subject))[:4]
-    if subject == "interpolate":
-        parts += chosen.interpolate
-    if isinstance(getattr(chosen, subject), str):
-        parts.append(Path(getattr(chosen, subject)).stem)
-    page = Path(chosen.out) if chosen.out else Path("vis") / f"{_plain(*parts)}.png"
-    if page.suffix.lower() != ".png":
-        raise UserError(f"--out {chosen.out}: must end in .png")
-    storage.make_run_folder(page.parent)
-    return page
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
-def _plain(*parts: Any) -> str:
-    """Return a file name made of words and numbers.
-
-    >>> _plain("googlenet", None, "mixed4a/3x3", "0:16", "great white shark")
-    'googlenet-mixed4a-3x3-0-16-great-white-shark'
-    """
-    return re.sub(r"[^\w.]+", "-", "-".join(str(p) for p in parts if p is not None)).strip("-")
-
-
-def _write(page: Path, gallery: Any, record: dict[str, Any], footer: str) -> None:
-    """Write the sheet, the pictures in a folder of its name, and the record beside it."""
+def _record(chosen: argparse.Namespace, subject: str, settings: Any) -> dict[str, Any]:
+    """Return what is needed to draw the same again."""
     import jax
-    from PIL import Image
 
-    from atlasjax.vis.sheet import sheet, to_bytes
+    from atlasjax import models
 
-    def picture(path: Path, pixels: Any) -> None:
-        with storage.atomic(path) as temporary:
-            Image.fromarray(pixels).save(temporary, "PNG")
-
-    made = []
-    for i, caption in enumerate(gallery.captions):
-        path = page.with_suffix("") / f"{i:03}-{_plain(caption)}.png"
-        picture(path, to_bytes(gallery.images[i]))
-        value = float(gallery.reached[i])
-        reached = value if value == value else None  # JSON has no NaN
-        made.append({"file": path.name, "caption": caption, "reached": reached})
-    picture(page, sheet(gallery, footer))
-    record |= {"measure": gallery.measure, "jax": jax.__version__, "pictures": made}
-    storage.write_json(page.with_suffix(".json"), record)
+    weights = chosen.weights or models.default_weights(chosen.model)
+    return {
+        "model": chosen.model,
+        "weights_sha256": models.weights_hash(weights) if weights else f"random-{chosen.seed}",
+        "layer": chosen.layer,
+        subject: getattr(chosen, subject),
+        **{n: getattr(chosen, n) for n in ("diversity", "content") if getattr(chosen, n)},
+        "seed": chosen.seed,
+        "settings": asdict(settings),
+        "jax": jax.__version__,
+    }
 
 
 def _range(gallery: Any) -> str:

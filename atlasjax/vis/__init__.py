@@ -5,6 +5,7 @@ comes back as one captioned picture.
 """
 
 from atlasjax.vis.dream import dream
+from atlasjax.vis.files import read_directions, read_image, save
 from atlasjax.vis.gallery import Gallery, Settings
 from atlasjax.vis.given import caricature, inversion
 from atlasjax.vis.sets import diversity, interpolation
@@ -24,6 +25,9 @@ __all__ = [
     "interpolation",
     "inversion",
     "neurons",
+    "read_directions",
+    "read_image",
+    "save",
     "sheet",
     "style_transfer",
 ]

@@ -18,7 +18,6 @@ from atlasjax.errors import UserError
 from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.objectives import Objective, total_variation
 from atlasjax.optvis.param import Parameterization, fourier
-from atlasjax.optvis.render import Rendered
 from atlasjax.optvis.schedule import learning_rates
 from atlasjax.optvis.transform import Transform, similarity
 from atlasjax.optvis.visualize import visualize
@@ -76,6 +75,18 @@ class Gallery(NamedTuple):
     columns: int = 0
 
 
+class Drawn(NamedTuple):
+    """What was drawn for each unit; where a unit has frames, they are the second axis.
+
+    Attributes:
+        image: RGB in [0, 1].
+        reached: the measure of each, without a transform.
+    """
+
+    image: Float[np.ndarray, "units *frames h w c"]
+    reached: Float[np.ndarray, "units *frames"]
+
+
 def draw(
     model: Model,
     objective: Objective,
@@ -86,7 +97,7 @@ def draw(
     param: Parameterization | None = None,
     transform: Transform | None = None,
     progress: Progress = silent,
-) -> Rendered:
+) -> Drawn:
     """Make a picture, or a set of them, for each unit of an objective.
 
     Args:
@@ -100,7 +111,7 @@ def draw(
         progress: called with the number of units done, and to do so far.
 
     Returns:
-        The units as NumPy arrays; see `visualize`.
+        The units, in the order of the objective's.
 
     Raises:
         UserError: settings out of range, or an objective that does not fit the model.
@@ -114,7 +125,7 @@ def draw(
     """
     check(settings)
     recipe = _recipe(settings.size, settings.steps, settings.learning_rate)
-    return visualize(
+    made = visualize(
         model,
         objective,
         key,
@@ -128,6 +139,7 @@ def draw(
         enough=float("inf"),
         progress=progress,
     )
+    return Drawn(np.asarray(made.image), np.asarray(made.reached))
 
 
 def calmed(objective: Objective, settings: Settings) -> Objective:

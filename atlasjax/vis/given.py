@@ -57,7 +57,7 @@ def inversion(
     """
     settings = settings or Settings()
 
-    def score(layer: str, value: Array) -> Objective:
+    def score(layer: str, value: np.ndarray) -> Objective:
         strength = max(float(np.square(value).mean()), 1e-12)
         return obj.match(layer, value) / strength - 0.2 * settings.calm * obj.total_variation()
 
@@ -101,7 +101,7 @@ def caricature(
     """
     settings = settings or Settings()
 
-    def score(layer: str, value: Array) -> Objective:
+    def score(layer: str, value: np.ndarray) -> Objective:
         return calmed(obj.caricature(layer, value, power), settings)
 
     return _each(model, layers, image, key, settings, score, "caricature", progress)
@@ -113,7 +113,7 @@ def _each(
     image: Given,
     key: Key[Array, ""],
     settings: Settings,
-    score: Callable[[str, Array], Objective],
+    score: Callable[[str, np.ndarray], Objective],
     what: str,
     progress: Progress,
 ) -> Gallery:

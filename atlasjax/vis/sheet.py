@@ -22,8 +22,8 @@ def sheet(
     Args:
         gallery: one picture at least.
         footer: what stands below, such as the model; the gallery's title and measure follow it.
-        columns: pictures side by side; by default the gallery's own, or about half as many again
-            as rows.
+        columns: pictures side by side; by default the gallery's own, or as many as fill the rows
+            best, wider than high.
 
     Returns:
         RGB, 0 to 255.
@@ -42,7 +42,7 @@ def sheet(
     across = gallery.columns if columns is None else columns
     if across < 0 or columns == 0:
         raise UserError(f"columns {across}: must be at least 1")
-    across = min(across or math.ceil(math.sqrt(1.5 * count)), count)
+    across = min(across or _columns(count), count)
     tiles = [_tile(image) for image in gallery.images]
     height, width = tiles[0].shape[:2]
     rows, line = math.ceil(count / across), _TEXT + 8
@@ -62,6 +62,12 @@ def sheet(
     below = (_MARGIN, high - _MARGIN - _TEXT)
     pen.text(below, _cut(told, wide - 2 * _MARGIN, pen, font), _FAINT, font)
     return np.asarray(page).copy()
+
+
+def _columns(count: int) -> int:
+    """Return how many of the usual numbers of columns leave the fewest places empty."""
+    least = math.ceil(math.sqrt(count))
+    return min(range(least, 2 * least + 1), key=lambda n: (-count % n, n))
 
 
 def shown(value: float, measure: str) -> str:

@@ -170,7 +170,9 @@ def _cosine(seen: Seen, data: Any, layer: Any) -> Float[Array, " frames"]:
 
 
 def mean_cosine(layer: str, vector: Values, whiten: Matrix | None = None) -> Objective:
-    """Return the measure of how much of a layer is a direction: the mean of `cosine` over positions.
+    """Return the measure of how much of a whole layer is a direction: its mean cosine.
+
+    `mean_p a_p . d / (|a_p| |d|)`, over all positions p.
 
     Args:
         layer: of shape [h, w, c]; or [c], which is taken as it is.
