@@ -29,7 +29,7 @@ def dream(
     *,
     channel: int | None = None,
     octaves: int = 3,
-    ratio: float = 0.7,
+    ratio: float | int = 0.7,
     progress: Progress = silent,
 ) -> Gallery:
     """Let a layer dream of a picture: make its activations larger, starting from the picture.
@@ -86,7 +86,7 @@ def dream(
         )
         dreamt, reached = made.image[0] - now, float(made.reached[0])
         progress(done + 1, len(sizes))
-    shown = np.stack([picture, np.clip(np.asarray(now + dreamt), 0, 1)])
+    shown = np.stack([picture, np.clip(picture + np.asarray(dreamt), 0, 1)])
     name = layer if channel is None else f"{layer} {channel}"
     values = np.array([1.0, reached], np.float32)
     return Gallery(shown, values, ("image", name), "times the image's", f"dream of {name}", 2)

@@ -45,12 +45,12 @@ class Settings:
 
     size: int = 128
     steps: int = 128
-    learning_rate: float = 0.5
-    calm: float = 0.5
-    wake: float = 0.3
-    jitter: float = 8.0
-    scale: tuple[float, float] = (0.9, 1.1)
-    rotate: float = 8.0
+    learning_rate: float | int = 0.5
+    calm: float | int = 0.5
+    wake: float | int = 0.3
+    jitter: float | int = 8.0
+    scale: tuple[float | int, float | int] = (0.9, 1.1)
+    rotate: float | int = 8.0
     attempts: int = 1
     batch: int = 16
 

@@ -71,7 +71,7 @@ def caricature(
     key: Key[Array, ""],
     settings: Settings | None = None,
     *,
-    power: float = 1.0,
+    power: float | int = 1.0,
     progress: Progress = silent,
 ) -> Gallery:
     """Draw what each layer sees in a picture, exaggerated: its activations, gone further.

@@ -25,7 +25,7 @@ def diversity(
     settings: Settings | None = None,
     *,
     count: int = 4,
-    weight: float = 0.8,
+    weight: float | int = 0.8,
     among: str | None = None,
     progress: Progress = silent,
 ) -> Gallery:

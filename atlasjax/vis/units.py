@@ -98,7 +98,7 @@ def directions(
     key: Key[Array, ""],
     settings: Settings | None = None,
     *,
-    power: float = 2.0,
+    power: float | int = 2.0,
     captions: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Gallery:
