@@ -94,6 +94,8 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _subject(chosen: argparse.Namespace) -> str:
     """Return which one thing is to be drawn, or refuse what does not belong together."""
+    if (chosen.style is None) != (chosen.content is None):
+        raise UserError("--style IMAGE and --content IMAGE need each other")
     given = [name for name in SUBJECTS if getattr(chosen, name) is not None]
     if len(given) != 1:
         listed = ", ".join(f"--{name}" for name in given or SUBJECTS)
@@ -107,8 +109,8 @@ def _subject(chosen: argparse.Namespace) -> str:
         )
     if subject == "class" and chosen.layer is not None:
         raise UserError(f"--class is drawn from the network's output: leave {chosen.layer!r} out")
-    if (chosen.style is None) != (chosen.content is None):
-        raise UserError("--style IMAGE and --content IMAGE need each other")
+    if subject not in ("class", "invert", "caricature") and "," in chosen.layer:
+        raise UserError(f"--{subject} is drawn for one layer, not for {chosen.layer}")
     if chosen.diversity is not None and subject != "channels":
         raise UserError("--diversity is for --channels")
     return subject
