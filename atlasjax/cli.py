@@ -1,6 +1,6 @@
 """The command line: `atlasjax run`, `vis`, `list`, `layers` and `view`.
 
-The one place that looks names up in `atlasjax.models` and `atlasjax.experiments`.
+This and `vis_command` alone look names up in `atlasjax.models` and `atlasjax.experiments`.
 """
 
 import argparse

@@ -24,6 +24,9 @@ from atlasjax.optvis.visualize import visualize
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
 
+GENTLE = 0.25
+"""The part of the random changes that leaves a picture's parts in their places."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -130,7 +133,7 @@ def draw(
         objective,
         key,
         param=param or recipe.param,
-        transform=transform or similarity(settings.jitter, settings.scale, settings.rotate),
+        transform=transform or views(settings),
         optimizer=recipe.optimizer,
         loop=Loop(settings.steps, wake=round(settings.wake * settings.steps)),
         measure=measure,
@@ -158,14 +161,18 @@ def calmed(objective: Objective, settings: Settings) -> Objective:
     return objective * (1.0 - settings.calm * total_variation()) if settings.calm else objective
 
 
-def gentle(settings: Settings) -> Transform:
-    """Return a quarter of the random changes, for pictures whose parts have to keep their places.
+def views(settings: Settings, part: float = 1.0) -> Transform:
+    """Return the random changes of each step, or a part of each of them.
 
-    >>> type(gentle(Settings())).__name__
+    Args:
+        settings: how pictures are made.
+        part: `GENTLE` for pictures whose parts have to keep their places.
+
+    >>> type(views(Settings(), GENTLE)).__name__
     'Affine'
     """
-    low, high = (1 + (side - 1) / 4 for side in settings.scale)
-    return similarity(settings.jitter / 4, (low, high), settings.rotate / 4)
+    low, high = (1.0 + part * (side - 1.0) for side in settings.scale)
+    return similarity(part * settings.jitter, (low, high), part * settings.rotate)
 
 
 def fitted(

@@ -11,7 +11,7 @@ from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.objectives import Objective
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, as_pytree, capture
-from atlasjax.vis.gallery import Gallery, Settings, calmed, draw, fitted, gentle
+from atlasjax.vis.gallery import GENTLE, Gallery, Settings, calmed, draw, fitted, views
 
 Given = UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"]
 """A picture: RGB from 0 to 255, or as floats in [0, 1]."""
@@ -132,7 +132,7 @@ def _each(
             measure,
             jax.random.fold_in(key, done),
             settings,
-            transform=gentle(settings),
+            transform=views(settings, GENTLE),
         )
         images.append(made.image[0])
         reached.append(float(made.reached[0]))

@@ -11,6 +11,7 @@ from atlasjax.vis.gallery import Gallery
 
 _TILE = 128  # px; smaller pictures are enlarged to at least this
 _GAP, _MARGIN, _TEXT = 10, 16, 14
+_NARROWEST = 330  # px; for the footer
 _PAPER, _INK, _FAINT = (255, 255, 255), (32, 33, 36), (120, 124, 130)
 
 
@@ -47,7 +48,7 @@ def sheet(
     height, width = tiles[0].shape[:2]
     rows, line = math.ceil(count / across), _TEXT + 8
     step_x, step_y = width + _GAP, height + line + _GAP
-    wide = max(2 * _MARGIN + across * step_x - _GAP, 2 * _MARGIN + 260)
+    wide = max(2 * _MARGIN + across * step_x - _GAP, 2 * _MARGIN + _NARROWEST)
     high = 2 * _MARGIN + rows * step_y + line
     page = Image.new("RGB", (wide, high), _PAPER)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(_TEXT)
@@ -106,7 +107,7 @@ def _tile(image: np.ndarray) -> np.ndarray:
 
 def _cut(
     text: str,
-    width: float,
+    width: float | int,
     pen: ImageDraw.ImageDraw,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> str:

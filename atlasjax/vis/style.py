@@ -12,7 +12,7 @@ from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.param import fourier, fourier_params, start_from
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import Gallery, Settings, draw, fitted, gentle
+from atlasjax.vis.gallery import GENTLE, Gallery, Settings, draw, fitted, views
 from atlasjax.vis.given import Given, activations
 
 
@@ -83,7 +83,7 @@ def style_transfer(
         key,
         settings,
         param=start_from(fourier(settings.size), start),
-        transform=gentle(settings),
+        transform=views(settings, GENTLE),
         progress=progress,
     )
     shown = np.stack([*pictures, made.image[0]])
