@@ -25,7 +25,7 @@ def style_transfer(
     *,
     layer: str,
     style_layers: Sequence[str] | None = None,
-    weight: float | int = 1.0,
+    weight: float | int = 10.0,
     progress: Progress = silent,
 ) -> Gallery:
     """Draw the content of one picture in the style of another, starting from the content.
