@@ -13,7 +13,7 @@ from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, as_pytree, capture
 from atlasjax.vis.gallery import GENTLE, Gallery, Settings, calmed, draw, fitted, views
 
-Given = UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"]
+Given = UInt8[np.ndarray, "_ _ 3"] | Float[np.ndarray, "_ _ 3"]
 """A picture: RGB from 0 to 255, or as floats in [0, 1]."""
 
 

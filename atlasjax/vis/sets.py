@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Array, Key
@@ -98,7 +99,8 @@ def interpolation(
         first: what the first picture is made for, of at least 0.
         second: what the last picture is made for, of at least 0.
         key: what the starts and the transforms are drawn from.
-        settings: how pictures are made; the defaults of `Settings` if none are given.
+        settings: how pictures are made, of which a third of the learning rate is taken; the
+            defaults of `Settings` if none are given.
         frames: pictures, at least 2.
         title: what is interpolated.
         progress: called with the number of interpolations done: 1, at the end.
@@ -122,11 +124,11 @@ def interpolation(
     if frames < 2:
         raise UserError(f"frames {frames}: an interpolation needs at least 2")
     settings = settings or Settings()
+    # Every step moves what is shared as well, which adds up.
+    own = replace(settings, learning_rate=settings.learning_rate / len(_COARSE))
     score = obj.interpolate(first, second)
     param = _frames(settings.size, frames, aligned=True)
-    made = draw(
-        model, calmed(score, settings), score, key, settings, param=param, progress=progress
-    )
+    made = draw(model, calmed(score, own), score, key, own, param=param, progress=progress)
     captions = tuple(f"{100 * k / (frames - 1):.0f}%" for k in range(frames))
     images, reached = made.image[0], np.asarray(made.reached[0])
     return Gallery(images, reached, captions, "mixed objective", title, frames)

@@ -157,8 +157,8 @@ def classes(
         model: a callable pytree `model(images, tap)` that returns logits.
         which: numbers of classes, from 0; see `classes.resolve` for names.
         key: what the starts and the transforms are drawn from.
-        settings: how pictures are made, but for `calm` and `wake`, which suit no logits; the
-            defaults of `Settings` if none are given.
+        settings: how pictures are made, `wake` left out; the defaults of `Settings` if none are
+            given.
         captions: one for each class; "class 7" by default.
         progress: called with the number of pictures done, and to do so far.
 
@@ -178,9 +178,9 @@ def classes(
     found = _chosen(which, "classes")
     if captions is not None and len(captions) != len(found):
         raise UserError(f"{len(captions)} captions for {len(found)} classes")
-    # Logits begin below zero, where a factor would reward noise; and they are never silent.
+    # A logit is never silent, and what leaks through a whole network leads it astray.
     own = replace(settings or Settings(), wake=0.0)
-    score, measure = obj.class_logit(found), obj.log_probability(found)
+    score, measure = calmed(obj.class_logit(found), own), obj.log_probability(found)
     made = draw(model, score, measure, key, own, progress=progress)
     shown = tuple(f"class {i}" for i in found) if captions is None else tuple(captions)
     return Gallery(made.image, np.exp(made.reached), shown, "probability", "classes")

@@ -12,7 +12,7 @@ from atlasjax.vis import Settings
 
 @pytest.fixture(scope="session")
 def quick() -> Settings:
-    return Settings(size=32, steps=12, jitter=1, scale=(1, 1), rotate=0)
+    return Settings(size=32, steps=40, jitter=1, scale=(1, 1), rotate=0)
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,8 @@ def toy() -> Any:
 def _toy(images: Any, tap: Any) -> Any:
     """Brightness of colours and of their opposites on a grid of 8 px, and a class for each."""
     x = jnp.concatenate([images, 1 - images], -1)
-    x = x.reshape(len(x), x.shape[1] // 8, 8, x.shape[2] // 8, 8, 6).mean((2, 4))
+    rows, columns = x.shape[1] // 8, x.shape[2] // 8
+    x = x[:, : 8 * rows, : 8 * columns].reshape(len(x), rows, 8, columns, 8, 6).mean((2, 4))
     return tap("grid", jax.nn.relu(tap("grid/pre_relu", x - 0.25))).mean((1, 2)) * 9.0
 
 

