@@ -109,7 +109,7 @@ def _subject(chosen: argparse.Namespace) -> str:
         )
     if subject == "class" and chosen.layer is not None:
         raise UserError(f"--class is drawn from the network's output: leave {chosen.layer!r} out")
-    if subject not in ("class", "invert", "caricature") and "," in chosen.layer:
+    if subject not in ("class", "invert", "caricature") and "," in str(chosen.layer):
         raise UserError(f"--{subject} is drawn for one layer, not for {chosen.layer}")
     if chosen.diversity is not None and subject != "channels":
         raise UserError("--diversity is for --channels")
