@@ -11,7 +11,7 @@ from atlasjax.vis.gallery import Gallery
 
 _TILE = 128  # px; smaller pictures are enlarged to at least this
 _GAP, _MARGIN, _TEXT = 10, 16, 14
-_NARROWEST = 330  # px; for the footer
+_FOOTER = 600  # px; a longer one is cut where the pictures take less
 _PAPER, _INK, _FAINT = (255, 255, 255), (32, 33, 36), (120, 124, 130)
 
 
@@ -48,10 +48,13 @@ def sheet(
     height, width = tiles[0].shape[:2]
     rows, line = math.ceil(count / across), _TEXT + 8
     step_x, step_y = width + _GAP, height + line + _GAP
-    wide = max(2 * _MARGIN + across * step_x - _GAP, 2 * _MARGIN + _NARROWEST)
+    font = ImageFont.load_default(_TEXT)
+    told = ", ".join(filter(None, [footer, gallery.title, f"below each: {gallery.measure}"]))
+    inside = max(across * step_x - _GAP, min(math.ceil(font.getlength(told)), _FOOTER))
+    wide = 2 * _MARGIN + inside
     high = 2 * _MARGIN + rows * step_y + line
     page = Image.new("RGB", (wide, high), _PAPER)
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(_TEXT)
+    pen = ImageDraw.Draw(page)
     for i, tile in enumerate(tiles):
         x, y = _MARGIN + i % across * step_x, _MARGIN + i // across * step_y
         page.paste(Image.fromarray(tile), (x, y))
@@ -59,9 +62,8 @@ def sheet(
         left = width - (pen.textlength(value, font) + 8 if value else 0)
         pen.text((x, y + height + 4), _cut(gallery.captions[i], left, pen, font), _INK, font)
         pen.text((x + width, y + height + 4), value, _FAINT, font, anchor="ra")
-    told = ", ".join(filter(None, [footer, gallery.title, f"below each: {gallery.measure}"]))
     below = (_MARGIN, high - _MARGIN - _TEXT)
-    pen.text(below, _cut(told, wide - 2 * _MARGIN, pen, font), _FAINT, font)
+    pen.text(below, _cut(told, inside, pen, font), _FAINT, font)
     return np.asarray(page).copy()
 
 
