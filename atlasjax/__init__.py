@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from atlasjax import data, experiments, models, optvis
+    from atlasjax import data, experiments, models, optvis, vis
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
@@ -65,7 +65,7 @@ _HOME = {
     "intervene": "taps",
     "layers": "taps",
 }
-_MODULES = ("data", "experiments", "models", "optvis")
+_MODULES = ("data", "experiments", "models", "optvis", "vis")
 
 __all__ = [
     "Activations",
@@ -102,6 +102,7 @@ __all__ = [
     "picture",
     "receptive_field",
     "second_moment",
+    "vis",
     "visualize",
     "whitening",
 ]

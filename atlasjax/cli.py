@@ -1,6 +1,6 @@
-"""The command line: `atlasjax run`, `list`, `layers` and `view`.
+"""The command line: `atlasjax run`, `vis`, `list`, `layers` and `view`.
 
-The one place that looks names up in `atlasjax.models` and `atlasjax.experiments`.
+This and `vis_command` alone look names up in `atlasjax.models` and `atlasjax.experiments`.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from atlasjax import storage
+from atlasjax import storage, vis_command
 from atlasjax.errors import UserError, unknown
 
-COMMANDS = ("run", "list", "layers", "view")
+COMMANDS = ("run", "vis", "list", "layers", "view")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         help="change any field; `atlasjax run EXPERIMENT --help` lists them",
     )
     run.set_defaults(function=_run)
+
+    vis_command.add(commands)
 
     listing = commands.add_parser("list", help="list the experiments and the models")
     listing.set_defaults(function=_list)

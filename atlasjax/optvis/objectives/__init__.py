@@ -27,6 +27,7 @@ from atlasjax.optvis.objectives.directions import (
     cosine,
     direction,
     direction_neuron,
+    mean_cosine,
     tensor_direction,
 )
 from atlasjax.optvis.objectives.facets import facet, facet_direction, facet_gradient
@@ -69,6 +70,7 @@ __all__ = [
     "l2",
     "log_probability",
     "match",
+    "mean_cosine",
     "neuron",
     "per_frame",
     "shapes_for",

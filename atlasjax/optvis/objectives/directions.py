@@ -169,6 +169,40 @@ def _cosine(seen: Seen, data: Any, layer: Any) -> Float[Array, " frames"]:
     return measures.cosine(value, jnp.broadcast_to(target, value.shape))
 
 
+def mean_cosine(layer: str, vector: Values, whiten: Matrix | None = None) -> Objective:
+    """Return the measure of how much of a whole layer is a direction: its mean cosine.
+
+    `mean_p a_p . d / (|a_p| |d|)`, over all positions p.
+
+    Args:
+        layer: of shape [h, w, c]; or [c], which is taken as it is.
+        vector: the direction d, [c]; or [n, c], one for each unit.
+        whiten: [c, c]; `a whiten` and `d whiten` take the places of a and d.
+
+    Returns:
+        The objective, in [-1, 1]; silent positions count as 0. `check` refuses what does not fit.
+
+    Raises:
+        UserError: a vector or a matrix that cannot be.
+
+    Source: Carter et al. 2019, "Feature visualization".
+
+    >>> from atlasjax.optvis.objectives.core import evaluate, take
+    >>> seen = Seen(jnp.ones((1, 1, 1, 3)), {"conv": jnp.asarray([[[[3.0, 4.0], [0.0, 1.0]]]])})
+    >>> evaluate(take(mean_cosine("conv", np.array([0.0, 5.0])), 0), seen)
+    Array([0.9], dtype=float32)
+    """
+    return Objective(
+        _mean_cosine, (layer,), _whitened(layer, vector, 1, whiten), layer, _check_direction
+    )
+
+
+def _mean_cosine(seen: Seen, data: Any, layer: Any) -> Float[Array, " frames"]:
+    target, whiten = data
+    value = _times(by_position(activations(seen, layer)), whiten)
+    return measures.cosine(value, jnp.broadcast_to(target, value.shape)).mean(1)
+
+
 def tensor_direction(
     layer: str,
     value: Values,

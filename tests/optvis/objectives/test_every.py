@@ -31,6 +31,7 @@ ALONE: dict[str, Callable[[int], ob.Objective]] = {
     "direction": lambda s: ob.direction("conv", values(s, 6), power=2.0, whiten=np.eye(6)),
     "direction_neuron": lambda s: ob.direction_neuron("conv", values(s, 6), whiten=np.eye(6)),
     "cosine": lambda s: ob.cosine("conv", values(s, 6)),
+    "mean_cosine": lambda s: ob.mean_cosine("conv", values(s, 6), np.eye(6)),
     "tensor_direction": lambda s: ob.tensor_direction("conv", values(s, 2, 9, 6), power=1.0),
     "match l2": lambda s: ob.match("conv", values(s, 3, 4, 6)),
     "match l1": lambda s: ob.match("conv", values(s, 3, 4, 6), "l1"),

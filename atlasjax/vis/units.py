@@ -1,0 +1,197 @@
+"""Single things that a network looks for: neurons, channels, directions, classes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from atlasjax.errors import UserError
+from atlasjax.optvis import objectives as obj
+from atlasjax.progress import Progress, silent
+from atlasjax.taps import Model
+from atlasjax.vis.gallery import Gallery, Settings, calmed, draw
+
+
+def channels(
+    model: Model,
+    layer: str,
+    which: Sequence[int] | range,
+    key: Key[Array, ""],
+    settings: Settings | None = None,
+    *,
+    progress: Progress = silent,
+) -> Gallery:
+    """Draw what excites whole channels, at all positions.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: its name; see `atlasjax.layers`.
+        which: numbers of channels, from 0.
+        key: what the starts and the transforms are drawn from.
+        settings: how pictures are made; the defaults of `Settings` if none are given.
+        progress: called with the number of pictures done, and to do so far.
+
+    Returns:
+        One picture for each channel, with the channel's mean activation.
+
+    Raises:
+        UserError: no channels, ones that the layer does not have, or no such layer.
+
+    Source: Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017.
+
+    >>> import jax
+    >>> toy = lambda images, tap: tap("colours", images).mean((1, 2))
+    >>> made = channels(toy, "colours", [0, 2], jax.random.key(0), Settings(32, 4))
+    >>> made.images.shape, made.captions
+    ((2, 32, 32, 3), ('0', '2'))
+    """
+    found = _chosen(which, f"channels of layer {layer!r}")
+    score, settings = obj.channel(layer, found), settings or Settings()
+    made = draw(model, calmed(score, settings), score, key, settings, progress=progress)
+    return Gallery(made.image, made.reached, _numbers(found), "mean activation", layer)
+
+
+def neurons(
+    model: Model,
+    layer: str,
+    which: Sequence[int] | range,
+    key: Key[Array, ""],
+    settings: Settings | None = None,
+    *,
+    progress: Progress = silent,
+) -> Gallery:
+    """Draw what excites single neurons: those of the given channels at the layer's centre.
+
+    Only what the neuron sees is drawn; in an early layer that is a patch in the middle.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: its name; see `atlasjax.layers`.
+        which: numbers of channels, from 0.
+        key: what the starts and the transforms are drawn from.
+        settings: how pictures are made; the defaults of `Settings` if none are given.
+        progress: called with the number of pictures done, and to do so far.
+
+    Returns:
+        One picture for each neuron, with the neuron's activation.
+
+    Raises:
+        UserError: no neurons, ones that the layer does not have, or no such layer.
+
+    Source: Olah et al. 2017, "Optimization objectives".
+
+    >>> import jax
+    >>> toy = lambda images, tap: tap("colours", images).mean((1, 2))
+    >>> neurons(toy, "colours", range(2), jax.random.key(0), Settings(32, 2)).reached.shape
+    (2,)
+    """
+    found = _chosen(which, f"neurons of layer {layer!r}")
+    score, settings = obj.neuron(layer, found), settings or Settings()
+    made = draw(model, calmed(score, settings), score, key, settings, progress=progress)
+    return Gallery(made.image, made.reached, _numbers(found), "activation", f"{layer}, neurons")
+
+
+def directions(
+    model: Model,
+    layer: str,
+    vectors: Float[np.ndarray, "*n c"],
+    key: Key[Array, ""],
+    settings: Settings | None = None,
+    *,
+    power: float | int = 2.0,
+    captions: Sequence[str] | None = None,
+    progress: Progress = silent,
+) -> Gallery:
+    """Draw directions of a layer's activations, at all positions.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: its name; see `atlasjax.layers`.
+        vectors: one direction or several; their lengths do not matter.
+        key: what the starts and the transforms are drawn from.
+        settings: how pictures are made; the defaults of `Settings` if none are given.
+        power: of the cosine in the objective; see `objectives.direction`.
+        captions: one for each direction; their numbers by default.
+        progress: called with the number of pictures done, and to do so far.
+
+    Returns:
+        One picture for each direction, with the mean over all positions of the cosine between the
+        activation and the direction.
+
+    Raises:
+        UserError: directions that do not fit the layer, or no such layer.
+
+    Source: Olah et al. 2017, "The space of feature visualizations"; Carter et al., "Activation
+    Atlas", Distill 2019.
+
+    >>> import jax
+    >>> toy = lambda images, tap: tap("colours", images).mean((1, 2))
+    >>> made = directions(toy, "colours", np.eye(3), jax.random.key(0), Settings(32, 4))
+    >>> made.images.shape, bool((made.reached > 0.5).all())
+    ((3, 32, 32, 3), True)
+    """
+    rows = np.atleast_2d(np.asarray(vectors))
+    if captions is not None and len(captions) != len(rows):
+        raise UserError(f"{len(captions)} captions for {len(rows)} directions")
+    settings = settings or Settings()
+    score = calmed(obj.direction(layer, rows, power=power), settings)
+    measure = obj.mean_cosine(layer, rows)
+    made = draw(model, score, measure, key, settings, progress=progress)
+    shown = _numbers(range(len(rows))) if captions is None else tuple(captions)
+    return Gallery(made.image, made.reached, shown, "cosine", f"{layer}, directions")
+
+
+def classes(
+    model: Model,
+    which: Sequence[int] | range,
+    key: Key[Array, ""],
+    settings: Settings | None = None,
+    *,
+    captions: Sequence[str] | None = None,
+    progress: Progress = silent,
+) -> Gallery:
+    """Draw what makes a network say a class: its logit, before the softmax.
+
+    Args:
+        model: a callable pytree `model(images, tap)` that returns logits.
+        which: numbers of classes, from 0; see `classes.resolve` for names.
+        key: what the starts and the transforms are drawn from.
+        settings: how pictures are made, `wake` left out; the defaults of `Settings` if none are
+            given.
+        captions: one for each class; "class 7" by default.
+        progress: called with the number of pictures done, and to do so far.
+
+    Returns:
+        One picture for each class, with the probability that the network gives it.
+
+    Raises:
+        UserError: classes that the network does not have.
+
+    Source: Simonyan et al., "Deep inside convolutional networks", 2014; Olah et al. 2017.
+
+    >>> import jax
+    >>> toy = lambda images, tap: tap("colours", images).mean((1, 2))
+    >>> classes(toy, [1], jax.random.key(0), Settings(32, 2)).captions
+    ('class 1',)
+    """
+    found = _chosen(which, "classes")
+    if captions is not None and len(captions) != len(found):
+        raise UserError(f"{len(captions)} captions for {len(found)} classes")
+    # A logit is never silent, and what leaks through a whole network leads it astray.
+    own = replace(settings or Settings(), wake=0.0)
+    score, measure = calmed(obj.class_logit(found), own), obj.log_probability(found)
+    made = draw(model, score, measure, key, own, progress=progress)
+    shown = tuple(f"class {i}" for i in found) if captions is None else tuple(captions)
+    return Gallery(made.image, np.exp(made.reached), shown, "probability", "classes")
+
+
+def _chosen(which: Sequence[int] | range, what: str) -> list[int]:
+    found = [int(i) for i in which]
+    if not found:
+        raise UserError(f"no {what} to draw: give at least one")
+    return found
+
+
+def _numbers(which: Sequence[int] | range) -> tuple[str, ...]:
+    return tuple(str(i) for i in which)

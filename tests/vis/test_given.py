@@ -1,0 +1,100 @@
+"""What is made of a given picture: inversions, caricatures, dreams, and styles."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from atlasjax import vis
+from atlasjax.errors import UserError
+from atlasjax.vis.gallery import fitted
+
+KEY = jax.random.key(0)
+
+
+def coarse(image: np.ndarray) -> np.ndarray:
+    """The mean colour of each square of 8 px, which is all that the network knows."""
+    return image.reshape(4, 8, 4, 8, 3).mean((1, 3))
+
+
+def test_an_inversion_has_the_same_activations(toy, quick, picture):
+    seen = []
+    made = vis.inversion(
+        toy,
+        ["grid/pre_relu", "grid"],
+        picture,
+        KEY,
+        replace(quick, steps=60),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert made.captions == ("image", "grid/pre_relu", "grid")
+    np.testing.assert_array_equal(made.images[0], fitted(picture, 32))
+    assert np.isnan(made.reached[0])
+    assert made.reached[1] > 0.98
+    assert np.abs(coarse(made.images[1]) - coarse(made.images[0])).mean() < 0.1
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_a_caricature_exaggerates(toy, quick, picture):
+    made = vis.caricature(toy, "grid", picture, KEY, quick)
+    colours, own = coarse(made.images[1]) - 0.5, coarse(made.images[0]) - 0.5
+    assert (np.sign(colours) == np.sign(own)).mean() > 0.9
+    assert made.reached[1] > 0.8  # grey has .7
+
+
+@pytest.mark.parametrize("channel", [None, 2])
+def test_a_dream_starts_from_its_picture(channel, toy, quick, picture):
+    made = vis.dream(toy, "grid", picture, KEY, quick, channel=channel, octaves=1)
+    assert made.captions == ("image", "grid" if channel is None else "grid 2")
+    assert made.reached[0] == 1
+    assert made.reached[1] > 1.05
+    before, after = made.images.reshape(2, -1)
+    assert np.corrcoef(before, after)[0, 1] > 0.8
+    assert np.abs(before - after).mean() > 0.02
+
+
+def test_a_dream_in_octaves_changes_broad_forms_more(toy, quick, picture):
+    once, thrice = (
+        vis.dream(toy, "grid", picture, KEY, replace(quick, size=64), octaves=n) for n in (1, 3)
+    )
+    assert thrice.images.shape == (2, 64, 64, 3)
+    assert np.abs(np.subtract(*thrice.images)).mean() > np.abs(np.subtract(*once.images)).mean()
+
+
+def test_a_style_is_put_on_the_content(toy, quick, picture):
+    stripes = np.zeros((32, 32, 3))
+    stripes[::16, :, 1] = stripes[1::2, :, 0] = 1.0
+    made = vis.style_transfer(
+        toy, picture, stripes, KEY, replace(quick, steps=40), layer="grid", weight=3.0
+    )
+    assert made.captions == ("content", "style", "both")
+    content, style, both = made.reached
+    np.testing.assert_allclose(style, 1.0, rtol=1e-5)  # its own
+    assert content + 0.01 < both <= 1 + 1e-5
+    kept = np.corrcoef(coarse(made.images[0]).ravel(), coarse(made.images[2]).ravel())[0, 1]
+    assert kept > 0.5
+
+
+def test_pictures_are_cut_to_their_middle():
+    image = np.zeros((32, 64, 3))
+    image[:, 16:48] = 1.0
+    assert (fitted(image, 32) == 1).all()
+    np.testing.assert_array_equal(fitted(image, 32), fitted((image * 255).astype(np.uint8), 32))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, p: vis.inversion(m, [], p, KEY), "no layers for an inversion"),
+        (lambda m, p: vis.inversion(m, "gird", p, KEY), "no layer 'gird'; did you mean grid"),
+        (lambda m, p: vis.caricature(m, "grid", p * 2.0, KEY), "below 0 or above 1"),
+        (lambda m, p: vis.dream(m, "grid", p, KEY, octaves=0), "0 octaves of ratio"),
+        (lambda m, p: vis.dream(m, "grid", p, KEY, channel=6), "no channel 6; there are 0 to 5"),
+        (lambda m, p: vis.style_transfer(m, p, p, KEY, layer="gird"), "did you mean grid"),
+        (lambda m, p: vis.style_transfer(m, p, p, KEY, layer="grid", weight=-1), "weight -1"),
+    ],
+)
+def test_mistakes_are_explained(call, message, toy, picture):
+    with pytest.raises(UserError, match=message):
+        call(toy, picture)
