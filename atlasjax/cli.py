@@ -110,6 +110,7 @@ def _make(config: Any, command: str, began: float) -> None:
     from atlasjax import data, models, pipeline, summary
     from atlasjax.atlas.export import export
     from atlasjax.experiment import check
+    from atlasjax.job import Run
 
     check(config)
     if config.model not in models.available():
@@ -121,7 +122,7 @@ def _make(config: Any, command: str, began: float) -> None:
     weights = config.weights or models.default_weights(config.model)
     digest = models.weights_hash(weights) if weights else f"random-{config.seed}"
     folder = storage.make_run_folder(config.run_dir)
-    job = pipeline.Run(config, model, f"{config.model}:{digest}", source, folder)
+    job = Run(config, model, f"{config.model}:{digest}", source, folder)
     record = _record(config, command, digest, len(source))
     earlier = _earlier_seconds(folder / "run.json")
     storage.write_json(folder / "run.json", record | {"seconds": earlier})

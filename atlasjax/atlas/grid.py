@@ -96,5 +96,8 @@ def average(cells: Cells, values: Float[np.ndarray, "n k"]) -> Float[np.ndarray,
     >>> average(cells, np.array([[1.0], [3.0]]))
     array([[2.]], dtype=float32)
     """
-    total = np.add.reduceat(values[cells.member].astype(np.float32), cells.start, axis=0)
-    return (total / cells.count[:, None]).astype(np.float32)
+    averages = np.empty((len(cells.count), values.shape[1]), np.float32)
+    for cell, (start, count) in enumerate(zip(cells.start, cells.count, strict=True)):
+        # Cell by cell, so that no more than one cell's rows are in memory where they are on disk.
+        averages[cell] = values[cells.member[start : start + count]].mean(0, dtype=np.float32)
+    return averages

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from atlasjax.atlas import layout as module
+from atlasjax.atlas import methods, neighbors
 from atlasjax.errors import UserError
 
 NO_TENSORFLOW = pytest.mark.filterwarnings("ignore::ImportWarning")  # which UMAP regrets
@@ -55,7 +56,7 @@ def distances_by_hand(x: np.ndarray, metric: str) -> np.ndarray:
     return distance
 
 
-@pytest.mark.parametrize("metric", module.METRICS)
+@pytest.mark.parametrize("metric", neighbors.METRICS)
 @pytest.mark.parametrize("at_a_time", [1, 7, 500])
 @given(st.integers(0, 1000), st.integers(1, 25), st.data())
 def test_neighbours_are_the_nearest(metric: str, at_a_time: int, seed: int, n: int, data):
@@ -66,8 +67,8 @@ def test_neighbours_are_the_nearest(metric: str, at_a_time: int, seed: int, n: i
     points[rng.random(n) < 0.1] = 0.1  # no variation
     k = data.draw(st.integers(1, n))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "AT_A_TIME", at_a_time)
-        row, distance = module.neighbors(points, k, metric)
+        patch.setattr(neighbors, "AT_A_TIME", at_a_time)
+        row, distance = neighbors.neighbors(points, k, metric)
     truth = distances_by_hand(points, metric)
     np.testing.assert_array_equal(row[:, 0], np.arange(n))
     np.testing.assert_array_equal(distance[:, 0], 0)
@@ -78,10 +79,10 @@ def test_neighbours_are_the_nearest(metric: str, at_a_time: int, seed: int, n: i
     np.testing.assert_allclose(distance, np.sort(truth, 1)[:, :k], atol=2e-6)
 
 
-@pytest.mark.parametrize("metric", module.METRICS)
+@pytest.mark.parametrize("metric", neighbors.METRICS)
 def test_twins_are_at_no_distance_at_all(metric: str):
     points = np.random.default_rng(0).normal(1000, 1, (20, 64)).astype(np.float32)
-    row, distance = module.neighbors(np.concatenate([points, points]), 3, metric)
+    row, distance = neighbors.neighbors(np.concatenate([points, points]), 3, metric)
     np.testing.assert_array_equal(distance[:, :2], 0)
     assert (distance[:, 2] > 0).all()
     np.testing.assert_array_equal(row[:, :2], [(i, (i + 20) % 40) for i in range(40)])
@@ -89,21 +90,21 @@ def test_twins_are_at_no_distance_at_all(metric: str):
 
 @pytest.mark.slow
 @NO_TENSORFLOW
-@pytest.mark.parametrize("metric", module.METRICS)
+@pytest.mark.parametrize("metric", neighbors.METRICS)
 def test_distances_are_those_of_umap(metric: str):
     import umap.distances
 
     points = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
     points[1], points[2], points[3] = 0, 0, 0.5
     theirs = umap.distances.named_distances[metric]
-    row, distance = module.neighbors(points, 6, metric)
+    row, distance = neighbors.neighbors(points, 6, metric)
     expected = [[theirs(points[i], points[j]) for j in own] for i, own in enumerate(row)]
     np.testing.assert_allclose(distance, expected, atol=1e-6)  # float32
 
 
 @pytest.mark.slow
 @NO_TENSORFLOW
-@pytest.mark.parametrize("metric", module.METRICS)
+@pytest.mark.parametrize("metric", neighbors.METRICS)
 def test_umap_takes_the_exact_neighbours(metric: str, monkeypatch: pytest.MonkeyPatch):
     import umap.umap_
 
@@ -141,7 +142,7 @@ def test_clusters_stay_together_and_the_seed_decides(monkeypatch: pytest.MonkeyP
     np.fill_diagonal(distance, np.inf)
     assert (label[distance.argmin(1)] == label).all()
 
-    monkeypatch.setattr(module, "FIT_AT_MOST", 90)  # the rest is placed by transform
+    monkeypatch.setattr(methods, "FIT_AT_MOST", 90)  # the rest is placed by transform
     placed = module.layout(points, n_neighbors=10, seed=1)
     distance = np.linalg.norm(placed[:, None] - placed[None], axis=-1)
     np.fill_diagonal(distance, np.inf)

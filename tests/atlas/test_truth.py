@@ -17,7 +17,7 @@ from atlasjax.data import Example
 from atlasjax.data.scenes import SHORTCUTS as PLANTED
 from atlasjax.data.scenes import scenes
 from atlasjax.errors import UserError
-from atlasjax.pipeline import CellAttributions
+from atlasjax.stages.effects import CellAttributions
 from atlasjax.receptive import ReceptiveField
 from atlasjax.truth_report import Row, SceneSource, Shortcut, score_run
 
