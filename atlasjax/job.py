@@ -15,7 +15,6 @@ from atlasjax.experiment import Experiment
 from atlasjax.parallel import batch_mesh
 from atlasjax.taps import Model
 
-
 OTHER = " (other)"  # what follows a layer's name where it is the other network's
 
 

@@ -19,14 +19,14 @@ from atlasjax.atlas.attribution import attribute
 from atlasjax.atlas.collect import Activations, collect
 from atlasjax.atlas.comparison import comparison
 from atlasjax.atlas.grid import Cells, average, grid
-from atlasjax.atlas.positions import interior
 from atlasjax.atlas.open import finished_run
+from atlasjax.atlas.positions import interior
 from atlasjax.atlas.truth import Score, on_part, score
 from atlasjax.data import ImageSource, batches, prepare
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
-from atlasjax.stages.effects import CellAttributions
 from atlasjax.receptive import receptive_field
+from atlasjax.stages.effects import CellAttributions
 from atlasjax.taps import Model
 
 T = TypeVar("T")  # a NamedTuple of arrays

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from atlasjax.atlas.icons import IconSettings
 from atlasjax.atlas.layout import layout
-from atlasjax.errors import UserError
 from atlasjax.atlas.neighbors import METRICS
+from atlasjax.errors import UserError
 from atlasjax.experiment import Experiment, as_json, check
 
 

@@ -145,7 +145,7 @@ def _collect(
 def _plan(run: Run) -> Plan:
     """Decide how the layers are looked at: each for itself, or all at the same places."""
     samples, shapes = run.config.samples_per_image, _shapes(run)
-    if not run.config.align and run.other is None or len(set(shapes.values())) == 1:
+    if (not run.config.align and run.other is None) or len(set(shapes.values())) == 1:
         return Plan(independent(shapes, samples), dict.fromkeys(shapes, ()))
     lattices = {name: _lattice(run, name, shape) for name, shape in shapes.items()}
     # What a layer's positions depend on is the coarsest layer and itself: others may come and go.
