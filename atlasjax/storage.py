@@ -194,6 +194,26 @@ def cached(path: Path, kind: type[T], made_from: str, compute: Callable[[], T]) 
     return artifact
 
 
+def read(path: Path, kind: type[T]) -> T:
+    """Read an artifact of a finished run, whatever it was made from.
+
+    Args:
+        path: the file.
+        kind: the NamedTuple it holds.
+
+    Raises:
+        UserError: it is absent or damaged.
+
+    >>> read(Path("no/such.npz"), tuple)
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again
+    """
+    found = load(path, kind)
+    if found is None:
+        raise UserError(f"{path} is missing or damaged: run the experiment again")
+    return found
+
+
 def make_run_folder(path: Path) -> Path:
     """Make a run's folder, or refuse a path where there cannot be one.
 

@@ -225,7 +225,8 @@ def _compare(
     """Cut the comparison of two classes; return cells, their effects, and what is on the part."""
     which = np.isin(two.activations.label, pair)
     value, effect = two.activations.value[which], two.effect[which]
-    cells = grid(comparison(value, effect, *pair), value, size, more_than=more_than)
+    xy = comparison(value, effect, *pair, vertical="principal")
+    cells = grid(xy, value, size, more_than=more_than)
     return cells, average(cells, effect), on[which]
 
 

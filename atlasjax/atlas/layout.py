@@ -129,8 +129,23 @@ def normalize(
     array([[0.25, 0.25],
            [0.75, 0.75]])
     """
+    return within(xy, *extent(xy, percentiles, margin))
+
+
+def extent(
+    xy: Float[np.ndarray, "n 2"],
+    percentiles: tuple[float, float] = (1.0, 99.0),
+    margin: float = 0.1,
+) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """Return the corners of the map that `normalize` makes, in the units of the places."""
     low, high = np.percentile(xy, percentiles, axis=0).astype(xy.dtype)
     reach = (high - low) * margin
-    low, high = low - reach, high + reach
-    extent = np.where(high > low, high - low, 1.0).astype(xy.dtype)
-    return (np.clip(xy, low, high) - low) / extent
+    return low - reach, high + reach
+
+
+def within(
+    xy: Float[np.ndarray, "n 2"], low: Float[np.ndarray, "2"], high: Float[np.ndarray, "2"]
+) -> Float[np.ndarray, "n 2"]:
+    """Scale places so that two corners become (0, 0) and (1, 1), and move what is outside in."""
+    span = np.where(high > low, high - low, 1.0).astype(xy.dtype)
+    return (np.clip(xy, low, high) - low) / span

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -108,7 +108,7 @@ def source_of(method: str) -> str:
     if ":" not in method:
         return method
     try:
-        return f"{method} {inspect.getsource(_imported(method))}"  # pyright: ignore[reportArgumentType]
+        return f"{method} {inspect.getsource(cast(Any, _imported(method)))}"
     except (OSError, TypeError):  # not written in Python
         return method
 
@@ -150,6 +150,7 @@ def _fit_umap(
         import umap
     k = min(settings.n_neighbors, len(activations) - 1)
     known = neighbors(activations, k, settings.metric) if exact else (None, None, None)
+    start: Any = "pca" if settings.like is None else settings.like
     model = umap.UMAP(
         n_neighbors=k,
         n_components=settings.dimensions,
@@ -157,7 +158,7 @@ def _fit_umap(
         metric=settings.metric,
         random_state=settings.seed,
         n_jobs=1,  # what a random_state implies: threads would race
-        init="pca" if settings.like is None else settings.like,
+        init=start,
         precomputed_knn=known,
     )
     with warnings.catch_warnings():
@@ -222,14 +223,14 @@ def _imported(name: str) -> Method:
     module, _, attribute = name.partition(":")
     try:
         with _working_folder():
-            found = getattr(importlib.import_module(module), attribute)
+            found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, ValueError) as error:
         raise UserError(f"layout {name!r}: {module!r} cannot be imported: {error}") from None
     except AttributeError:
         raise UserError(f"layout {name!r}: {module} has no {attribute!r}") from None
-    if not callable(found):
-        raise UserError(f"layout {name!r}: not a function, but {type(found).__name__}")
-    return found
+    if callable(found):
+        return cast(Method, found)
+    raise UserError(f"layout {name!r}: not a function, but {type(found).__name__}")
 
 
 @contextmanager
