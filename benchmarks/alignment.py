@@ -15,6 +15,7 @@ map is near in its layer; on average over the layers, and in the worst.
 """
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -100,7 +101,7 @@ WAYS: dict[str, Callable[[Layers], Layers]] = {
 def measure(layers: Layers, maps: Layers) -> dict[str, float]:
     from sklearn.manifold import trustworthiness
 
-    steps = zip(maps[:-1], maps[1:], strict=True)
+    steps = itertools.pairwise(maps)
     distance = np.mean([np.linalg.norm(a - b, axis=1).mean() for a, b in steps])
     trust = [
         float(trustworthiness(values, xy, n_neighbors=15, metric=METRIC))

@@ -17,8 +17,10 @@ from atlasjax.atlas.positions import (
     lattice_of,
     together,
 )
+from atlasjax.errors import UserError
 from atlasjax.job import Run
 from atlasjax.stages import FORMAT
+from atlasjax.taps import as_pytree, identity
 
 
 class Skipped(NamedTuple):
@@ -55,6 +57,7 @@ def collected(run: Run) -> dict[str, str]:
     Raises:
         UserError: layers that cannot be sampled as the experiment says; no readable image.
     """
+    _check_classes(run)
     config, plan = run.config, _plan(run)
     shared = {
         "format": FORMAT,
@@ -152,6 +155,21 @@ def _plan(run: Run) -> Plan:
     base = lattices[coarsest_of(lattices)]
     places = {name: () if own == base else (*base, *own) for name, own in lattices.items()}
     return Plan(together(lattices, samples), places)
+
+
+def _check_classes(run: Run) -> None:
+    """Refuse two networks whose logits cannot stand side by side."""
+    if run.other is None:
+        return
+    side = run.config.image_size
+    image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
+    models = (as_pytree(run.model), as_pytree(run.other.model))
+    one, two = (
+        jax.eval_shape(lambda m, x: m(x, identity), model, image).shape[-1]
+        for model in models
+    )
+    if one != two:
+        raise UserError(f"the two networks have {one} and {two} classes; they must have the same")
 
 
 def _shapes(run: Run) -> dict[str, tuple[int, int]]:
