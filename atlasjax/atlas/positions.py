@@ -145,4 +145,4 @@ def _draw(key: Key[Array, ""], height: int, width: int, samples: int) -> Int[Arr
 def _nearest(lattice: Lattice, place: Array) -> Int[Array, "k 2"]:
     inside = interior(lattice.height, lattice.width)
     index = jnp.round((place - lattice.offset) / lattice.stride).astype(jnp.int32)
-    return jnp.clip(index, jnp.asarray(inside.min(0)), jnp.asarray(inside.max(0)))
+    return jnp.clip(index, jnp.asarray(inside.min(0)[None]), jnp.asarray(inside.max(0)[None]))

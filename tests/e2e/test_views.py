@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import atlasjax as ax
-from atlasjax import cli, pipeline, storage
+from atlasjax import cli, models, pipeline, storage
 from atlasjax.atlas.collect import Activations
 from atlasjax.stages.layout import Layout
 from atlasjax.stages.whitening import Whitened, Whitening
@@ -121,6 +121,13 @@ def test_a_class_has_an_atlas_of_its_own(run_dir: Path):
     assert 3 <= selected < 96
     assert atlas.level("mixed4a", grid[0]).count.sum() >= 0.75 * selected
     json.loads((atlas.folder / "run.json").read_text())
+
+
+def test_other_weights_than_the_runs_are_refused(run_dir: Path, tmp_path: Path):
+    path = tmp_path / "others.safetensors"
+    models.save(models.load("inception_v1_tiny", seed=9), path)
+    with pytest.raises(ax.UserError, match=r"others\.safetensors: not the weights that "):
+        ax.class_atlas(run_dir, 3, weights=path)
 
 
 MISTAKES = {
