@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from atlasjax.errors import UserError, unknown
 
 _LISTED = 6  # candidates that an error names
 
 
+@runtime_checkable
 class Named(Protocol):
     """A class of a network, such as `models.ClassName`."""
 

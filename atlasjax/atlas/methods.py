@@ -26,6 +26,9 @@ UMAP = "umap"
 EXTRAS = {"cuml": "cuml", "pacmap": "pacmap", "tsne": "openTSNE"}  # packages, by the extra's name
 
 EXACT_AT_MOST = 20_000  # points; beyond, comparing all with all takes longer than compiling
+# From a map that is there already UMAP moves points less: with its own rate and epochs they end as
+# far from where they were again, and the map is no truer (benchmarks/alignment.py).
+GENTLY = {"learning_rate": 0.1, "n_epochs": 200}
 FIT_AT_MOST = 200_000  # points; more are placed among these by UMAP's transform
 
 
@@ -151,6 +154,7 @@ def _fit_umap(
     k = min(settings.n_neighbors, len(activations) - 1)
     known = neighbors(activations, k, settings.metric) if exact else (None, None, None)
     start: Any = "pca" if settings.like is None else settings.like
+    gently: Any = {} if settings.like is None else GENTLY
     model = umap.UMAP(
         n_neighbors=k,
         n_components=settings.dimensions,
@@ -160,6 +164,7 @@ def _fit_umap(
         n_jobs=1,  # what a random_state implies: threads would race
         init=start,
         precomputed_knn=known,
+        **gently,
     )
     with warnings.catch_warnings():
         # Silent neurons make zero vectors, whose cosine UMAP defines and warns of; and neighbours

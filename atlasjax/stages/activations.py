@@ -165,8 +165,7 @@ def _check_classes(run: Run) -> None:
     image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
     models = (as_pytree(run.model), as_pytree(run.other.model))
     one, two = (
-        jax.eval_shape(lambda m, x: m(x, identity), model, image).shape[-1]
-        for model in models
+        jax.eval_shape(lambda m, x: m(x, identity), model, image).shape[-1] for model in models
     )
     if one != two:
         raise UserError(f"the two networks have {one} and {two} classes; they must have the same")
