@@ -103,7 +103,9 @@ def _add_view_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layers", nargs="+", help="some of the run's; all by default")
     parser.add_argument("--grids", nargs="+", type=int, help="cells in each direction")
     parser.add_argument("--top", type=int, default=TOP, help="activations of a class, at most")
-    parser.add_argument("--more-than", type=int, help="a cell is drawn when it holds more")
+    parser.add_argument(
+        "--more-than", type=int, default=2, help="a cell is drawn when it holds more"
+    )
     parser.add_argument("--weights", help="where the weights are now, if not where they were")
     parser.add_argument("--out", help="folder of the result; one in the run's by default")
 

@@ -225,7 +225,7 @@ def _compare(
     """Cut the comparison of two classes; return cells, their effects, and what is on the part."""
     which = np.isin(two.activations.label, pair)
     value, effect = two.activations.value[which], two.effect[which]
-    xy = comparison(value, effect, *pair, vertical="principal")
+    xy = comparison(value, effect, *pair, vertical="principal", scale="linear")
     cells = grid(xy, value, size, more_than=more_than)
     return cells, average(cells, effect), on[which]
 

@@ -44,10 +44,10 @@ class Options(NamedTuple):
     Attributes:
         layers: some of the run's layers; all of them by default.
         grids: cells in each direction, one map for each; by default the finest one whose cells
-            hold three quarters of the activations.
+            hold nine tenths of the activations.
         top: how many activations to take that speak most for a class; see `atlas.select.of_class`.
-        more_than: a cell is drawn when it holds more activations than this; as in the run by
-            default.
+        more_than: a cell is drawn when it holds more activations than this; fewer than a whole
+            run's, since a class has few.
         out: folder of the result; one in the run folder by default.
         command: how it was asked for, for the record.
     """
@@ -55,7 +55,7 @@ class Options(NamedTuple):
     layers: Sequence[str] | None = None
     grids: Sequence[int] | None = None
     top: int = select.TOP
-    more_than: int | None = None
+    more_than: int = 2
     out: str | os.PathLike | None = None
     command: str | None = None
 
@@ -178,9 +178,10 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
 def _child(parent: Run, place: Path, options: Options) -> Run:
     """Return a run that draws as its parent does, but some layers and in a folder of its own."""
     config = parent.config
-    changes: dict[str, Any] = {"grids": tuple(options.grids or config.grids)}
-    if options.more_than is not None:
-        changes["more_than"] = options.more_than
+    changes: dict[str, Any] = {
+        "grids": tuple(options.grids or config.grids),
+        "more_than": options.more_than,
+    }
     if options.layers is not None:
         for name in options.layers:
             if name not in parent.names:

@@ -11,6 +11,7 @@ from atlasjax.atlas.neighbors import METRIC
 from atlasjax.atlas.truth import push
 
 Vertical = Literal["umap", "principal"]
+Scale = Literal["root", "linear"]
 
 
 def comparison(
@@ -20,6 +21,7 @@ def comparison(
     target: int,
     *,
     vertical: Vertical = "umap",
+    scale: Scale = "root",
     n_neighbors: int = NEIGHBORS,
     min_dist: float = MIN_DIST,
     metric: str = METRIC,
@@ -38,6 +40,8 @@ def comparison(
         target: index of the class on the right.
         vertical: "umap", a UMAP of one dimension, as in the article; or "principal", the first
             principal component of the activations' directions, which takes no time.
+        scale: "root", the square root of the difference with its sign, so that the many small
+            differences are not all drawn in one column; or "linear".
         n_neighbors: as for `layout`, as are the next three.
         min_dist: in UMAP's own units.
         metric: how activations are compared.
@@ -49,14 +53,14 @@ def comparison(
     Raises:
         UserError: a class that is not there, or one class twice; too few activations.
 
-    Source: Carter et al. 2019, "Further isolating classes".
+    Source: Carter et al. 2019, "Further isolating classes", where the scale is linear.
 
     >>> effect = np.array([[0.0, 4.0], [0.0, 2.0], [0.0, 0.0]])
     >>> xy = comparison(np.eye(3), effect, 0, 1, vertical="principal")
     >>> bool(xy[0, 0] > xy[1, 0] > xy[2, 0])
     True
     """
-    x = push(attribution.astype(np.float32), source, target)
+    x = _across(attribution, source, target, scale)
     if vertical == "principal":
         y = _principal(activations)
     else:
@@ -65,24 +69,33 @@ def comparison(
 
 
 def edges(
-    attribution: Float[np.ndarray, "n classes"], source: int, target: int
+    attribution: Float[np.ndarray, "n classes"], source: int, target: int, *, scale: Scale = "root"
 ) -> tuple[float, float]:
     """Return what the left and the right edge of a comparison stand for.
 
     Args:
-        attribution: as for `comparison`, as are the classes.
+        attribution: as for `comparison`, as is all else.
         source: index of the class on the left.
         target: index of the class on the right.
+        scale: of the horizontal axis.
 
     Returns:
         Two differences, in logits; where they have different signs, 0 lies between.
 
-    >>> edges(np.array([[0.0, -1.0], [0.0, 1.0]]), 0, 1)
+    >>> edges(np.array([[0.0, -1.0], [0.0, 1.0]]), 0, 1, scale="linear")
     (-1.176..., 1.176...)
     """
-    x = push(attribution.astype(np.float32), source, target)
-    low, high = extent(np.stack([x, x], -1))
-    return float(low[0]), float(high[0])
+    x = _across(attribution, source, target, scale)
+    ends = np.stack(extent(np.stack([x, x], -1)))[:, 0].astype(np.float64)
+    left, right = ends * np.abs(ends) if scale == "root" else ends
+    return float(left), float(right)
+
+
+def _across(
+    attribution: Float[np.ndarray, "n classes"], source: int, target: int, scale: Scale
+) -> Float[np.ndarray, " n"]:
+    difference = push(attribution.astype(np.float32), source, target)
+    return np.sign(difference) * np.sqrt(np.abs(difference)) if scale == "root" else difference
 
 
 def _principal(activations: Float[np.ndarray, "n c"]) -> Float[np.ndarray, " n"]:

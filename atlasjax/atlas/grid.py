@@ -83,7 +83,7 @@ def grid(
 
 
 def fitting(
-    xy: Float[np.ndarray, "n 2"], *, more_than: int = 5, share: float = 0.75, most: int = 40
+    xy: Float[np.ndarray, "n 2"], *, more_than: int = 5, share: float = 0.9, most: int = 40
 ) -> int:
     """Return the finest grid whose drawn cells hold a share of the activations.
 

@@ -26,11 +26,15 @@ def test_across_is_the_difference_and_down_is_a_line_of_likeness():
     np.testing.assert_array_equal(xy, comparison(values, effect, 1, 3, n_neighbors=8))
 
 
-def test_the_edges_say_what_a_place_stands_for():
+@pytest.mark.parametrize("scale", ["root", "linear"])
+def test_the_edges_say_what_a_place_stands_for(scale):
     values, effect = parts()
-    x = comparison(values, effect, 1, 3, vertical="principal")[:, 0]
-    left, right = edges(effect, 1, 3)
+    x = comparison(values, effect, 1, 3, vertical="principal", scale=scale)[:, 0]
+    power = 0.5 if scale == "root" else 1.0
+    left, right = (np.sign(e) * abs(e) ** power for e in edges(effect, 1, 3, scale=scale))
+    place = left + x * (right - left)
     difference = effect[:, 3].astype(np.float32) - effect[:, 1].astype(np.float32)
     inside = (x > 0) & (x < 1)
     assert inside.any()
-    np.testing.assert_allclose((left + x * (right - left))[inside], difference[inside], atol=1e-5)
+    found = np.sign(place) * np.abs(place) ** (1 / power)
+    np.testing.assert_allclose(found[inside], difference[inside], atol=1e-5)

@@ -119,7 +119,7 @@ def test_a_class_has_an_atlas_of_its_own(run_dir: Path):
     assert grid == list(atlas.grids("mixed4a"))
     selected = atlas.record["activations"]["mixed4a"]
     assert 3 <= selected < 96
-    assert atlas.level("mixed4a", grid[0]).count.sum() >= 0.75 * selected
+    assert atlas.level("mixed4a", grid[0]).count.sum() >= 0.9 * selected
     json.loads((atlas.folder / "run.json").read_text())
 
 
