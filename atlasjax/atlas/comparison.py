@@ -11,7 +11,7 @@ from atlasjax.atlas.neighbors import METRIC
 from atlasjax.atlas.truth import push
 
 Vertical = Literal["umap", "principal"]
-Scale = Literal["root", "linear"]
+Scale = Literal["arsinh", "linear"]
 
 
 def comparison(
@@ -21,7 +21,7 @@ def comparison(
     target: int,
     *,
     vertical: Vertical = "umap",
-    scale: Scale = "root",
+    scale: Scale = "arsinh",
     n_neighbors: int = NEIGHBORS,
     min_dist: float = MIN_DIST,
     metric: str = METRIC,
@@ -40,8 +40,9 @@ def comparison(
         target: index of the class on the right.
         vertical: "umap", a UMAP of one dimension, as in the article; or "principal", the first
             principal component of the activations' directions, which takes no time.
-        scale: "root", the square root of the difference with its sign, so that the many small
-            differences are not all drawn in one column; or "linear".
+        scale: "arsinh", `arsinh(difference / median |difference|)`, so that the many small
+            differences are not all drawn in one column: even in the middle, logarithmic outwards;
+            or "linear".
         n_neighbors: as for `layout`, as are the next three.
         min_dist: in UMAP's own units.
         metric: how activations are compared.
@@ -60,7 +61,7 @@ def comparison(
     >>> bool(xy[0, 0] > xy[1, 0] > xy[2, 0])
     True
     """
-    x = _across(attribution, source, target, scale)
+    x, _ = _across(attribution, source, target, scale)
     if vertical == "principal":
         y = _principal(activations)
     else:
@@ -69,7 +70,11 @@ def comparison(
 
 
 def edges(
-    attribution: Float[np.ndarray, "n classes"], source: int, target: int, *, scale: Scale = "root"
+    attribution: Float[np.ndarray, "n classes"],
+    source: int,
+    target: int,
+    *,
+    scale: Scale = "arsinh",
 ) -> tuple[float, float]:
     """Return what the left and the right edge of a comparison stand for.
 
@@ -85,17 +90,21 @@ def edges(
     >>> edges(np.array([[0.0, -1.0], [0.0, 1.0]]), 0, 1, scale="linear")
     (-1.176..., 1.176...)
     """
-    x = _across(attribution, source, target, scale)
+    x, unit = _across(attribution, source, target, scale)
     ends = np.stack(extent(np.stack([x, x], -1)))[:, 0].astype(np.float64)
-    left, right = ends * np.abs(ends) if scale == "root" else ends
+    left, right = np.sinh(ends) * unit if scale == "arsinh" else ends
     return float(left), float(right)
 
 
 def _across(
     attribution: Float[np.ndarray, "n classes"], source: int, target: int, scale: Scale
-) -> Float[np.ndarray, " n"]:
+) -> tuple[Float[np.ndarray, " n"], float]:
+    """Return the horizontal places, and the difference that is one unit of them about 0."""
     difference = push(attribution.astype(np.float32), source, target)
-    return np.sign(difference) * np.sqrt(np.abs(difference)) if scale == "root" else difference
+    if scale == "linear":
+        return difference, 1.0
+    unit = float(np.median(np.abs(difference))) or 1.0
+    return np.arcsinh(difference / np.float32(unit)), unit
 
 
 def _principal(activations: Float[np.ndarray, "n c"]) -> Float[np.ndarray, " n"]:
