@@ -7,6 +7,7 @@ command line this is the one place that looks names up in `atlasjax.models`.
 import dataclasses
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atlasjax import data
@@ -60,10 +61,17 @@ def reopen(
     moved = {"weights": weights, "other_weights": other_weights}
     new = {name: os.fspath(path) for name, path in moved.items() if path is not None}
     config = dataclasses.replace(config, **new)
+    for file in (config.weights, config.other_weights):
+        if file is not None and not new and not Path(file).is_file():
+            raise UserError(
+                f"no weights file {file!r}, where it was when {str(folder)!r} was made: "
+                "give --weights FILE, or weights=FILE from Python"
+            )
     network, other = networks(config)
     known = atlas.record.get("weights_sha256")
     if known is not None and network.weights != f"{config.model}:{known}":
-        raise UserError(f"{config.weights}: not the weights that {str(folder)!r} was made with")
+        named = config.weights or config.model
+        raise UserError(f"{named}: not the weights that {str(folder)!r} was made with")
     classes = tuple(
         models.ClassName(atlas.wnids[i] if atlas.wnids else "", name)
         for i, name in enumerate(atlas.class_names)
