@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atlasjax.atlas.export import export, picture
     from atlasjax.atlas.grid import Cells, average, grid
     from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
+    from atlasjax.atlas.joint import joint
     from atlasjax.atlas.layout import layout
     from atlasjax.atlas.level import Level
     from atlasjax.atlas.open import Atlas, open_atlas
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from atlasjax.optvis.visualize import visualize
     from atlasjax.receptive import ReceptiveField, receptive_field
     from atlasjax.taps import capture, head, intervene, layers
+    from atlasjax.views import class_atlas, compare
 
 _HOME = {
     "attribute": "atlas.attribution",
@@ -48,6 +50,7 @@ _HOME = {
     "icon_drawer": "atlas.icons",
     "icon_keys": "atlas.icons",
     "icons": "atlas.icons",
+    "joint": "atlas.joint",
     "layout": "atlas.layout",
     "Level": "atlas.level",
     "Atlas": "atlas.open",
@@ -64,6 +67,8 @@ _HOME = {
     "head": "taps",
     "intervene": "taps",
     "layers": "taps",
+    "class_atlas": "views",
+    "compare": "views",
 }
 _MODULES = ("data", "experiments", "models", "optvis", "vis")
 
@@ -82,7 +87,9 @@ __all__ = [
     "attribution",
     "average",
     "capture",
+    "class_atlas",
     "collect",
+    "compare",
     "comparison",
     "data",
     "experiments",
@@ -93,6 +100,7 @@ __all__ = [
     "icon_keys",
     "icons",
     "intervene",
+    "joint",
     "layers",
     "layout",
     "models",

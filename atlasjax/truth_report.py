@@ -16,16 +16,17 @@ from jaxtyping import Bool, Float, Float16
 
 from atlasjax import storage
 from atlasjax.atlas.attribution import attribute
-from atlasjax.atlas.collect import Activations, collect, interior
+from atlasjax.atlas.collect import Activations, collect
 from atlasjax.atlas.comparison import comparison
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.open import finished_run
+from atlasjax.atlas.positions import interior
 from atlasjax.atlas.truth import Score, on_part, score
 from atlasjax.data import ImageSource, batches, prepare
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
-from atlasjax.pipeline import CellAttributions
 from atlasjax.receptive import receptive_field
+from atlasjax.stages.effects import CellAttributions
 from atlasjax.taps import Model
 
 T = TypeVar("T")  # a NamedTuple of arrays
@@ -224,7 +225,8 @@ def _compare(
     """Cut the comparison of two classes; return cells, their effects, and what is on the part."""
     which = np.isin(two.activations.label, pair)
     value, effect = two.activations.value[which], two.effect[which]
-    cells = grid(comparison(value, effect, *pair), value, size, more_than=more_than)
+    xy = comparison(value, effect, *pair, vertical="principal", scale="linear")
+    cells = grid(xy, value, size, more_than=more_than)
     return cells, average(cells, effect), on[which]
 
 
