@@ -124,6 +124,26 @@ def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
     return kind(*arrays)
 
 
+def read(path: Path, kind: type[T]) -> T:
+    """Read an artifact of a finished run, whatever it was made from.
+
+    Args:
+        path: the file.
+        kind: the NamedTuple it holds.
+
+    Raises:
+        UserError: it is absent or damaged.
+
+    >>> read(Path("no/such.npz"), tuple)
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again
+    """
+    found = load(path, kind)
+    if found is None:
+        raise UserError(f"{path} is missing or damaged: run the experiment again")
+    return found
+
+
 def holds(path: Path, made_from: str) -> bool:
     """Tell whether an artifact is there that was made from the same things, without reading it.
 
@@ -142,11 +162,26 @@ def holds(path: Path, made_from: str) -> bool:
     ...     holds(Path(folder) / "sum.npz", "x"), holds(Path(folder) / "sum.npz", "y")
     (True, False)
     """
+    return fingerprint_of(path) == made_from
+
+
+def fingerprint_of(path: Path) -> str | None:
+    """Return the fingerprint of what an artifact was made from, without reading the artifact.
+
+    Args:
+        path: the file.
+
+    Returns:
+        What was given to `save`; None where the file is absent or unreadable.
+
+    >>> fingerprint_of(Path("no/such.npz")) is None
+    True
+    """
     try:
         with path.open("rb") as file, _arrays(file) as found:
-            return str(found[_FINGERPRINT]) == made_from
+            return str(found[_FINGERPRINT])
     except Exception:  # as in `load`
-        return False
+        return None
 
 
 def _arrays(file: IO[bytes]) -> Any:

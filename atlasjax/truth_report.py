@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -27,8 +27,6 @@ from atlasjax.errors import UserError, unknown
 from atlasjax.pipeline import CellAttributions
 from atlasjax.receptive import receptive_field
 from atlasjax.taps import Model
-
-T = TypeVar("T")  # a NamedTuple of arrays
 
 
 @runtime_checkable
@@ -188,9 +186,9 @@ def _atlas(folder: Path, name: str, grids: Sequence[int]) -> _Atlas:
     here = folder / "layers" / storage.folder_name(name)
     level = here / f"grid-{max(grids)}"
     return _Atlas(
-        _read(here / "activations.npz", Activations),
-        _read(level / "cells.npz", Cells),
-        _read(level / "attribution.npz", CellAttributions).value,
+        storage.read(here / "activations.npz", Activations),
+        storage.read(level / "cells.npz", Cells),
+        storage.read(level / "attribution.npz", CellAttributions).value,
     )
 
 
@@ -252,15 +250,4 @@ def _settings(path: Path) -> Mapping[str, Any]:
         settings = json.loads(path.read_text(encoding="utf-8"))["experiment"]
         return {name: settings[name] for name in ("layers", "grids", "image_size", "resize")}
     except (OSError, ValueError, KeyError, TypeError):
-        raise _unreadable(path) from None
-
-
-def _read(path: Path, kind: type[T]) -> T:
-    found = storage.load(path, kind)
-    if found is None:
-        raise _unreadable(path)
-    return found
-
-
-def _unreadable(path: Path) -> UserError:
-    return UserError(f"{path} is missing or damaged: run the experiment again")
+        raise UserError(f"{path} is missing or damaged: run the experiment again") from None
