@@ -86,7 +86,7 @@ def _choose(
 
 def _cut(
     run: Run, wanted: Mapping[tuple[str, int], Wanted], report: Progress
-) -> dict[tuple[str, int], UInt8[np.ndarray, "cells k size size 3"]]:
+) -> Mapping[tuple[str, int], UInt8[np.ndarray, "cells k size size 3"]]:
     config = run.config
     needed = np.unique(np.concatenate([want.image.ravel() for want in wanted.values()]))
     needed = needed[needed >= 0]

@@ -19,7 +19,7 @@ import numpy as np
 from atlasjax.errors import UserError
 
 T = TypeVar("T")  # a NamedTuple of arrays
-_FINGERPRINT = "fingerprint"
+FINGERPRINT = "fingerprint"
 
 
 def fingerprint(**parts: Any) -> str:
@@ -96,7 +96,7 @@ def save(path: Path, artifact: Any, made_from: str) -> None:
     """
     arrays: Mapping[str, Any] = {
         **{k: np.asarray(v) for k, v in artifact._asdict().items()},
-        _FINGERPRINT: np.array(made_from),
+        FINGERPRINT: np.array(made_from),
     }
     with atomic(path) as temporary:
         np.savez(temporary, **arrays)
@@ -116,32 +116,12 @@ def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
     try:
         # Opened here, since np.load leaves a damaged file open.
         with path.open("rb") as file, _arrays(file) as found:
-            if made_from is not None and str(found[_FINGERPRINT]) != made_from:
+            if made_from is not None and str(found[FINGERPRINT]) != made_from:
                 return None
             arrays = [found[name] for name in cast(Any, kind)._fields]
     except Exception:  # a damaged archive may raise nearly anything: zlib.error, RuntimeError, ...
         return None
     return kind(*arrays)
-
-
-def read(path: Path, kind: type[T]) -> T:
-    """Read an artifact of a finished run, whatever it was made from.
-
-    Args:
-        path: the file.
-        kind: the NamedTuple it holds.
-
-    Raises:
-        UserError: it is absent or damaged.
-
-    >>> read(Path("no/such.npz"), tuple)
-    Traceback (most recent call last):
-    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again
-    """
-    found = load(path, kind)
-    if found is None:
-        raise UserError(f"{path} is missing or damaged: run the experiment again")
-    return found
 
 
 def holds(path: Path, made_from: str) -> bool:
@@ -166,20 +146,14 @@ def holds(path: Path, made_from: str) -> bool:
 
 
 def fingerprint_of(path: Path) -> str | None:
-    """Return the fingerprint of what an artifact was made from, without reading the artifact.
+    """Return the fingerprint of what an artifact was made from; None where there is none to read.
 
     Args:
         path: the file.
-
-    Returns:
-        What was given to `save`; None where the file is absent or unreadable.
-
-    >>> fingerprint_of(Path("no/such.npz")) is None
-    True
     """
     try:
         with path.open("rb") as file, _arrays(file) as found:
-            return str(found[_FINGERPRINT])
+            return str(found[FINGERPRINT])
     except Exception:  # as in `load`
         return None
 
@@ -217,6 +191,26 @@ def cached(path: Path, kind: type[T], made_from: str, compute: Callable[[], T]) 
         artifact = compute()
         save(path, artifact, made_from)
     return artifact
+
+
+def read(path: Path, kind: type[T]) -> T:
+    """Read an artifact of a finished run, whatever it was made from.
+
+    Args:
+        path: the file.
+        kind: the NamedTuple it holds.
+
+    Raises:
+        UserError: it is absent or damaged.
+
+    >>> read(Path("no/such.npz"), tuple)
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again
+    """
+    found = load(path, kind)
+    if found is None:
+        raise UserError(f"{path} is missing or damaged: run the experiment again")
+    return found
 
 
 def make_run_folder(path: Path) -> Path:

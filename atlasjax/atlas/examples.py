@@ -17,6 +17,7 @@ from PIL import Image
 
 from atlasjax import storage
 from atlasjax.atlas.collect import Activations
+from atlasjax.atlas.cosine import cosines
 from atlasjax.atlas.grid import Cells
 from atlasjax.data import Batch
 from atlasjax.errors import UserError
@@ -103,18 +104,6 @@ def nearest(
         found.member[cell, : len(taken)] = member[order[taken]]
         found.cosine[cell, : len(taken)] = cosine[order[taken]]
     return found
-
-
-def cosines(
-    value: Float[np.ndarray, "n c"], direction: Float[np.ndarray, " c"]
-) -> Float[np.ndarray, " n"]:
-    """Return the cosine of each vector with one direction; 0 for vectors of no length.
-
-    >>> cosines(np.array([[2.0, 0.0], [3.0, 4.0], [0.0, 0.0]]), np.array([1.0, 0.0])).tolist()
-    [1.0, 0.6, 0.0]
-    """
-    length = np.linalg.norm(value, axis=-1) * np.linalg.norm(direction)
-    return (value @ direction) / np.where(length > 0, length, 1.0)
 
 
 def windows(
@@ -204,7 +193,7 @@ def cut_all(
     total: int = 0,
     folder: Path | None = None,
     progress: Progress = silent,
-) -> dict[T, UInt8[np.ndarray, "cells k size size 3"]]:
+) -> Mapping[T, UInt8[np.ndarray, "cells k size size 3"]]:
     """Go over some images once and cut the patches of every level out of them.
 
     The patches are written to a file without a name, so that memory holds one batch of images.

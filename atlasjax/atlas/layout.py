@@ -82,7 +82,7 @@ def neighbors(
     >>> row.tolist(), distance.tolist()
     ([[0, 2], [1, 2], [2, 0]], [[0.0, 1.0], [0.0, 2.0], [0.0, 1.0]])
     """
-    points = _places(activations, metric)
+    points = as_points(activations, metric)
     square = np.einsum("nc,nc->n", points, points)
     rows, distances = [], []
     for first in range(0, len(points), AT_A_TIME):
@@ -101,7 +101,7 @@ def neighbors(
     return np.concatenate(rows).astype(np.int32), distance
 
 
-def _places(activations: Float[np.ndarray, "n c"], metric: str) -> Float32[np.ndarray, "n d"]:
+def as_points(activations: Float[np.ndarray, "n c"], metric: str) -> Float32[np.ndarray, "n d"]:
     """Turn activations into points with the same neighbours by Euclidean distance.
 
     Between points on the unit sphere, one minus the cosine is half the squared distance.
