@@ -17,7 +17,8 @@ from atlasjax.atlas.grid import grid
 from atlasjax.atlas.layout import layout
 from atlasjax.errors import UserError
 
-POINTS = 4000  # activations at most; a layout of so many takes a few seconds
+POINTS = 2000  # activations at most; a layout of so many takes a few seconds
+PER_CELL = 20  # activations of a half on average: with fewer, a mean says more of the draw
 LEAST = 24  # activations below which halves say nothing
 
 Lay = Callable[[Float[np.ndarray, "n c"]], Float[np.ndarray, "n 2"]]
@@ -71,8 +72,8 @@ def stability(
 
     Four maps are made: of all points with the seed and with the next one, and of the points of
     each half of the images. Both halves are cut out by images, because positions of one image are
-    alike. The grid is made coarser, so that a cell holds as many activations of a half as it does
-    of the layer in the atlas.
+    alike. The grid is made coarser than the atlas's where its cells would hold fewer than
+    `PER_CELL` activations of a half, were all equally full.
 
     Args:
         value: the layer's activations.
@@ -93,7 +94,7 @@ def stability(
     if min(len(first), len(second)) * 2 < LEAST:
         return None
     both = np.concatenate([first, second])
-    coarse = max(1, round(size * (len(both) / 2 / len(value)) ** 0.5))
+    coarse = max(1, min(size, int((len(both) / 2 / PER_CELL) ** 0.5)))
 
     def lay(rows: Int[np.ndarray, " k"], seed: int) -> Float[np.ndarray, "k 2"]:
         return layout(value[rows], seed=seed, **settings)
