@@ -1,4 +1,4 @@
-"""The command line: `atlasjax run`, `list`, `layers` and `view`.
+"""The command line: `atlasjax run`, `list`, `layers`, `view` and `report`.
 
 The one place that looks names up in `atlasjax.models` and `atlasjax.experiments`.
 """
@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from atlasjax import storage
 from atlasjax.errors import UserError, unknown
 
-COMMANDS = ("run", "list", "layers", "view")
+COMMANDS = ("run", "list", "layers", "view", "report")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("run_dir", help="a folder that `atlasjax run` made")
     view.add_argument("--port", type=int, default=0, help="any free one by default")
     view.set_defaults(function=_view)
+
+    report = commands.add_parser("report", help="make a run's fidelity report anew")
+    report.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    report.set_defaults(function=_report)
     return parser
 
 
@@ -110,6 +114,8 @@ def _make(config: Any, command: str, began: float) -> None:
     from atlasjax import data, models, pipeline, summary
     from atlasjax.atlas.export import export
     from atlasjax.experiment import check
+    from atlasjax.report import PAGE, report
+    from atlasjax.run_examples import examples
 
     check(config)
     if config.model not in models.available():
@@ -126,6 +132,7 @@ def _make(config: Any, command: str, began: float) -> None:
     earlier = _earlier_seconds(folder / "run.json")
     storage.write_json(folder / "run.json", record | {"seconds": earlier})
     finished = pipeline.run(job)
+    examples(job)  # export(..., examples=...) may show them: see `atlas.examples.open_examples`
     record |= {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": earlier | {stage: round(s, 1) for stage, s in job.seconds.items()},
@@ -133,12 +140,14 @@ def _make(config: Any, command: str, began: float) -> None:
         "skipped": list(finished.skipped),
         "levels": summary.quality(finished),
         "activations": finished.sampled,
+        "report": PAGE,
     }
     storage.write_json(folder / "run.json", record)
     classes = models.class_names(config.model, config.weights)
     page = export(
         folder, finished.levels, record, [c.name for c in classes], [c.wnid for c in classes]
     )
+    report(job)
     summary.show(finished, page, time.perf_counter() - began, _peak_memory())
 
 
@@ -202,6 +211,12 @@ def _view(chosen: argparse.Namespace) -> None:
     from atlasjax.serve import serve
 
     serve(Path(chosen.run_dir), chosen.port, ready=lambda address: print(address, flush=True))
+
+
+def _report(chosen: argparse.Namespace) -> None:
+    from atlasjax.report.command import remake
+
+    print(f"open {remake(chosen.run_dir)}")
 
 
 def _version(package: str) -> str:

@@ -33,16 +33,15 @@ def report(run: Run, *, again: bool = False) -> Path:
     if not again and path.is_file() and made_from == _written_from(run.folder / NUMBERS):
         return path
     began = time.perf_counter()
-    with run.timed("report"):
-        found = {
-            "format": FORMAT,
-            "made_from": made_from,
-            "name": run.config.name,
-            "stability": run.config.stability,
-            **measure(run),
-        }
-        found["seconds"] = round(time.perf_counter() - began, 1)
-        text = page(found, _pictures(run, found))
+    found = {
+        "format": FORMAT,
+        "made_from": made_from,
+        "name": run.config.name,
+        "stability": run.config.stability,
+        **measure(run),
+    }
+    found["seconds"] = round(time.perf_counter() - began, 1)
+    text = page(found, _pictures(run, found))
     # The numbers come last: while they are those of before, the report counts as not made.
     storage.write_text(path, text)
     storage.write_json(run.folder / NUMBERS, found)

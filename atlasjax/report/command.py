@@ -1,11 +1,17 @@
 """The command `atlasjax report RUN_DIR`: make the report of a run that is there already."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from atlasjax.atlas.open import open_atlas
 from atlasjax.errors import UserError
 from atlasjax.experiment import Experiment
+from atlasjax.job import Run
+from atlasjax.report import report
+from atlasjax.run_examples import examples
 
 
 def experiment_of(record: Mapping[str, Any]) -> Experiment:
@@ -25,10 +31,40 @@ def experiment_of(record: Mapping[str, Any]) -> Experiment:
     known = {field.name for field in dataclasses.fields(Experiment)}
     if not isinstance(found, Mapping) or not {"name", "model", "layers"} <= set(found):
         raise UserError("the run's record names no experiment: run it again")
-    return Experiment(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in found.items()
-            if name in known
-        }
-    )
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in found.items()
+        if name in known
+    }
+    return Experiment(**fields)
+
+
+def remake(folder: str | os.PathLike) -> Path:
+    """Make the report of a finished run anew, and its examples where they are not there.
+
+    Args:
+        folder: the run folder. The network, its weights and the images are looked for where they
+            were when the run was made.
+
+    Returns:
+        The page.
+
+    Raises:
+        UserError: no finished run, or its weights or images are no longer there.
+
+    >>> remake("runs/none/at/all")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no run folder 'runs/none/at/all'
+    """
+    from atlasjax import data, models
+
+    atlas = open_atlas(folder)
+    config = experiment_of(atlas.record)
+    if config.images is None:
+        raise UserError(f"{str(folder)!r} has no images on record: run the experiment again")
+    source = data.open_images(config.images, limit=config.max_images)
+    model = models.load(config.model, config.weights, seed=config.seed)
+    weights = str(atlas.record.get("weights_sha256"))
+    run = Run(config, model, weights, source, atlas.folder.resolve())
+    examples(run)
+    return report(run, again=True)

@@ -42,7 +42,7 @@ def measure(run: Run) -> dict[str, Any]:
     atlas = open_atlas(run.folder)
     layers = []
     for name in run.config.layers:
-        with progress.spinner(f"report {name}"):
+        with run.timed(f"report {name}"), progress.spinner(f"report {name}"):
             layers.append(_layer(run, atlas, name))
     return {"layers": layers, "shortcuts": _shortcuts(run, atlas)}
 
@@ -150,7 +150,7 @@ def _shortcuts(run: Run, atlas: Atlas) -> list[dict[str, Any]] | None:
     source = run.source
     if not isinstance(source, SceneSource) or atlas.class_names != tuple(source.classes):
         return None
-    with progress.spinner("report: planted shortcuts"):
+    with run.timed("report shortcuts"), progress.spinner("report: planted shortcuts"):
         rows = score_run(run.folder, run.model, source, SHORTCUTS, seed=run.config.seed)
     return [_row(row) for row in rows]
 

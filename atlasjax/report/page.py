@@ -99,8 +99,8 @@ def _worst(cells: Sequence[Mapping[str, Any]], pictures: Sequence[Sequence[np.nd
             f'<img alt="{alt}" src="{_picture(image)}">'
             for alt, image in zip(alts, images, strict=False)
         )
-        text = f"<b>{_number(cell['cosine'])}</b> x {cell['x']}, y {cell['y']}, {cell['count']:,}"
-        shown.append(f'<li><span class="pair">{drawn}</span>{text}</li>')
+        where = f"x {cell['x']}, y {cell['y']}<br>{cell['count']:,} activations"
+        shown.append(f"<li>{drawn}<b>{_number(cell['cosine'])}</b><br>{where}</li>")
     return f'<ul class="cells">{"".join(shown)}</ul>'
 
 

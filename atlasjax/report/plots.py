@@ -1,6 +1,7 @@
 """Plots of the report, as SVG that takes its colours and its font from the page around it."""
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,10 @@ def histograms(layers: Sequence[Mapping[str, Any]], what: str, label: str, name:
         An svg element.
     """
     rows, columns = len(layers), max(len(layer["levels"]) for layer in layers)
-    values = [
-        v for la in layers for le in la["levels"] for v in le[what]["values"] if v is not None
-    ]
-    low, high = min([0.0, *values]), max([1.0, *values])
+    levels = [level for layer in layers for level in layer["levels"]]
+    values = [v for level in levels for v in level[what]["values"] if v is not None]
+    beside = [level["layer_cosine"] for level in levels] if what == "member_cosine" else []
+    low, high = math.floor(10 * min([0.9, *values, *beside])) / 10, 1.0
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
@@ -204,8 +205,8 @@ def _ticks(ax: "Axes", values: Sequence[float | None]) -> None:
 def _rows(ax: "Axes", names: Sequence[str]) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
     for each in ax.figure.get_axes():
+        each.tick_params(axis="y", length=0)
         each.grid(axis="x")
         each.set_axisbelow(True)
         each.spines["left"].set_visible(False)
@@ -233,7 +234,8 @@ def _svg(draw: Any, name: str, height: float) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE, "svg.hashsalt": name}):
+    style: Any = {**mpl.rcParamsDefault, **STYLE, "svg.hashsalt": name}
+    with mpl.rc_context(style):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure)
         file = io.StringIO()

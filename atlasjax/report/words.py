@@ -10,7 +10,7 @@ have in common; at 0.5 most of what it excites is something else. The line is th
 
 WORST = """<p>Below are the worst cells of each level: the icon, the real patch nearest to the
 cell's mean, the cosine, the place on the map (from the left and from the top), and how many
-activations the cell holds. Do not read much into these icons.</p>"""
+activations the cell holds. Do not read much into icons below 0.7 or so: look at the patch.</p>"""
 
 SPREAD = """<p>A cell is drawn by the mean of its members. Here is how alike these are: the mean
 cosine of a cell's members with the cell's direction. Near 1 the icon speaks for each of them. The
@@ -29,8 +29,9 @@ half of the images, then the other. <b>Same neighbours</b>: how many of a place'
 nearest again. <b>Disparity</b>: how much of the whole arrangement is different after turning,
 mirroring and scaling one onto the other; 0 is the same map, 1 an unrelated one. A map of islands
 may move them about, and so have a large disparity while every island stays what it is. <b>Cell
-found again</b>: the best cosine of a cell's direction with any cell of the other map; it means something
-where it is clearly above the cosine with the nearest other cell of the same map (line).</p>"""
+found again</b>: the best cosine of a cell's direction with any cell of the other map; it means
+something where it is clearly above the cosine with the nearest other cell of its own map
+(line).</p>"""
 
 SHORTCUTS = """<p>The images have shortcuts planted in them: a part that comes with one class and
 not with its sister. In the comparison of the two classes, of the ten cells that push most from the
@@ -59,10 +60,8 @@ def verdict(report: Mapping[str, Any]) -> str:
             " of their layer's variance",
             percent=True,
         ),
-        _range(
-            "The maps have a trustworthiness of", (la["map"]["trustworthiness"] for la in layers)
-        ),
-        _range("and a continuity of", (la["map"]["continuity"] for la in layers)),
+        _range("The maps' trustworthiness is", (la["map"]["trustworthiness"] for la in layers)),
+        _range("Their continuity is", (la["map"]["continuity"] for la in layers)),
     ]
     text = f"<p>{' '.join(filter(None, said))}</p>"
     return text + (found(report["shortcuts"]) if report["shortcuts"] else "")
@@ -74,7 +73,7 @@ def _worst(levels: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     if not there:
         return ""
     cosine, name, grid = min(there)
-    return f"The worst single icon is at {cosine:.2f}, in {escape(name)}, {grid} x {grid}."
+    return f"The worst single icon is at {cosine:.3f}, in {escape(name)}, {grid} x {grid}."
 
 
 def _range(
@@ -90,7 +89,7 @@ def _range(
     there = [value for value in values if value is not None]
     if not there:
         return ""
-    low, high = (f"{v:.0%}" if percent else f"{v:.2f}" for v in (min(there), max(there)))
+    low, high = (f"{v:.0%}" if percent else f"{v:.3f}" for v in (min(there), max(there)))
     return f"{start} {low if low == high else f'{low} to {high}'}{end}."
 
 
