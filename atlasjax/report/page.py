@@ -53,7 +53,8 @@ def page(report: Mapping[str, Any], pictures: Pictures) -> str:
 def _summary(layers: Sequence[Mapping[str, Any]]) -> str:
     heads = (
         "layer", "grid", "cells", "icon's cosine", "worst icon", "members' cosine",
-        "variance kept", "dropped", "trust&shy;worthiness", "continuity",
+        "variance kept", "dropped", "trust&shy;worthiness", "conti&shy;nuity",
+        "neighbours, other seed", "neighbours, half the images",
     )  # fmt: skip
     rows = [
         (
@@ -67,11 +68,15 @@ def _summary(layers: Sequence[Mapping[str, Any]]) -> str:
             _share(level["activations_dropped"], 1),
             _number(layer["map"]["trustworthiness"]),
             _number(layer["map"]["continuity"]),
+            *(
+                _share((layer["stability"] or {}).get(change, {}).get("overlap"))
+                for change in ("seeds", "halves")
+            ),
         )
         for layer in layers
         for level in layer["levels"]
     ]
-    return "<h2>In short</h2>" + _table(heads, rows)
+    return "<h2>In short</h2>" + words.SUMMARY + _table(heads, rows)
 
 
 def _icons(layers: Sequence[Mapping[str, Any]], pictures: Pictures) -> str:
@@ -210,8 +215,11 @@ def _figure(svg: str, label: str) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    body = "".join("<tr>" + "".join(f"<td>{text}</td>" for text in row) + "</tr>" for row in rows)
+    # Numbers stand below one another by their last digit, words by their first letter.
+    kind = ["" if text[:1].isdigit() or text == NONE else ' class="word"' for text in rows[0]]
+    head = "".join(f'<th scope="col"{k}>{t}</th>' for k, t in zip(kind, heads, strict=True))
+    lines = ["".join(f"<td{k}>{t}</td>" for k, t in zip(kind, row, strict=True)) for row in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="wide">{table}</div>'
 

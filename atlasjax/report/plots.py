@@ -148,9 +148,9 @@ def stability(layers: Sequence[Mapping[str, Any]]) -> str:
             for ax, (what, chance) in zip(axes, places, strict=False):
                 _dots(ax, [f and f[what] for f in found], mark, colour, label)
                 if chance:
-                    _ticks(ax, [f and f[chance] for f in found])
+                    _ticks(ax, [f and f[chance] for f in found], colour)
             _dots(axes[2], [f and f["direction_found"]["mean"] for f in found], mark, colour, label)
-            _ticks(axes[2], [f and f["direction_own"]["mean"] for f in found])
+            _ticks(axes[2], [f and f["direction_own"]["mean"] for f in found], colour)
         _rows(axes[0], names)
         labels = (
             f"same {NEIGHBORS} neighbours (line: by chance)",
@@ -178,7 +178,8 @@ def shortcuts(rows: Sequence[Mapping[str, Any]]) -> str:
                 colour = FIRST if row["found"] else SECOND
                 ax.barh(at, row["precision"], 0.55, color=colour, linewidth=0)
                 ax.plot([row["chance_95"]] * 2, [at - 0.36, at + 0.36], color=INK, lw=1.5)
-                _number(ax, row["precision"], at, f"{row['precision']:.0%}")
+                beyond = max(row["precision"], row["chance_95"])
+                _number(ax, beyond, at, f"{row['precision']:.0%}")
             ax.set_title(name)
             ax.set_xlim(0, 1.12)
             ax.set_xticks([0, 0.5, 1])
@@ -196,10 +197,10 @@ def _dots(ax: "Axes", values: Sequence[float | None], mark: str, colour: str, la
         ax.plot(x, y, mark, color=colour, markersize=6.5, label=label, clip_on=False)
 
 
-def _ticks(ax: "Axes", values: Sequence[float | None]) -> None:
+def _ticks(ax: "Axes", values: Sequence[float | None], colour: str) -> None:
     for row, value in enumerate(values):
         if value is not None:
-            ax.plot([value] * 2, [row - 0.25, row + 0.25], color=QUIET, linewidth=1.5)
+            ax.plot([value] * 2, [row - 0.25, row + 0.25], color=colour, linewidth=1.5)
 
 
 def _rows(ax: "Axes", names: Sequence[str]) -> None:

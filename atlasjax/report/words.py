@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+SUMMARY = """<p>Each column is explained in one of the sections below. The last four are of the
+layer's map, whatever the grid; the last two say how many of a place's nearest neighbours are its
+nearest again.</p>"""
+
 ICONS = """<p>The cosine between what an icon's centre excites in the layer and the direction of
 its cell, in the layer's own coordinates. At 1 the icon excites just what the cell's activations
 have in common; at 0.5 most of what it excites is something else. The line is the mean.</p>"""
