@@ -114,7 +114,7 @@ def _make(config: Any, command: str, began: float) -> None:
     from atlasjax import data, models, pipeline, summary
     from atlasjax.atlas.export import export
     from atlasjax.experiment import check
-    from atlasjax.report import PAGE, report
+    from atlasjax.report.write import PAGE, report
     from atlasjax.run_examples import examples
 
     check(config)

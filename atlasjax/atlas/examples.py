@@ -158,7 +158,10 @@ def cut(
 
 
 def field_of(model: Model, layer: str, activations: Activations, image_size: int) -> ReceptiveField:
-    """Return a layer's receptive field; where it has none of its own, an even share of the image.
+    """Return a layer's receptive field; where it has none of its own, the whole image.
+
+    The whole image also stands for the field where the network insists on the size of its images,
+    which then cannot be varied to measure it.
 
     Args:
         model: a callable pytree `model(images, tap)`.
@@ -168,7 +171,7 @@ def field_of(model: Model, layer: str, activations: Activations, image_size: int
     """
     try:
         return receptive_field(model, layer)
-    except UserError:  # it sees the whole image from everywhere, or strides by parts of pixels
+    except (TypeError, ValueError):  # what JAX raises for shapes that do not fit; or a UserError
         stride = image_size / int(activations.shape[0])
         return ReceptiveField(stride, (stride - 1) / 2, image_size)
 

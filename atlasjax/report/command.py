@@ -10,7 +10,7 @@ from atlasjax.atlas.open import open_atlas
 from atlasjax.errors import UserError
 from atlasjax.experiment import Experiment
 from atlasjax.job import Run
-from atlasjax.report import report
+from atlasjax.report.write import report
 from atlasjax.run_examples import examples
 
 

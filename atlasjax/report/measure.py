@@ -92,13 +92,14 @@ def _level(
     cells = storage.read(run.level(name, size) / "cells.npz", Cells)
     occupied = len(grid(xy, xy, size, more_than=0).count)
     within = spread(cells, activations.value)
+    worst = np.argsort(level.cosine, kind="stable")[:WORST].tolist()
     return {
         "grid": size,
         "cells": len(cells.count),
         "cells_dropped": occupied - len(cells.count),
         "activations_dropped": float(1 - cells.count.sum() / len(xy)),
         "icon_cosine": distribution(level.cosine) | {"values": _numbers(level.cosine)},
-        "worst": [_cell(level, i) for i in np.argsort(level.cosine, kind="stable")[:WORST]],
+        "worst": [_cell(level, i) for i in worst],
         "member_cosine": distribution(within.cosine) | {"values": _numbers(within.cosine)},
         "layer_cosine": within.layer_cosine,
         "width": distribution(within.width) | {"values": _numbers(within.width)},
@@ -108,7 +109,7 @@ def _level(
 
 def _cell(level: Level, index: int) -> dict[str, Any]:
     return {
-        "cell": int(index),
+        "cell": index,
         "x": int(level.x[index]),
         "y": int(level.y[index]),
         "count": int(level.count[index]),

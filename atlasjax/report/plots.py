@@ -213,7 +213,7 @@ def _rows(ax: "Axes", names: Sequence[str]) -> None:
         each.spines["left"].set_visible(False)
 
 
-def _number(ax: "Axes", x: float, y: float, text: str) -> None:
+def _number(ax: "Axes", x: float, y: int, text: str) -> None:
     ax.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", color=INK)
 
 
