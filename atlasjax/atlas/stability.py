@@ -5,7 +5,7 @@ another seed, and from other images, is a property of the layer; what does not i
 clear it looks in the picture.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +18,9 @@ from atlasjax.atlas.layout import layout
 from atlasjax.errors import UserError
 
 POINTS = 2000  # activations at most; a layout of so many takes a few seconds
+FEWEST = 15  # neighbours, UMAP's own default: with fewer, layouts fall to pieces
 PER_CELL = 20  # activations of a half on average: with fewer, a mean says more of the draw
 LEAST = 24  # activations below which halves say nothing
-
-Lay = Callable[[Float[np.ndarray, "n c"]], Float[np.ndarray, "n 2"]]
 
 
 class Directions(NamedTuple):
@@ -73,7 +72,8 @@ def stability(
     Four maps are made: of all points with the seed and with the next one, and of the points of
     each half of the images. Both halves are cut out by images, because positions of one image are
     alike. The grid is made coarser than the atlas's where its cells would hold fewer than
-    `PER_CELL` activations of a half, were all equally full.
+    `PER_CELL` activations of a half, were all equally full. Neighbourhoods shrink with the number
+    of points, so that they reach as far as they do in the atlas, but not below `FEWEST` points.
 
     Args:
         value: the layer's activations.
@@ -97,7 +97,7 @@ def stability(
     coarse = max(1, min(size, int((len(both) / 2 / PER_CELL) ** 0.5)))
 
     def lay(rows: Int[np.ndarray, " k"], seed: int) -> Float[np.ndarray, "k 2"]:
-        return layout(value[rows], seed=seed, **settings)
+        return layout(value[rows], seed=seed, **_scaled(settings, len(rows) / len(value)))
 
     whole, again = lay(both, seed), lay(both, (seed + 1) % 2**32)
     halves = lay(first, seed), lay(second, seed)
@@ -135,6 +135,19 @@ def compare_directions(
     if min(len(directions), len(others)) < 2:
         return None
     return Directions(best_cosines(directions, others), own_cosines(directions))
+
+
+def _scaled(settings: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """Return the settings of a layout for a share of the points.
+
+    >>> _scaled({"n_neighbors": 200, "min_dist": 0.1}, 0.25), _scaled({"n_neighbors": 10}, 0.25)
+    ({'n_neighbors': 50, 'min_dist': 0.1}, {'n_neighbors': 10})
+    """
+    found = dict(settings)
+    if "n_neighbors" in found:
+        k = found["n_neighbors"]
+        found["n_neighbors"] = max(min(k, FEWEST), round(k * share))
+    return found
 
 
 def _halves(

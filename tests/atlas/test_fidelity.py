@@ -36,8 +36,9 @@ def test_what_is_explained_is_one_minus_within_over_total(seed: int, more_than: 
     assert found.centred == pytest.approx(1 - lost / total, abs=1e-5)
     lost = np.square(value - replaced(cells, value, np.zeros(3))).sum()
     assert found.uncentred == pytest.approx(1 - lost / np.square(value).sum(), abs=1e-5)
-    assert 0 <= found.centred <= 1
-    assert 0 <= found.uncentred <= 1
+    for share in found[:2]:
+        assert share is not None
+        assert 0 <= share <= 1
 
 
 def test_cells_of_equal_members_explain_everything_and_one_cell_nothing():
@@ -118,7 +119,9 @@ def test_by_cosine_the_length_of_activations_does_not_matter():
     scaled = circle * rng.uniform(0.1, 9, (40, 1))
     plane = circle.astype(np.float32)
     assert map_quality(scaled, plane, k=5)[:2] == pytest.approx((1.0, 1.0))
-    assert map_quality(scaled, plane, k=5, metric="euclidean").trustworthiness < 0.95
+    by_length = map_quality(scaled, plane, k=5, metric="euclidean")
+    assert by_length.trustworthiness == pytest.approx(loop_trustworthiness(scaled, plane, 5))
+    assert by_length[:2] < (0.95, 0.95)
 
 
 def test_a_random_map_has_about_half_and_is_compared_on_no_more_points_than_asked_for():
@@ -145,7 +148,7 @@ def test_moving_turning_and_scaling_a_map_changes_nothing(angle, scale, shift):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     found = agreement(xy, scale * xy @ turn + shift, k=5)
     assert found.disparity == pytest.approx(0, abs=1e-9)
-    assert found.overlap > 0.99  # float32 may exchange two that are equally far
+    assert found.overlap == pytest.approx(1, abs=0.01)  # float32 may exchange two equally far
 
 
 def test_overlap_counts_common_neighbours_and_disparity_is_that_of_the_formula():

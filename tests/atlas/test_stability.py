@@ -1,5 +1,7 @@
 """Stability: which points are laid out again, and what is compared; the layouts are stand-ins."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def some(n: int = 400, per_image: int = 4):
     return value, np.arange(n) // per_image
 
 
-def measured(value, image, size=4, **settings):
+def measured(value, image, size=4, **settings) -> Any:
     return stability(value, image, size, metric="euclidean", **settings)
 
 
