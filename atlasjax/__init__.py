@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from atlasjax.atlas.fidelity import explained, map_quality, spread
     from atlasjax.atlas.grid import Cells, average, grid
     from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
+    from atlasjax.atlas.joint import joint
     from atlasjax.atlas.layout import layout
     from atlasjax.atlas.level import Level
     from atlasjax.atlas.open import Atlas, open_atlas
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from atlasjax.optvis.visualize import visualize
     from atlasjax.receptive import ReceptiveField, receptive_field
     from atlasjax.taps import capture, head, intervene, layers
+    from atlasjax.views import class_atlas, compare
 
 _HOME = {
     "attribute": "atlas.attribution",
@@ -56,6 +58,7 @@ _HOME = {
     "icon_drawer": "atlas.icons",
     "icon_keys": "atlas.icons",
     "icons": "atlas.icons",
+    "joint": "atlas.joint",
     "layout": "atlas.layout",
     "Level": "atlas.level",
     "Atlas": "atlas.open",
@@ -73,6 +76,8 @@ _HOME = {
     "head": "taps",
     "intervene": "taps",
     "layers": "taps",
+    "class_atlas": "views",
+    "compare": "views",
 }
 _MODULES = ("data", "experiments", "models", "optvis")
 
@@ -92,7 +97,9 @@ __all__ = [
     "attribution",
     "average",
     "capture",
+    "class_atlas",
     "collect",
+    "compare",
     "comparison",
     "data",
     "experiments",
@@ -104,6 +111,7 @@ __all__ = [
     "icon_keys",
     "icons",
     "intervene",
+    "joint",
     "layers",
     "layout",
     "map_quality",

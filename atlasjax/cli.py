@@ -1,6 +1,6 @@
-"""The command line: `atlasjax run`, `list`, `layers`, `view` and `report`.
+"""The command line: `atlasjax run`, `class`, `compare`, `report`, `list`, `layers` and `view`.
 
-The one place that looks names up in `atlasjax.models` and `atlasjax.experiments`.
+With `reopen` the one place that looks names up in `atlasjax.models` and `atlasjax.experiments`.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from atlasjax import storage
 from atlasjax.errors import UserError, unknown
 
-COMMANDS = ("run", "list", "layers", "view", "report")
+COMMANDS = ("run", "class", "compare", "report", "list", "layers", "view")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if given and not given[0].startswith("-") and given[0] not in COMMANDS:
             raise unknown("command", given[0], COMMANDS)
-        chosen = _parser().parse_args(given)
+        chosen = _parser().parse_args(given, argparse.Namespace(given=given))
         chosen.function(chosen)
     except UserError as error:
         print(f"atlasjax: {error}", file=sys.stderr)
@@ -68,6 +68,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(function=_run)
 
+    one = commands.add_parser("class", help="make the atlas of one class from a finished run")
+    one.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    one.add_argument("which", help="WordNet id, index or part of the name")
+    _add_view_options(one)
+    one.set_defaults(function=_class)
+
+    compare = commands.add_parser("compare", help="compare two classes of a finished run")
+    compare.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    compare.add_argument("left", help="a class: WordNet id, index or part of the name")
+    compare.add_argument("right", help="another class")
+    _add_view_options(compare)
+    compare.set_defaults(function=_compare)
+
     listing = commands.add_parser("list", help="list the experiments and the models")
     listing.set_defaults(function=_list)
 
@@ -84,8 +97,40 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="make a run's fidelity report anew")
     report.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    report.add_argument("--weights", help="where the weights are now, if not where they were")
     report.set_defaults(function=_report)
     return parser
+
+
+def _add_view_options(parser: argparse.ArgumentParser) -> None:
+    from atlasjax.atlas.select import TOP
+
+    parser.add_argument("--layers", nargs="+", help="some of the run's; all by default")
+    parser.add_argument("--grids", nargs="+", type=int, help="cells in each direction")
+    parser.add_argument("--top", type=int, default=TOP, help="activations of a class, at most")
+    parser.add_argument("--more-than", type=int, help="a cell is drawn when it holds more")
+    parser.add_argument("--weights", help="where the weights are now, if not where they were")
+    parser.add_argument("--out", help="folder of the result; one in the run's by default")
+
+
+def _class(chosen: argparse.Namespace) -> None:
+    from atlasjax.views import class_atlas
+
+    atlas = class_atlas(chosen.run_dir, chosen.which, **_view_options(chosen))
+    print(f"open {atlas.folder / 'index.html'}")
+
+
+def _compare(chosen: argparse.Namespace) -> None:
+    from atlasjax.views import compare
+
+    atlas = compare(chosen.run_dir, chosen.left, chosen.right, **_view_options(chosen))
+    print(f"open {atlas.folder / 'index.html'}")
+
+
+def _view_options(chosen: argparse.Namespace) -> dict[str, Any]:
+    names = ("layers", "grids", "top", "more_than", "weights", "out")
+    command = shlex.join(["atlasjax", *chosen.given])
+    return {name: getattr(chosen, name) for name in names} | {"command": command}
 
 
 def _run(chosen: argparse.Namespace) -> None:
@@ -114,7 +159,9 @@ def _make(config: Any, command: str, began: float) -> None:
     from atlasjax import data, models, pipeline, summary
     from atlasjax.atlas.export import export
     from atlasjax.experiment import check
-    from atlasjax.report.write import PAGE, report
+    from atlasjax.job import Run
+    from atlasjax.reopen import networks
+    from atlasjax.report.write import report
     from atlasjax.run_examples import examples
 
     check(config)
@@ -123,16 +170,16 @@ def _make(config: Any, command: str, began: float) -> None:
     if config.images is None:
         raise UserError("no images: give --images FOLDER, or --images tfds:NAME/SPLIT")
     source = data.open_images(config.images, limit=config.max_images)
-    model = models.load(config.model, config.weights, seed=config.seed)
-    weights = config.weights or models.default_weights(config.model)
-    digest = models.weights_hash(weights) if weights else f"random-{config.seed}"
+    network, other = networks(config)
     folder = storage.make_run_folder(config.run_dir)
-    job = pipeline.Run(config, model, f"{config.model}:{digest}", source, folder)
-    record = _record(config, command, digest, len(source))
+    job = Run(config, *network, source, folder, other=other)
+    record = _record(job, command)
     earlier = _earlier_seconds(folder / "run.json")
     storage.write_json(folder / "run.json", record | {"seconds": earlier})
     finished = pipeline.run(job)
     examples(job)  # export(..., examples=...) may show them: see `atlas.examples.open_examples`
+    classes = models.class_names(config.model, config.weights)
+    fidelity = report(job, finished.levels, [c.name for c in classes])
     record |= {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": earlier | {stage: round(s, 1) for stage, s in job.seconds.items()},
@@ -140,29 +187,32 @@ def _make(config: Any, command: str, began: float) -> None:
         "skipped": list(finished.skipped),
         "levels": summary.quality(finished),
         "activations": finished.sampled,
-        "report": PAGE,
+        "report": fidelity.name,
     }
     storage.write_json(folder / "run.json", record)
-    classes = models.class_names(config.model, config.weights)
     page = export(
         folder, finished.levels, record, [c.name for c in classes], [c.wnid for c in classes]
     )
-    report(job)
     summary.show(finished, page, time.perf_counter() - began, _peak_memory())
 
 
-def _record(config: Any, command: str, weights: str, images: int) -> dict[str, Any]:
+def _record(job: Any, command: str) -> dict[str, Any]:
     """Return what is needed to make the run again, and to know what it was made on."""
     import jax
 
     from atlasjax.experiment import as_json
 
+    config, other = job.config, {}
+    if job.other is not None:
+        other["other_weights_sha256"] = job.other.weights.partition(":")[2]
     return {
         "experiment": as_json(replace(config, out=None)),
         "command": command,
-        "weights_sha256": weights,
-        "images": images,
+        "weights_sha256": job.weights.partition(":")[2],
+        **other,
+        "images": len(job.source),
         "seed": config.seed,
+        "aligned": config.aligned,
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in PACKAGES},
         "device": {
             "platform": jax.default_backend(),
@@ -216,7 +266,7 @@ def _view(chosen: argparse.Namespace) -> None:
 def _report(chosen: argparse.Namespace) -> None:
     from atlasjax.report.command import remake
 
-    print(f"open {remake(chosen.run_dir)}")
+    print(f"open {remake(chosen.run_dir, chosen.weights)}")
 
 
 def _version(package: str) -> str:

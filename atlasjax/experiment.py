@@ -8,7 +8,8 @@ from typing import Any
 
 from atlasjax import storage
 from atlasjax.atlas.icons import IconSettings
-from atlasjax.atlas.layout import METRIC, METRICS, MIN_DIST, NEIGHBORS
+from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, named
+from atlasjax.atlas.neighbors import METRIC, METRICS
 from atlasjax.errors import UserError
 
 
@@ -30,7 +31,14 @@ class Experiment:
         max_images: use only this many images, spread evenly over all of them.
         image_size: side of the centre crop that the network sees, in px.
         resize: shorter side that images are resized to before, in px.
+        align: look at the same places of each image in all layers, and lay each layer out from the
+            one before, so that a region can be followed from map to map.
+        other_model: a second network, which shares the maps of the first; the first with other
+            weights where only these are given.
+        other_weights: file of the second network's weights.
         more_than: a cell is drawn when it holds more activations than this.
+        layout: how maps are laid out: umap, or an optional extra (cuml, pacmap, tsne), or
+            module:function, a function of activations and seed= that returns places.
         neighbors: UMAP's n_neighbors.
         min_dist: UMAP's min_dist.
         metric: how UMAP compares activations.
@@ -63,7 +71,11 @@ class Experiment:
     max_images: int | None = None
     image_size: int = 224
     resize: int = 256
+    align: bool = True
+    other_model: str | None = None
+    other_weights: str | None = None
     more_than: int = 5
+    layout: str = UMAP
     neighbors: int = NEIGHBORS
     min_dist: float = MIN_DIST
     metric: str = METRIC
@@ -86,6 +98,11 @@ class Experiment:
     out: str | None = None
 
     @property
+    def aligned(self) -> bool:
+        """Tell whether the maps of several layers are aligned."""
+        return self.align and len(self.layers) > 1
+
+    @property
     def run_dir(self) -> Path:
         """The run's folder."""
         return Path(self.out) if self.out else Path("runs") / self.name
@@ -102,6 +119,7 @@ class Experiment:
         """Return the arguments of `atlas.layout` for one layer."""
         early = self.is_early(layer)
         return {
+            "method": self.layout,
             "n_neighbors": self.early_neighbors if early else self.neighbors,
             "min_dist": self.min_dist,
             "metric": self.early_metric if early else self.metric,
@@ -170,6 +188,7 @@ def check(config: Experiment) -> None:
     for size in config.grids:
         if size < 1:
             raise UserError(f"grids {size}: must be at least 1")
+    named(config.layout)
     for name in ("metric", "early_metric"):
         metric = getattr(config, name)
         if metric not in METRICS:

@@ -5,14 +5,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from jax.sharding import Mesh
 
 from atlasjax import storage
-from atlasjax.data import ImageSource, batches
+from atlasjax.data import Batch, ImageSource, batches
 from atlasjax.experiment import Experiment
 from atlasjax.parallel import batch_mesh
 from atlasjax.taps import Model
+
+OTHER = " (other)"  # what follows a layer's name where it is the other network's
+
+
+class Network(NamedTuple):
+    """A network with its weights.
+
+    Attributes:
+        model: a callable pytree.
+        weights: digest of its weights.
+    """
+
+    model: Model
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,7 @@ class Run:
         source: the images.
         folder: where the artifacts are.
         mesh: the devices.
+        other: a second network, whose layers share the maps of the first's.
         seconds: how long each stage took, filled as they end; stages taken from disk are absent.
     """
 
@@ -35,7 +51,25 @@ class Run:
     source: ImageSource
     folder: Path
     mesh: Mesh = field(default_factory=batch_mesh)
+    other: Network | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers of all networks: those of the other one are called "mixed4c (other)"."""
+        return tuple(name for group in self.maps for name in group)
+
+    @property
+    def maps(self) -> tuple[tuple[str, ...], ...]:
+        """The layers again, those together that share a map."""
+        suffixes = ("",) if self.other is None else ("", OTHER)
+        return tuple(tuple(n + suffix for suffix in suffixes) for n in self.config.layers)
+
+    def network(self, name: str) -> tuple[Network, str]:
+        """Return the network that a layer is of, and what the layer is called in it."""
+        if self.other is not None and name.endswith(OTHER):
+            return self.other, name.removesuffix(OTHER)
+        return Network(self.model, self.weights), name
 
     def layer(self, name: str) -> Path:
         """The folder of a layer's artifacts."""
@@ -45,12 +79,11 @@ class Run:
         """The folder of the artifacts of a layer at one grid."""
         return self.layer(name) / f"grid-{size}"
 
-    def batches(self) -> Iterator:
-        """Go through the images, prepared as the network takes them."""
-        config = self.config
-        return batches(
-            self.source, config.image_batch, image_size=config.image_size, resize=config.resize
-        )
+    def batches(self, source: ImageSource | None = None) -> Iterator[Batch]:
+        """Go through the images, or some of them, prepared as the network takes them."""
+        config, chosen = self.config, self.source if source is None else source
+        size = {"image_size": config.image_size, "resize": config.resize}
+        return batches(chosen, config.image_batch, **size)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

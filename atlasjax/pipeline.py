@@ -9,7 +9,7 @@ enough to fail early comes before anything slow: all grids are cut before the fi
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -17,41 +17,37 @@ import numpy as np
 from jaxtyping import Float, Float16
 
 from atlasjax import progress, storage
-from atlasjax.atlas.attribution import attribute
-from atlasjax.atlas.collect import Activations, check_layers, collect
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.icons import Draw, Icons, icon_drawer, icon_keys, icons
-from atlasjax.atlas.layout import layout
 from atlasjax.atlas.level import Level
-from atlasjax.atlas.whitening import second_moment, whitening
 from atlasjax.experiment import check
 from atlasjax.job import Run
-
-FORMAT = 2  # of the artifacts; raised when what a stage computes changes
-
-
-class Layout(NamedTuple):
-    """A layer's map: x to the right and y downwards, in [0, 1]."""
-
-    xy: Float[np.ndarray, "n 2"]
+from atlasjax.stages import whitening
+from atlasjax.stages.activations import collected, reader, skipped
+from atlasjax.stages.effects import CellAttributions, effects
+from atlasjax.stages.layout import Laid, lay_out
+from atlasjax.stages.whitening import Whitening
 
 
-class Attributions(NamedTuple):
-    """The effect of every activation of a layer on every logit."""
+class Map(NamedTuple):
+    """A layer laid out, to be cut and drawn.
 
-    value: Float16[np.ndarray, "n classes"]
+    Attributes:
+        name: the layer.
+        laid: places of its activations.
+        effects: gives the attribution of each of them.
+        whitening: gives how directions are compared.
+        made_from: fingerprints of the attributions and the whitening.
+    """
+
+    name: str
+    laid: Laid
+    effects: Callable[[], Float16[np.ndarray, "n classes"]]
+    whitening: Callable[[], Whitening]
+    made_from: Mapping[str, str]
 
 
-class CellAttributions(NamedTuple):
-    """The mean effect of each cell's activations on every logit."""
-
-    value: Float[np.ndarray, "cells classes"]
-
-
-class Skipped(NamedTuple):
-    """Images that could not be read, with the reason."""
-
-    names: np.ndarray
+Cut = dict[int, tuple[Cells, str]]  # by grid, with their fingerprints
 
 
 class Finished(NamedTuple):
@@ -80,157 +76,114 @@ def run(run: Run) -> Finished:
     Raises:
         UserError: settings, layers or grids that no atlas can be made with.
     """
-    config = run.config
-    check(config)
-    size = config.image_size
-    check_layers(run.model, config.layers, (size, size, 3), config.samples_per_image)
-    digests = _collect(run)
-    cells, sampled = {}, {}
-    for name in config.layers:
-        activations = _activations(run, name, digests[name])
-        xy, laid = _layout(run, name, activations, digests[name])
-        sampled[name] = len(xy)
-        for level_size in config.grids:
-            cells[name, level_size] = _cells(run, name, level_size, activations, xy, laid)
+    check(run.config)
+    digests, before = collected(run), None
+    maps, cells = {}, {}
+    for group in run.maps:
+        found = _map(run, group, digests, before)
+        before = found[group[0]][0].laid if run.config.aligned else None
+        for name, (laid, cut_up) in found.items():
+            maps[name], cells[name] = laid, cut_up
     levels = {}
-    for name in config.layers:
-        activations = _activations(run, name, digests[name])
-        values = _attributions(run, name, activations, digests[name])
-        drawer = _drawer(run, name, activations)
-        for level_size in config.grids:
-            these, digest = cells[name, level_size]
-            effect = storage.cached(
-                run.level(name, level_size) / "attribution.npz",
-                CellAttributions,
-                storage.fingerprint(cells=digest, stage="attribution"),
-                lambda these=these, values=values: CellAttributions(average(these, values().value)),
-            )
-            drawn = _icons(run, name, level_size, these, digest, drawer)
-            levels[name, level_size] = Level(
-                these.x,
-                these.y,
-                these.count,
-                these.direction,
-                drawn.cosine,
-                effect.value,
-                drawn.icon,
-            )
-    skipped = storage.load(run.folder / "skipped.npz", Skipped)
-    names = () if skipped is None else tuple(map(str, skipped.names))
-    return Finished(levels, sampled, names)
+    for name, laid in maps.items():
+        levels |= draw(run, laid, cells[name])
+    sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
+    return Finished(levels, sampled, skipped(run))
 
 
-def _collect(run: Run) -> dict[str, str]:
-    """See that every layer's activations are on disk; return their fingerprints."""
-    config = run.config
-    shared = {
-        "format": FORMAT,
-        "images": run.source.fingerprint(),
-        "weights": run.weights,
-        "samples": config.samples_per_image,
-        "size": (config.image_size, config.resize),
-        "seed": config.seed,
-    }
-    digests = {n: storage.fingerprint(stage="collect", layer=n, **shared) for n in config.layers}
-    paths = {name: run.layer(name) / "activations.npz" for name in config.layers}
-    missing = [name for name in config.layers if not storage.holds(paths[name], digests[name])]
-    if not missing:
-        return digests
-    with run.timed("collect"), progress.bar("collect", "images") as report:
-        found = collect(
-            run.model,
-            run.batches(),
-            missing,
-            jax.random.key(config.seed),
-            samples_per_image=config.samples_per_image,
-            total=len(run.source),
-            mesh=run.mesh,
-            progress=report,
+def _map(
+    run: Run, group: Sequence[str], digests: Mapping[str, str], before: Laid | None
+) -> dict[str, tuple[Map, Cut]]:
+    """Lay out one layer, or those that share a map, and cut it by every grid."""
+    read = {name: functools.cache(reader(run, name, digests[name])) for name in group}
+    values = {name: (lambda name=name: read[name]().value) for name in group}
+    white = {n: whitening.whiten(run, n, values[n], digests[n]) for n in group}
+    matrices = {name: give for name, (give, _) in white.items()}
+    laid = lay_out(run, group, values, matrices, digests, before)
+    found = {}
+    for name in group:
+        # Not the reader from above, which would keep every layer's activations in memory.
+        effect, digest = effects(run, name, reader(run, name, digests[name]), digests[name])
+        made_from = {"attribution": digest, "whitening": white[name][1]}
+        whole = Map(name, laid, effect, matrices[name], made_from)
+        found[name] = (whole, cut(run, whole, values[name]))
+    return found
+
+
+def cut(run: Run, laid: Map, values: Callable[[], Float[np.ndarray, "n c"]]) -> Cut:
+    """Cut a map by every grid of the run.
+
+    Args:
+        run: whose grids, and in whose folder.
+        laid: the map.
+        values: gives its activations.
+
+    Returns:
+        The cells of each grid.
+
+    Raises:
+        UserError: a grid so fine that no cell is kept.
+    """
+    more_than, found = run.config.more_than, {}
+    for size in run.config.grids:
+        digest = storage.fingerprint(
+            stage="grid", layout=laid.laid.digest, size=size, more_than=more_than
         )
-        whole = storage.fingerprint(stage="skipped", **shared)
-        storage.save(run.folder / "skipped.npz", Skipped(np.array(found.skipped, str)), whole)
-        for name, activations in found.activations.items():
-            storage.save(paths[name], activations, digests[name])
-    return digests
+
+        def divide(size: int = size) -> Cells:
+            return grid(laid.laid.xy, values(), size, more_than=more_than)
+
+        path = run.level(laid.name, size) / "cells.npz"
+        found[size] = (storage.cached(path, Cells, digest, divide), digest)
+    return found
 
 
-def _activations(run: Run, name: str, digest: str) -> Callable[[], Activations]:
-    """Return what gives the layer's activations, read when they are first asked for."""
+def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
+    """Finish the levels of a map: their attributions and their icons.
 
-    @functools.cache
-    def read() -> Activations:
-        path = run.layer(name) / "activations.npz"
-        found = storage.load(path, Activations, digest)
-        if found is None:  # damaged where `storage.holds` does not look
-            path.unlink(missing_ok=True)
-            _collect(run)
-            found = storage.load(path, Activations, digest)
-        assert found is not None, "collected just before"
-        return found
+    Args:
+        run: how icons are drawn, and in whose folder.
+        laid: the map.
+        cells: what `cut` returned.
 
-    return read
-
-
-def _layout(
-    run: Run, name: str, activations: Callable[[], Activations], digest: str
-) -> tuple[Float[np.ndarray, "n 2"], str]:
-    """Lay the layer out, if that was not done yet; return the places and their fingerprint."""
-    settings = run.config.layout_settings(name)
-    laid = storage.fingerprint(stage="layout", activations=digest, **settings)
-
-    def lay() -> Layout:
-        value = activations().value
-        title = f"layout {name}"
-        with run.timed(title), progress.spinner(f"{title}: {len(value):,} activations"):
-            return Layout(layout(value, **settings))
-
-    return storage.cached(run.layer(name) / "layout.npz", Layout, laid, lay).xy, laid
-
-
-def _cells(
-    run: Run,
-    name: str,
-    size: int,
-    activations: Callable[[], Activations],
-    xy: Float[np.ndarray, "n 2"],
-    laid: str,
-) -> tuple[Cells, str]:
-    """Cut the layer's map; return the cells and their fingerprint."""
-    more_than = run.config.more_than
-    cut = storage.fingerprint(stage="grid", layout=laid, size=size, more_than=more_than)
-
-    def divide() -> Cells:
-        return grid(xy, activations().value, size, more_than=more_than)
-
-    return storage.cached(run.level(name, size) / "cells.npz", Cells, cut, divide), cut
+    Returns:
+        The levels, by layer and grid.
+    """
+    name, levels = laid.name, {}
+    effect_of, matrix_of = functools.cache(laid.effects), functools.cache(laid.whitening)
+    drawer = _drawer(run, name, matrix_of)
+    for size, (these, digest) in cells.items():
+        made_from = {"cells": digest, "attribution": laid.made_from["attribution"]}
+        effect = storage.cached(
+            run.level(name, size) / "attribution.npz",
+            CellAttributions,
+            storage.fingerprint(stage="attribution", **made_from),
+            lambda these=these: CellAttributions(average(these, effect_of())),
+        )
+        whitens = {"cells": digest, "whitening": laid.made_from["whitening"]}
+        whitening.record(run, name, size, these, whitens, matrix_of)
+        drawn = _icons(run, name, size, these, digest, drawer)
+        levels[name, size] = Level(
+            these.x,
+            these.y,
+            these.count,
+            these.direction,
+            drawn.cosine,
+            effect.value,
+            drawn.icon,
+        )
+    return levels
 
 
-def _attributions(
-    run: Run, name: str, activations: Callable[[], Activations], digest: str
-) -> Callable[[], Attributions]:
-    """Return what gives the layer's attributions, from disk or by a pass over the images."""
-
-    def compute() -> Attributions:
-        found, title = activations(), f"attribution {name}"
-        with run.timed(title), progress.bar(title, "activations") as report:
-            value = attribute(run.model, name, run.batches(), found, mesh=run.mesh, progress=report)
-        return Attributions(value)
-
-    made_from = storage.fingerprint(stage="attribution", activations=digest)
-    path = run.layer(name) / "attribution.npz"
-    return lambda: storage.cached(path, Attributions, made_from, compute)
-
-
-def _drawer(run: Run, name: str, activations: Callable[[], Activations]) -> Callable[[], Draw]:
+def _drawer(run: Run, name: str, matrix: Callable[[], Whitening]) -> Callable[[], Draw]:
     """Return what gives the function that draws this layer's icons, made when first asked for."""
     config = run.config
 
     @functools.cache
     def drawer() -> Draw:
-        matrix = None
-        if config.whitens(name):
-            matrix = whitening(second_moment(activations().value), config.ridge)
-        return icon_drawer(run.model, name, config.icon_settings(name), matrix, run.mesh)
+        network, layer = run.network(name)
+        white = matrix().matrix if config.whitens(name) else None
+        return icon_drawer(network.model, layer, config.icon_settings(name), white, run.mesh)
 
     return drawer
 

@@ -22,7 +22,6 @@ from atlasjax.atlas.examples import (
     windows,
 )
 from atlasjax.atlas.grid import Cells
-from atlasjax.data import batches
 from atlasjax.data.subset import Subset
 from atlasjax.job import Run
 from atlasjax.progress import Progress
@@ -41,7 +40,7 @@ def examples(run: Run, k: int = PER_CELL) -> list[tuple[str, int]]:
         The levels, by layer and grid; read them with `open_examples`.
     """
     config = run.config
-    names = [(layer, grid) for layer in config.layers for grid in config.grids]
+    names = [(layer, grid) for layer in run.names for grid in config.grids]
     settings = {"format": FORMAT, "k": k, "size": SIZE, "largest": LARGEST}
     digests = {
         name: storage.fingerprint(
@@ -70,7 +69,8 @@ def _choose(
     found = {}
     for layer in dict.fromkeys(layer for layer, _ in names):
         activations = storage.read(run.layer(layer) / "activations.npz", Activations)
-        field = field_of(run.model, layer, activations, run.config.image_size)
+        network, own = run.network(layer)
+        field = field_of(network.model, own, activations, run.config.image_size)
         for grid in (grid for name, grid in names if name == layer):
             cells = storage.read(run.level(layer, grid) / "cells.npz", Cells)
             near = nearest(cells, activations.value, activations.image, k)
@@ -87,7 +87,6 @@ def _choose(
 def _cut(
     run: Run, wanted: Mapping[tuple[str, int], Wanted], report: Progress
 ) -> Mapping[tuple[str, int], UInt8[np.ndarray, "cells k size size 3"]]:
-    config = run.config
     needed = np.unique(np.concatenate([want.image.ravel() for want in wanted.values()]))
     needed = needed[needed >= 0]
     subset = Subset(run.source, tuple(needed.tolist()))
@@ -95,6 +94,5 @@ def _cut(
         name: want._replace(image=np.where(want.image < 0, -1, np.searchsorted(needed, want.image)))
         for name, want in wanted.items()
     }
-    size = {"image_size": config.image_size, "resize": config.resize}
-    images = batches(subset, config.image_batch, **size)
-    return cut_all(numbered, images, total=len(subset), folder=run.folder, progress=report)
+    images, folder = run.batches(subset), run.folder
+    return cut_all(numbered, images, total=len(subset), folder=folder, progress=report)

@@ -8,6 +8,7 @@ not run again, which is also how an interrupted run resumes.
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,10 +42,10 @@ def fingerprint(**parts: Any) -> str:
 def folder_name(layer: str) -> str:
     """Return the name of a layer's folder: branches have a slash in their names.
 
-    >>> folder_name("mixed4a/3x3")
-    'mixed4a-3x3'
+    >>> folder_name("mixed4a/3x3"), folder_name("mixed4c (other)")
+    ('mixed4a-3x3', 'mixed4c-other')
     """
-    return layer.replace("/", "-")
+    return re.sub(r"[/ ()]+", "-", layer.removesuffix(")"))
 
 
 @contextmanager

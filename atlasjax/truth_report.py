@@ -16,16 +16,17 @@ from jaxtyping import Bool, Float, Float16
 
 from atlasjax import storage
 from atlasjax.atlas.attribution import attribute
-from atlasjax.atlas.collect import Activations, collect, interior
+from atlasjax.atlas.collect import Activations, collect
 from atlasjax.atlas.comparison import comparison
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.open import finished_run
+from atlasjax.atlas.positions import interior
 from atlasjax.atlas.truth import Score, on_part, score
 from atlasjax.data import ImageSource, batches, prepare
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
-from atlasjax.pipeline import CellAttributions
 from atlasjax.receptive import receptive_field
+from atlasjax.stages.effects import CellAttributions
 from atlasjax.taps import Model
 
 
@@ -132,7 +133,7 @@ def score_run(
         One row for each layer and shortcut, in this order.
 
     Raises:
-        UserError: a run that has not finished, an artifact that is missing or damaged, or a class
+        UserError: no run, an artifact that is missing or damaged, or a class
             that the images do not have.
 
     >>> from atlasjax.data.scenes import scenes
@@ -140,7 +141,9 @@ def score_run(
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
-    folder = finished_run(folder)
+    folder = Path(folder)
+    if not (folder / "run.json").is_file():
+        folder = finished_run(folder)  # which says what is there instead
     settings = _settings(folder / "run.json")
     mask_of = _masks(source, settings["image_size"], settings["resize"])
     pairs = {
@@ -222,7 +225,8 @@ def _compare(
     """Cut the comparison of two classes; return cells, their effects, and what is on the part."""
     which = np.isin(two.activations.label, pair)
     value, effect = two.activations.value[which], two.effect[which]
-    cells = grid(comparison(value, effect, *pair), value, size, more_than=more_than)
+    xy = comparison(value, effect, *pair, vertical="principal")
+    cells = grid(xy, value, size, more_than=more_than)
     return cells, average(cells, effect), on[which]
 
 

@@ -4,9 +4,10 @@ Eight positions of every image stand in for the article's one, so that 800 photo
 
     atlasjax run googlenet --weights bvlc_googlenet.caffemodel --images FOLDER
 
-With 800 ImageNet photographs this takes under half an hour and 2 GiB of memory on two CPU cores.
-Expect about 230 cells in mixed4c at the finer grid, which hold 99% of the activations, and icons
-there that reach a mean cosine of about .8; the summary at the end prints yours.
+All three layers are looked at at the same places of each image, and each map is laid out from the
+one before: what stays alike from layer to layer stays in its place. Expect about 230 cells in
+mixed4c at the middle grid, which hold nearly all activations, and icons there that reach a mean
+cosine of about .8; the summary at the end prints yours.
 
 Source: Carter et al., "Activation Atlas", Distill 2019.
 """
@@ -17,7 +18,7 @@ CONFIG = Experiment(
     name="googlenet",
     model="googlenet",
     layers=("mixed3b", "mixed4c", "mixed5b"),
-    grids=(10, 20),
+    grids=(10, 20, 40),
     samples_per_image=8,
     attempts=3,
 )

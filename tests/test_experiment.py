@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from atlasjax.atlas.icons import IconSettings
 from atlasjax.atlas.layout import layout
+from atlasjax.atlas.neighbors import METRICS
 from atlasjax.errors import UserError
-from atlasjax.experiment import METRICS, Experiment, as_json, check
+from atlasjax.experiment import Experiment, as_json, check
 
 
 def config(**changes: Any) -> Experiment:
@@ -43,8 +44,14 @@ def test_the_defaults_are_those_of_the_article():
 
 def test_early_layers_are_laid_out_their_own_way():
     both = config(seed=7, min_dist=0.3)
-    late = {"n_neighbors": 50, "min_dist": 0.3, "metric": "cosine", "seed": 7}
-    early = {"n_neighbors": 200, "min_dist": 0.3, "metric": "euclidean", "seed": 7}
+    late = {"method": "umap", "n_neighbors": 50, "min_dist": 0.3, "metric": "cosine", "seed": 7}
+    early = {
+        "method": "umap",
+        "n_neighbors": 200,
+        "min_dist": 0.3,
+        "metric": "euclidean",
+        "seed": 7,
+    }
     for layer in ("mixed4a", "mixed5b", "mixed4a/3x3"):
         assert both.layout_settings(layer) == late
     for layer in ("conv2d0", "mixed3a", "mixed3b", "mixed3b/1x1"):
@@ -56,6 +63,7 @@ def test_the_defaults_stand_in_one_place():
     assert config().icon_settings("mixed4a") == IconSettings()
     given = inspect.signature(layout).parameters
     defaults = {n: p.default for n, p in given.items() if p.default is not inspect.Parameter.empty}
+    assert defaults.pop("like") is None  # what a layer is aligned with is not the config's
     assert config().layout_settings("mixed4a") == defaults
 
 

@@ -1,6 +1,6 @@
 """Attribution: what an activation does to the class logits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -79,7 +79,8 @@ def attribute(
         progress: called with the number of activations done.
 
     Returns:
-        One row for each activation, in its order, in half precision.
+        One row for each activation, in its order, in half precision. `attributions` gives them
+        piece by piece, where they are too many for memory.
 
     >>> from atlasjax.atlas.collect import collect
     >>> toy = lambda x, tap: tap("double", 2 * x).sum((1, 2))
@@ -87,6 +88,35 @@ def attribute(
     >>> found = collect(toy, [batch], ["double"], jax.random.key(0)).activations["double"]
     >>> attribute(toy, "double", [batch], found)
     array([[2., 2., 2.]], dtype=float16)
+    """
+    samples, done, rows = samples_of(activations), 0, []
+    positions = activations.position.reshape(-1, samples, 2)
+    for found in attributions(model, layer, batches, positions, mesh=mesh):
+        rows.append(found)
+        done += len(found)
+        progress(done, len(activations.value))
+    return np.concatenate(rows)
+
+
+def attributions(
+    model: Model,
+    layer: str,
+    batches: Iterable[Batch],
+    positions: Int[np.ndarray, "images k 2"],
+    *,
+    mesh: Mesh | None = None,
+) -> Iterator[Float16[np.ndarray, "rows classes"]]:
+    """Give the attribution of some positions of every image to every class, batch after batch.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: a layer with positions.
+        batches: the images.
+        positions: row and column of k positions of each image, in the images' order.
+        mesh: the devices to share the work; all by default.
+
+    Yields:
+        For each batch its images' positions one after another, in half precision.
     """
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
 
@@ -96,9 +126,7 @@ def attribute(
         return attribution(model, layer, images.astype(jnp.float32) / 255.0, position)
 
     compute = split_batch(share, mesh, replicated=1)
-    samples = int(np.count_nonzero(activations.image == activations.image[0]))
-    positions = activations.position.reshape(-1, samples, 2)
-    rows, size, done = [], 0, 0
+    size, done, samples = 0, 0, positions.shape[1]
     for batch in batches:
         n = len(batch.images)
         if not n:
@@ -110,7 +138,10 @@ def attribute(
             for k in range(0, samples, AT_A_TIME)
         ]
         found = np.concatenate(parts, axis=1)
-        rows.append(found.reshape(n * samples, -1).astype(np.float16))
+        yield found.reshape(n * samples, -1).astype(np.float16)
         done += n
-        progress(done * samples, len(activations.value))
-    return np.concatenate(rows)
+
+
+def samples_of(activations: Activations) -> int:
+    """Return how many activations there are of each image."""
+    return int(np.count_nonzero(activations.image == activations.image[0]))

@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
 
+from atlasjax.atlas.positions import Choose, independent, interior
 from atlasjax.data import Batch
 from atlasjax.errors import UserError, unknown
 from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
@@ -57,6 +58,7 @@ def collect(
     key: Key[Array, ""],
     *,
     samples_per_image: int = 1,
+    choose: Choose | None = None,
     total: int = 0,
     mesh: Mesh | None = None,
     progress: Progress = silent,
@@ -72,6 +74,8 @@ def collect(
         names: layers with positions, as `taps.layers` lists them.
         key: what the positions are drawn from.
         samples_per_image: positions of each image, from 1 up to all that are off the border.
+        choose: what draws positions in these layers from an image's key; in every layer for itself
+            by default. See `positions.together`.
         total: how many images there are, for the progress.
         mesh: the devices to share the work; all by default.
         progress: called with the number of images done.
@@ -93,7 +97,7 @@ def collect(
     array([2., 2., 2.], dtype=float32)
     """
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
-    record = split_batch(_recorder(names, samples_per_image), mesh, replicated=2)
+    record = None
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
     done, size = 0, 0
@@ -101,8 +105,10 @@ def collect(
         skipped.extend(batch.skipped)
         n = len(batch.images)
         if n:
-            if not size:
-                check_layers(model, names, batch.images.shape[1:], samples_per_image)
+            if record is None:
+                shapes = check_layers(model, names, batch.images.shape[1:], samples_per_image)
+                chooser = choose or independent(shapes, samples_per_image)
+                record = split_batch(_recorder(names, chooser), mesh, replicated=2)
             size = max(size, share_of(n, mesh))
             inputs = pad_batch((batch.images, batch.index.astype(np.int32)), size)
             found = jax.device_get(record(model, key, *inputs))
@@ -117,7 +123,7 @@ def collect(
 
 def check_layers(
     model: Model, names: Iterable[str], image_shape: Sequence[int], samples: int
-) -> None:
+) -> dict[str, tuple[int, int]]:
     """Refuse layers from which `samples` positions cannot be taken.
 
     Args:
@@ -125,6 +131,9 @@ def check_layers(
         names: the layers asked for.
         image_shape: h, w and channels of the images.
         samples: positions wanted of each image.
+
+    Returns:
+        For each layer its rows and columns of positions.
 
     Raises:
         UserError: a layer that does not exist, has no positions or too few.
@@ -134,7 +143,7 @@ def check_layers(
     atlasjax.errors.UserError: no layer 'b'; there are a
     """
     h, w, c = image_shape
-    shapes = layers(model, (h, w, c))
+    shapes, found = layers(model, (h, w, c)), {}
     for name in names:
         if name not in shapes:
             raise unknown("layer", name, shapes)
@@ -147,21 +156,11 @@ def check_layers(
                 f"{samples} samples per image of layer {name!r}: from 1 to {available} are "
                 f"possible, the positions of its {shape[0]} x {shape[1]} that are off the border"
             )
+        found[name] = (shape[0], shape[1])
+    return found
 
 
-def interior(height: int, width: int) -> Int[np.ndarray, "k 2"]:
-    """List the positions that do not touch the border; all of them where there is no inside.
-
-    >>> interior(3, 4).tolist()
-    [[1, 1], [1, 2]]
-    """
-    rows = np.arange(1, height - 1) if height > 2 else np.arange(height)
-    columns = np.arange(1, width - 1) if width > 2 else np.arange(width)
-    grid = np.meshgrid(rows, columns, indexing="ij")
-    return np.stack([axis.ravel() for axis in grid], -1).astype(np.int32)
-
-
-def _recorder(names: Sequence[str], samples: int):
+def _recorder(names: Sequence[str], choose: Choose):
     def record(
         model: Model,
         key: Key[Array, ""],
@@ -169,18 +168,14 @@ def _recorder(names: Sequence[str], samples: int):
         index: Int[Array, " b"],
     ) -> dict[str, tuple[Shaped[Array, "..."], ...]]:
         values = capture(model, images.astype(jnp.float32) / 255.0, names)
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+        positions = jax.vmap(lambda i: choose(jax.random.fold_in(key, i)))(index)
 
-        def at_positions(value: Float[Array, "b h w c"]):
-            height, width = value.shape[1:3]
-            inside = jnp.asarray(interior(height, width))
-            choose = jax.vmap(lambda k: jax.random.permutation(k, len(inside))[:samples])
-            position = inside[choose(keys)]
+        def at_positions(value: Float[Array, "b h w c"], position: Int[Array, "b k 2"]):
             picked = jax.vmap(lambda v, p: v[p[:, 0], p[:, 1]])(value, position)
             shape = jnp.broadcast_to(jnp.array(value.shape[1:]), (len(value), 3))
             return picked, position, shape
 
-        return {name: at_positions(values[name]) for name in names}
+        return {name: at_positions(values[name], positions[name]) for name in names}
 
     return record
 

@@ -1,10 +1,16 @@
 """Class comparison: one map of two classes, with what tells them apart from left to right."""
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float
 
-from atlasjax.atlas.layout import normalize
+from atlasjax.atlas.layout import extent, normalize, place
+from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, Settings
+from atlasjax.atlas.neighbors import METRIC
 from atlasjax.atlas.truth import push
+
+Vertical = Literal["umap", "principal"]
 
 
 def comparison(
@@ -12,36 +18,77 @@ def comparison(
     attribution: Float[np.ndarray, "n classes"],
     source: int,
     target: int,
+    *,
+    vertical: Vertical = "umap",
+    n_neighbors: int = NEIGHBORS,
+    min_dist: float = MIN_DIST,
+    metric: str = METRIC,
+    seed: int = 0,
 ) -> Float[np.ndarray, "n 2"]:
     """Lay activations out by what they do to the choice between two classes.
 
     To the right is what speaks for the target and against the source, `attribution[:, target] -
-    attribution[:, source]`, and to the left the reverse. Downwards like lies beside like: the first
-    principal component of the activations' directions.
+    attribution[:, source]`, and to the left the reverse. Downwards like lies beside like.
 
     Args:
-        activations: of images of the two classes, one a row, at least 2.
+        activations: that have to do with the two classes, one a row, at least 3; see
+            `atlas.select.of_class`.
         attribution: their effect on every logit.
         source: index of the class on the left.
         target: index of the class on the right.
+        vertical: "umap", a UMAP of one dimension, as in the article; or "principal", the first
+            principal component of the activations' directions, which takes no time.
+        n_neighbors: as for `layout`, as are the next three.
+        min_dist: in UMAP's own units.
+        metric: how activations are compared.
+        seed: of the UMAP.
 
     Returns:
         x to the right and y downwards, in [0, 1].
 
     Raises:
-        UserError: a class that is not there, or one class twice.
+        UserError: a class that is not there, or one class twice; too few activations.
 
-    Source: Carter et al. 2019, "Further isolating classes", where the vertical axis is a UMAP of
-    one dimension.
+    Source: Carter et al. 2019, "Further isolating classes".
 
-    >>> xy = comparison(np.eye(3), np.array([[0.0, 4.0], [0.0, 2.0], [0.0, 0.0]]), 0, 1)
+    >>> effect = np.array([[0.0, 4.0], [0.0, 2.0], [0.0, 0.0]])
+    >>> xy = comparison(np.eye(3), effect, 0, 1, vertical="principal")
     >>> bool(xy[0, 0] > xy[1, 0] > xy[2, 0])
     True
     """
     x = push(attribution.astype(np.float32), source, target)
+    if vertical == "principal":
+        y = _principal(activations)
+    else:
+        y = place(activations, Settings(n_neighbors, min_dist, metric, seed, dimensions=1))[:, 0]
+    return normalize(np.stack([x, y], -1).astype(np.float32))
+
+
+def edges(
+    attribution: Float[np.ndarray, "n classes"], source: int, target: int
+) -> tuple[float, float]:
+    """Return what the left and the right edge of a comparison stand for.
+
+    Args:
+        attribution: as for `comparison`, as are the classes.
+        source: index of the class on the left.
+        target: index of the class on the right.
+
+    Returns:
+        Two differences, in logits; where they have different signs, 0 lies between.
+
+    >>> edges(np.array([[0.0, -1.0], [0.0, 1.0]]), 0, 1)
+    (-1.176..., 1.176...)
+    """
+    x = push(attribution.astype(np.float32), source, target)
+    low, high = extent(np.stack([x, x], -1))
+    return float(low[0]), float(high[0])
+
+
+def _principal(activations: Float[np.ndarray, "n c"]) -> Float[np.ndarray, " n"]:
     length = np.linalg.norm(activations, axis=1, keepdims=True)
     directions = activations / np.where(length > 0, length, 1.0)
     centred = directions - directions.mean(0)
     _, vectors = np.linalg.eigh(centred.T @ centred)  # the last one varies most
     axis = vectors[:, -1] * np.sign(vectors[np.abs(vectors[:, -1]).argmax(), -1])
-    return normalize(np.stack([x, centred @ axis], -1).astype(np.float32))
+    return centred @ axis

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from atlasjax.atlas.cosine import cosines
 from atlasjax.atlas.grid import Cells
-from atlasjax.atlas.layout import METRIC, as_points, neighbors
+from atlasjax.atlas.neighbors import METRIC, as_points, neighbors
 
 NEIGHBORS = 15  # whose loss is looked at: about what the eye takes for a group
 ROUNDING = 1e-12  # a variance of so little of the energy is none: activations are in float32

@@ -82,6 +82,31 @@ def grid(
     )
 
 
+def fitting(
+    xy: Float[np.ndarray, "n 2"], *, more_than: int = 5, share: float = 0.75, most: int = 40
+) -> int:
+    """Return the finest grid whose drawn cells hold a share of the activations.
+
+    Args:
+        xy: places in [0, 1].
+        more_than: a cell is drawn when it holds more activations than this.
+        share: of the activations that must be drawn.
+        most: the finest grid to try.
+
+    Returns:
+        Cells in each direction; 1 where no finer grid will do.
+
+    >>> fitting(np.repeat([[0.1, 0.1], [0.9, 0.9]], 6, axis=0), most=4), fitting(np.zeros((3, 2)))
+    (4, 1)
+    """
+    for size in range(most, 1, -1):
+        column, row = np.minimum((xy * size).astype(np.int64), size - 1).T
+        count = np.bincount(row * size + column)
+        if count[count > more_than].sum() >= share * len(xy):
+            return size
+    return 1
+
+
 def average(cells: Cells, values: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "cells k"]:
     """Average something known of every activation over each cell's members.
 
@@ -96,5 +121,8 @@ def average(cells: Cells, values: Float[np.ndarray, "n k"]) -> Float[np.ndarray,
     >>> average(cells, np.array([[1.0], [3.0]]))
     array([[2.]], dtype=float32)
     """
-    total = np.add.reduceat(values[cells.member].astype(np.float32), cells.start, axis=0)
-    return (total / cells.count[:, None]).astype(np.float32)
+    averages = np.empty((len(cells.count), values.shape[1]), np.float32)
+    for cell, (start, count) in enumerate(zip(cells.start, cells.count, strict=True)):
+        # Cell by cell, so that no more than one cell's rows are in memory where they are on disk.
+        averages[cell] = values[cells.member[start : start + count]].mean(0, dtype=np.float32)
+    return averages

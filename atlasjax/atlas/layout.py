@@ -1,120 +1,108 @@
 """Layout: activations to places on a map, like beside like."""
 
-import warnings
-from typing import Any
-
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float
 
+from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, Method, Settings, named
+from atlasjax.atlas.neighbors import METRIC
 from atlasjax.errors import UserError
-
-METRICS = ("cosine", "euclidean", "correlation")
-NEIGHBORS, MIN_DIST, METRIC = 50, 0.05, "cosine"  # Carter et al. 2019
-
-EXACT_AT_MOST = 20_000  # points; beyond, comparing all with all takes longer than compiling
-FIT_AT_MOST = 200_000  # points; more are placed among these by UMAP's transform
-AT_A_TIME = 128  # points whose neighbours are sought together; memory grows with them
 
 
 def layout(
     activations: Float[np.ndarray, "n c"],
     *,
+    method: str | Method = UMAP,
     n_neighbors: int = NEIGHBORS,
     min_dist: float = MIN_DIST,
     metric: str = METRIC,
     seed: int = 0,
+    like: Float[np.ndarray, "n 2"] | None = None,
 ) -> Float[np.ndarray, "n 2"]:
-    """Lay activations out on the unit square with UMAP, then clip the outliers.
-
-    Up to `EXACT_AT_MOST` activations UMAP is given their exact neighbours. That is better than its
-    own approximate search, and spares compiling it, which takes half a minute in every process.
+    """Lay activations out on the unit square, then clip the outliers.
 
     Args:
         activations: one vector a row, at least 3 rows.
+        method: "umap", "cuml", "pacmap", "tsne", or "module:function"; see `methods.named`. Or a
+            function of the activations and `seed=` that returns their places, in any units.
         n_neighbors: size of the neighbourhoods that are kept together; where there are fewer
             activations, all of them.
         min_dist: least distance between points, in UMAP's own units.
         metric: how activations are compared: "cosine" ignores their length, "euclidean" does not.
         seed: makes the layout reproducible to the bit on one machine.
+        like: another map of the same images and positions, such as that of the layer before: the
+            layout starts from it and is turned to it, so that what stays alike stays in its place.
 
     Returns:
         x to the right and y downwards, in [0, 1].
 
     Raises:
-        UserError: too few activations to lay out.
+        UserError: too few activations to lay out, or a method that is not there or gives no places.
 
     Source: McInnes et al. 2018; the settings are those of Carter et al. 2019.
 
     >>> points = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
-    >>> layout(points, n_neighbors=5).shape  # doctest: +SKIP
+    >>> layout(points, method=lambda points, seed: points[:, :2]).shape
     (40, 2)
+    """
+    settings = Settings(n_neighbors, min_dist, metric, seed, 2, like)
+    xy = place(activations, settings, method)
+    return normalize(xy if like is None else turned(xy, like))
+
+
+def place(
+    activations: Float[np.ndarray, "n c"], settings: Settings, method: str | Method = UMAP
+) -> Float[np.ndarray, "n d"]:
+    """Lay activations out in the method's own units.
+
+    Args:
+        activations: one vector a row, at least 3 rows.
+        settings: how; see `Settings`.
+        method: as for `layout`.
+
+    Returns:
+        One place a row.
+
+    Raises:
+        UserError: too few activations, or a method that is not there or gives no places.
     """
     if len(activations) < 3:
         raise UserError(f"{len(activations)} activations cannot be laid out; at least 3 are needed")
-    if len(activations) <= FIT_AT_MOST:
-        exact = len(activations) <= EXACT_AT_MOST and metric in METRICS
-        return normalize(_umap(activations, n_neighbors, min_dist, metric, seed, exact)[1])
-    chosen = np.random.default_rng(seed).permutation(len(activations))
-    first, rest = np.sort(chosen[:FIT_AT_MOST]), np.sort(chosen[FIT_AT_MOST:])
-    fitted, places = _umap(activations[first], n_neighbors, min_dist, metric, seed)
-    xy = np.empty((len(activations), 2), np.float32)
-    xy[first], xy[rest] = places, fitted.transform(activations[rest])
-    return normalize(xy)
+    found = np.asarray(named(method)(activations, settings), np.float32)
+    expected = (len(activations), settings.dimensions)
+    if found.shape != expected:
+        raise UserError(f"layout {method}: gave places of shape {found.shape}, not {expected}")
+    if not np.isfinite(found).all():
+        raise UserError(f"layout {method}: gave places that are not finite")
+    return found
 
 
-def neighbors(
-    activations: Float[np.ndarray, "n c"], k: int, metric: str = METRIC
-) -> tuple[Int[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
-    """Find each activation's nearest, by comparing all with all.
+def turned(
+    xy: Float[np.ndarray, "n 2"], onto: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n 2"]:
+    """Move, turn, mirror and scale a map as a whole so that its points lie nearest to another's.
 
-    Two zero vectors have a cosine distance of 0, and a zero vector is at 1 from all others; so do
-    and are vectors without variation by correlation. That is how UMAP defines it.
+    The least squares of `s xy R + t - onto` over rotations and reflections R, scales s and
+    translations t: with `U S V' = (xy - mean)' (onto - mean)`, `R = U V'` and `s = tr S / |xy -
+    mean|^2`.
 
     Args:
-        activations: one vector a row.
-        k: how many to find, itself among them, from 1 to n.
-        metric: one of `METRICS`.
+        xy: the map to move.
+        onto: places of the same points in another map.
 
     Returns:
-        Their rows, the activation itself first and then from near to far; and their distances.
+        The map, moved.
 
-    >>> row, distance = neighbors(np.array([[0.0], [3.0], [1.0]]), 2, "euclidean")
-    >>> row.tolist(), distance.tolist()
-    ([[0, 2], [1, 2], [2, 0]], [[0.0, 1.0], [0.0, 2.0], [0.0, 1.0]])
+    Source: Schoenemann 1966, "A generalized solution of the orthogonal Procrustes problem".
+
+    >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]])
+    >>> bool(np.allclose(turned(square[:, ::-1] * 3 + 7, square), square))
+    True
     """
-    points = as_points(activations, metric)
-    square = np.einsum("nc,nc->n", points, points)
-    rows, distances = [], []
-    for first in range(0, len(points), AT_A_TIME):
-        own = np.arange(first, min(first + AT_A_TIME, len(points)))
-        score = square - 2 * points[own] @ points.T  # the squared distance, but for a constant
-        score[own - first, own] = -np.inf  # itself before its twins
-        row = np.argpartition(score, k - 1, axis=1)[:, :k]
-        # Of those few the distances are taken from differences, which are exact between twins.
-        apart = points[own, None] - points[row]
-        squared = np.einsum("nkc,nkc->nk", apart, apart)
-        order = np.lexsort((row, np.where(row == own[:, None], -1, squared)))
-        rows.append(np.take_along_axis(row, order, 1))
-        distances.append(np.take_along_axis(squared, order, 1))
-    squared = np.concatenate(distances)
-    distance = np.sqrt(squared) if metric == "euclidean" else squared / 2
-    return np.concatenate(rows).astype(np.int32), distance
-
-
-def as_points(activations: Float[np.ndarray, "n c"], metric: str) -> Float32[np.ndarray, "n d"]:
-    """Turn activations into points with the same neighbours by Euclidean distance.
-
-    Between points on the unit sphere, one minus the cosine is half the squared distance.
-    """
-    points = activations.astype(np.float64)
-    if metric == "correlation":
-        points -= points.mean(1, keepdims=True)
-    if metric != "euclidean":
-        length = np.linalg.norm(points, axis=1, keepdims=True)
-        silent = length == 0
-        # Silence is a direction of its own: alike in itself, and across to all others.
-        points = np.concatenate([points / np.where(silent, 1.0, length), silent], 1)
-    return (points - points.mean(0)).astype(np.float32)  # small numbers lose less in products
+    centred, target = xy - xy.mean(0), onto - onto.mean(0)
+    left, values, right = np.linalg.svd(centred.T @ target)
+    extent = (centred**2).sum()
+    scale = values.sum() / extent if extent > 0 else 1.0
+    return (scale * centred @ (left @ right) + onto.mean(0)).astype(xy.dtype)
 
 
 def normalize(
@@ -141,37 +129,23 @@ def normalize(
     array([[0.25, 0.25],
            [0.75, 0.75]])
     """
+    return within(xy, *extent(xy, percentiles, margin))
+
+
+def extent(
+    xy: Float[np.ndarray, "n 2"],
+    percentiles: tuple[float, float] = (1.0, 99.0),
+    margin: float = 0.1,
+) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """Return the corners of the map that `normalize` makes, in the units of the places."""
     low, high = np.percentile(xy, percentiles, axis=0).astype(xy.dtype)
     reach = (high - low) * margin
-    low, high = low - reach, high + reach
-    extent = np.where(high > low, high - low, 1.0).astype(xy.dtype)
-    return (np.clip(xy, low, high) - low) / extent
+    return low - reach, high + reach
 
 
-def _umap(
-    activations: Float[np.ndarray, "n c"],
-    n_neighbors: int,
-    min_dist: float,
-    metric: str,
-    seed: int,
-    exact: bool = False,
-) -> tuple[Any, Float[np.ndarray, "n 2"]]:
-    with warnings.catch_warnings():
-        # Importing it warns where TensorFlow is absent, which is how it should be here.
-        warnings.simplefilter("ignore")
-        import umap
-    k = min(n_neighbors, len(activations) - 1)
-    model = umap.UMAP(
-        n_neighbors=k,
-        min_dist=min_dist,
-        metric=metric,
-        random_state=seed,
-        n_jobs=1,  # what a random_state implies: threads would race
-        init="pca",
-        precomputed_knn=neighbors(activations, k, metric) if exact else (None, None, None),
-    )
-    with warnings.catch_warnings():
-        # Silent neurons make zero vectors, whose cosine UMAP defines and warns of; and neighbours
-        # that it did not search for let it place no further points, which it also warns of.
-        warnings.simplefilter("ignore")
-        return model, np.asarray(model.fit_transform(activations), np.float32)
+def within(
+    xy: Float[np.ndarray, "n 2"], low: Float[np.ndarray, "2"], high: Float[np.ndarray, "2"]
+) -> Float[np.ndarray, "n 2"]:
+    """Scale places so that two corners become (0, 0) and (1, 1), and move what is outside in."""
+    span = np.where(high > low, high - low, 1.0).astype(xy.dtype)
+    return (np.clip(xy, low, high) - low) / span

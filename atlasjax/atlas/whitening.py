@@ -5,21 +5,69 @@ which the layer's second moment is the identity, what distinguishes a direction 
 what it has in common with all others.
 """
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from atlasjax.errors import UserError
+
+AT_A_TIME = 8192  # activations in double precision
+
+
+class Moment(NamedTuple):
+    """A second moment, and of how many activations it is.
+
+    Attributes:
+        value: `A'A / N`, in double precision.
+        count: N.
+    """
+
+    value: Float[np.ndarray, "c c"]
+    count: Int[np.ndarray, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+
+def moment_of(batches: Iterable[Float[np.ndarray, "_ c"]]) -> Moment:
+    """Return the uncentred second moment of activations that come a batch at a time.
+
+    Besides one batch no more is held than a matrix: `M <- M + (A'A - n M) / N`, n being the batch's
+    activations and N all so far.
+
+    Args:
+        batches: activations, one a row, any number of them in each; at least one in all.
+
+    Returns:
+        The moment of all of them.
+
+    Raises:
+        UserError: there is no activation.
+
+    >>> moment_of([np.array([[2.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])]).value[0, 0] * 3
+    np.float64(5.0)
+    """
+    value, count = np.zeros(()), 0
+    for batch in batches:
+        for first in range(0, len(batch), AT_A_TIME):
+            exact = batch[first : first + AT_A_TIME].astype(np.float64, copy=False)
+            count += len(exact)
+            value = value + (exact.T @ exact - len(exact) * value) / count
+    if not count:
+        raise UserError("no activations: a second moment needs at least one")
+    return Moment(value, np.array(count))
 
 
 def second_moment(activations: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "c c"]:
     """Return the uncentred second moment, `A'A / N`.
 
+    Args:
+        activations: one a row. See `moment_of` for more than memory holds.
+
     >>> second_moment(np.array([[2.0, 0.0], [0.0, 0.0]], np.float32))
     array([[2., 0.],
            [0., 0.]])
     """
-    exact = activations.astype(np.float64, copy=False)
-    return exact.T @ exact / len(activations)
+    return moment_of([activations]).value
 
 
 def whitening(moment: Float[np.ndarray, "c c"], ridge: float = 0.1) -> Float[np.ndarray, "c c"]:

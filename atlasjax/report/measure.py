@@ -3,7 +3,7 @@
 What cannot be known, because there is too little of it, is None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,37 +14,39 @@ from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.fidelity import Agreement, explained, map_quality, spread
 from atlasjax.atlas.grid import Cells, grid
 from atlasjax.atlas.level import Level
-from atlasjax.atlas.open import Atlas, open_atlas
 from atlasjax.atlas.stability import Directions, stability
 from atlasjax.data.scenes import SHORTCUTS
 from atlasjax.job import Run
-from atlasjax.pipeline import Layout
+from atlasjax.stages.layout import Layout
 from atlasjax.truth_report import Row, SceneSource, score_run
 
+Levels = Mapping[tuple[str, int], Level]
 WORST = 6  # cells that are shown
 SHARES = {"p05": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95}  # percentiles
 HALF = 0.5  # the precision from which a shortcut counts as found
 
 
-def measure(run: Run) -> dict[str, Any]:
+def measure(run: Run, levels: Levels, class_names: Sequence[str]) -> dict[str, Any]:
     """Measure a finished run.
 
     Args:
-        run: the run; its levels are read from its folder. The network and the images are used only
-            where shortcuts were planted in the images.
+        run: the run, whose artifacts are read. The network and the images are used only where
+            shortcuts were planted in the images.
+        levels: its levels, by layer and grid.
+        class_names: one for each logit.
 
     Returns:
         `layers`, and `shortcuts`: None where none were planted. See docs/fidelity.md.
 
     Raises:
-        UserError: the run has not finished, or an artifact is missing or damaged.
+        UserError: an artifact is missing or damaged.
     """
-    atlas = open_atlas(run.folder)
     layers = []
-    for name in run.config.layers:
+    for name in dict.fromkeys(layer for layer, _ in levels):
         with run.timed(f"report {name}"), progress.spinner(f"report {name}"):
-            layers.append(_layer(run, atlas, name))
-    return {"layers": layers, "shortcuts": _shortcuts(run, atlas)}
+            own = {size: level for (layer, size), level in levels.items() if layer == name}
+            layers.append(_layer(run, name, own))
+    return {"layers": layers, "shortcuts": _shortcuts(run, class_names)}
 
 
 def distribution(values: Float[np.ndarray, " n"]) -> dict[str, float | None]:
@@ -61,7 +63,7 @@ def distribution(values: Float[np.ndarray, " n"]) -> dict[str, float | None]:
     return dict(zip(("mean", "min", *SHARES, "max"), map(float, found), strict=True))
 
 
-def _layer(run: Run, atlas: Atlas, name: str) -> dict[str, Any]:
+def _layer(run: Run, name: str, levels: Mapping[int, Level]) -> dict[str, Any]:
     config = run.config
     activations = storage.read(run.layer(name) / "activations.npz", Activations)
     xy = storage.read(run.layer(name) / "layout.npz", Layout).xy
@@ -75,8 +77,7 @@ def _layer(run: Run, atlas: Atlas, name: str) -> dict[str, Any]:
         "map": quality._asdict(),
         "stability": _stability(run, activations, settings) if config.stability else None,
         "levels": [
-            _level(run, name, size, atlas.level(name, size), activations, xy)
-            for size in atlas.grids(name)
+            _level(run, name, size, level, activations, xy) for size, level in levels.items()
         ],
     }
 
@@ -146,10 +147,10 @@ def _changed(places: Agreement, directions: Directions | None) -> dict[str, Any]
     }
 
 
-def _shortcuts(run: Run, atlas: Atlas) -> list[dict[str, Any]] | None:
+def _shortcuts(run: Run, class_names: Sequence[str]) -> list[dict[str, Any]] | None:
     """Score what was planted, where the network's classes are those of images that have truth."""
     source = run.source
-    if not isinstance(source, SceneSource) or atlas.class_names != tuple(source.classes):
+    if not isinstance(source, SceneSource) or tuple(class_names) != tuple(source.classes):
         return None
     with run.timed("report shortcuts"), progress.spinner("report: planted shortcuts"):
         rows = score_run(run.folder, run.model, source, SHORTCUTS, seed=run.config.seed)

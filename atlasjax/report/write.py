@@ -2,34 +2,36 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from atlasjax import storage
 from atlasjax.atlas.examples import Examples
-from atlasjax.atlas.open import open_atlas
 from atlasjax.job import Run
-from atlasjax.report.measure import measure
+from atlasjax.report.measure import Levels, measure
 from atlasjax.report.page import Pictures, page
 
 FORMAT = 1  # of report.json; raised when what is in it changes
 NUMBERS, PAGE = "report.json", "report.html"
 
 
-def report(run: Run, *, again: bool = False) -> Path:
+def report(run: Run, levels: Levels, class_names: Sequence[str], *, again: bool = False) -> Path:
     """Write the report of a finished run, where that was not done yet.
 
     Args:
-        run: the run, whose atlas was exported.
+        run: the run.
+        levels: its levels, by layer and grid.
+        class_names: one for each logit.
         again: write it even if it is there.
 
     Returns:
         The page, `report.html` in the run's folder, beside `report.json` with every number.
 
     Raises:
-        UserError: the run has not finished, or an artifact is missing or damaged.
+        UserError: an artifact is missing or damaged.
     """
-    made_from, path = _made_from(run), run.folder / PAGE
+    made_from, path = _made_from(run, levels), run.folder / PAGE
     if not again and path.is_file() and made_from == _written_from(run.folder / NUMBERS):
         return path
     began = time.perf_counter()
@@ -38,23 +40,22 @@ def report(run: Run, *, again: bool = False) -> Path:
         "made_from": made_from,
         "name": run.config.name,
         "stability": run.config.stability,
-        **measure(run),
+        **measure(run, levels, class_names),
     }
     found["seconds"] = round(time.perf_counter() - began, 1)
-    text = page(found, _pictures(run, found))
+    text = page(found, _pictures(run, levels, found))
     # The numbers come last: while they are those of before, the report counts as not made.
     storage.write_text(path, text)
     storage.write_json(run.folder / NUMBERS, found)
     return path
 
 
-def _made_from(run: Run) -> str | None:
+def _made_from(run: Run, levels: Levels) -> str | None:
     """Return the fingerprint of all that the report depends on; None where that is not known."""
     parts = {"format": FORMAT, "stability": run.config.stability, "name": run.config.name}
-    files = [run.layer(name) / "layout.npz" for name in run.config.layers]
-    for name in run.config.layers:
-        for size in run.config.grids:
-            files += [run.level(name, size) / f"{what}.npz" for what in ("cells", "icons")]
+    files = {run.layer(layer) / "layout.npz" for layer, _ in levels}
+    for name in levels:
+        files |= {run.level(*name) / f"{what}.npz" for what in ("cells", "icons")}
     digests = {str(f.relative_to(run.folder)): storage.fingerprint_of(f) for f in files}
     return None if None in digests.values() else storage.fingerprint(**parts, files=digests)
 
@@ -67,13 +68,13 @@ def _written_from(path: Path) -> str:
         return ""
 
 
-def _pictures(run: Run, found: dict[str, Any]) -> Pictures:
+def _pictures(run: Run, levels: Levels, found: dict[str, Any]) -> Pictures:
     """Return the icons of the worst cells, each with the nearest patch where there are examples."""
-    atlas, pictures = open_atlas(run.folder), {}
+    pictures = {}
     for layer in found["layers"]:
         for level in layer["levels"]:
             key = layer["layer"], level["grid"]
-            icon, patches = atlas.level(*key).icon, None
+            icon, patches = levels[key].icon, None
             examples = storage.load(run.level(*key) / "examples.npz", Examples)
             if examples is not None and len(examples.patch) == len(icon):
                 patches = examples.patch[:, 0]

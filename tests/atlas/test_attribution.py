@@ -7,7 +7,8 @@ import pytest
 
 from atlasjax import models
 from atlasjax.atlas.attribution import attribute, attribution
-from atlasjax.atlas.collect import collect, interior
+from atlasjax.atlas.collect import collect
+from atlasjax.atlas.positions import interior
 from atlasjax.data import Batch
 from atlasjax.parallel import batch_mesh
 from atlasjax.taps import capture, head, intervene

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlasjax import models
-from atlasjax.atlas.collect import check_layers, collect, interior
+from atlasjax.atlas.collect import check_layers, collect
+from atlasjax.atlas.positions import interior
 from atlasjax.data import Batch
 from atlasjax.errors import UserError
 from atlasjax.parallel import batch_mesh

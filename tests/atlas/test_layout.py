@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from atlasjax.atlas import layout as module
+from atlasjax.atlas import methods, neighbors
 from atlasjax.errors import UserError
 
 NO_TENSORFLOW = pytest.mark.filterwarnings("ignore::ImportWarning")  # which UMAP regrets
@@ -40,70 +41,29 @@ def test_too_few_activations_are_refused():
         module.layout(np.ones((2, 3), np.float32))
 
 
-def distances_by_hand(x: np.ndarray, metric: str) -> np.ndarray:
-    """All distances in double precision, as UMAP defines them where a vector is zero."""
-    x = x.astype(np.float64)
-    if metric == "euclidean":
-        return np.linalg.norm(x[:, None] - x[None], axis=-1)
-    if metric == "correlation":
-        x = x - x.mean(1, keepdims=True)
-    length = np.linalg.norm(x, axis=1)
-    silent = length == 0
-    product = np.outer(length, length)
-    distance = 1 - x @ x.T / np.where(product == 0, 1, product)
-    distance[np.ix_(silent, silent)] = 0
-    return distance
-
-
-@pytest.mark.parametrize("metric", module.METRICS)
-@pytest.mark.parametrize("at_a_time", [1, 7, 500])
-@given(st.integers(0, 1000), st.integers(1, 25), st.data())
-def test_neighbours_are_the_nearest(metric: str, at_a_time: int, seed: int, n: int, data):
+@given(st.integers(0, 999), st.floats(0, 6), st.floats(0.1, 9), st.booleans())
+def test_a_map_is_turned_back(seed: int, angle: float, scale: float, mirror: bool):
     rng = np.random.default_rng(seed)
-    points = rng.normal(size=(n, 3)).astype(np.float32)
-    points[rng.random(n) < 0.2] = 0
-    points[rng.random(n) < 0.2] = points[0]
-    points[rng.random(n) < 0.1] = 0.1  # no variation
-    k = data.draw(st.integers(1, n))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "AT_A_TIME", at_a_time)
-        row, distance = module.neighbors(points, k, metric)
-    truth = distances_by_hand(points, metric)
-    np.testing.assert_array_equal(row[:, 0], np.arange(n))
-    np.testing.assert_array_equal(distance[:, 0], 0)
-    assert all(len(set(r)) == k for r in row.tolist())
-    assert (np.diff(distance, axis=1) >= 0).all()
-    own = truth[np.arange(n)[:, None], row]
-    np.testing.assert_allclose(distance, own, atol=2e-6)  # float32, for norms of a few
-    np.testing.assert_allclose(distance, np.sort(truth, 1)[:, :k], atol=2e-6)
+    xy = rng.normal(size=(9, 2))
+    c, s = np.cos(angle), np.sin(angle)
+    moved = scale * xy @ np.array([[c, s], [-s, c]]) @ np.diag([1, -1 if mirror else 1]) + 3
+    np.testing.assert_allclose(module.turned(moved, xy), xy, atol=1e-9)  # float64
+    # Of another map's points it comes as near as any turn does.
+    other = rng.normal(size=(9, 2))
+    best = np.square(module.turned(xy, other) - other).sum()
+    for turn in np.linspace(0, 2 * np.pi, 7):
+        rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        assert best <= np.square(xy @ rotation - other).sum() + 1e-9
 
 
-@pytest.mark.parametrize("metric", module.METRICS)
-def test_twins_are_at_no_distance_at_all(metric: str):
-    points = np.random.default_rng(0).normal(1000, 1, (20, 64)).astype(np.float32)
-    row, distance = module.neighbors(np.concatenate([points, points]), 3, metric)
-    np.testing.assert_array_equal(distance[:, :2], 0)
-    assert (distance[:, 2] > 0).all()
-    np.testing.assert_array_equal(row[:, :2], [(i, (i + 20) % 40) for i in range(40)])
+def test_a_map_of_a_single_place_is_moved():
+    there = module.turned(np.ones((3, 2)), np.array([[0.0, 0.0], [0.0, 3.0], [3.0, 0.0]]))
+    np.testing.assert_allclose(there, np.ones((3, 2)))
 
 
 @pytest.mark.slow
 @NO_TENSORFLOW
-@pytest.mark.parametrize("metric", module.METRICS)
-def test_distances_are_those_of_umap(metric: str):
-    import umap.distances
-
-    points = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
-    points[1], points[2], points[3] = 0, 0, 0.5
-    theirs = umap.distances.named_distances[metric]
-    row, distance = module.neighbors(points, 6, metric)
-    expected = [[theirs(points[i], points[j]) for j in own] for i, own in enumerate(row)]
-    np.testing.assert_allclose(distance, expected, atol=1e-6)  # float32
-
-
-@pytest.mark.slow
-@NO_TENSORFLOW
-@pytest.mark.parametrize("metric", module.METRICS)
+@pytest.mark.parametrize("metric", neighbors.METRICS)
 def test_umap_takes_the_exact_neighbours(metric: str, monkeypatch: pytest.MonkeyPatch):
     import umap.umap_
 
@@ -141,8 +101,27 @@ def test_clusters_stay_together_and_the_seed_decides(monkeypatch: pytest.MonkeyP
     np.fill_diagonal(distance, np.inf)
     assert (label[distance.argmin(1)] == label).all()
 
-    monkeypatch.setattr(module, "FIT_AT_MOST", 90)  # the rest is placed by transform
+    monkeypatch.setattr(methods, "FIT_AT_MOST", 90)  # the rest is placed by transform
     placed = module.layout(points, n_neighbors=10, seed=1)
     distance = np.linalg.norm(placed[:, None] - placed[None], axis=-1)
     np.fill_diagonal(distance, np.inf)
     assert (label[distance.argmin(1)] == label).all()
+
+
+@pytest.mark.slow
+@NO_TENSORFLOW
+def test_a_map_like_another_keeps_its_places():
+    rng = np.random.default_rng(0)
+    label = np.repeat(np.arange(3), 40)
+    first = np.eye(3, 16, dtype=np.float32)[label] * 5
+    first = first + rng.normal(0, 0.3, (120, 16)).astype(np.float32)
+    then = first @ rng.normal(size=(16, 16)).astype(np.float32)  # the next layer
+    before = module.layout(first, n_neighbors=10, seed=1)
+    alone = module.layout(then, n_neighbors=10, seed=2)
+    like = module.layout(then, n_neighbors=10, seed=2, like=before)
+    assert like.min() >= 0
+    assert like.max() <= 1
+    apart = [np.linalg.norm(xy - before, axis=1).mean() for xy in (like, alone)]
+    # Clusters fill a few percent of the map; two random points are .5 apart.
+    assert apart[0] < 0.15
+    assert apart[0] < apart[1]

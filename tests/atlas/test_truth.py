@@ -17,8 +17,8 @@ from atlasjax.data import Example
 from atlasjax.data.scenes import SHORTCUTS as PLANTED
 from atlasjax.data.scenes import scenes
 from atlasjax.errors import UserError
-from atlasjax.pipeline import CellAttributions
 from atlasjax.receptive import ReceptiveField
+from atlasjax.stages.effects import CellAttributions
 from atlasjax.truth_report import Row, SceneSource, Shortcut, score_run
 
 SOURCE, TARGET = 1, 2

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from atlasjax.atlas.whitening import second_moment, whitening
+from atlasjax.atlas import whitening as module
+from atlasjax.atlas.whitening import moment_of, second_moment, whitening
 from atlasjax.errors import UserError
 
 
@@ -32,3 +35,19 @@ def test_a_large_ridge_whitens_nothing():
 def test_silent_neurons_need_a_ridge():
     with pytest.raises(UserError, match=r"ridge 0\.0: the second moment has an eigenvalue of 0"):
         whitening(np.diag([1.0, 0.0]), ridge=0.0)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.integers(1, 4), st.integers(0, 99))
+def test_a_moment_does_not_depend_on_the_batches(sizes: list[int], at_a_time: int, seed: int):
+    rng = np.random.default_rng(seed)
+    batches = [rng.normal(3, 1, (n, 4)).astype(np.float32) for n in sizes]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AT_A_TIME", at_a_time)
+        if not sum(sizes):
+            with pytest.raises(UserError, match="needs at least one"):
+                moment_of(batches)
+            return
+        found = moment_of(iter(batches))
+    whole = np.concatenate(batches).astype(np.float64)
+    assert found.count == len(whole)
+    np.testing.assert_allclose(found.value, whole.T @ whole / len(whole), rtol=1e-12, atol=1e-12)

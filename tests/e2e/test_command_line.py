@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 import atlasjax as ax
-from atlasjax import cli, models, pipeline, storage
+from atlasjax import cli, models, pipeline, progress, storage
 from atlasjax.atlas import icons as icons_module
+from atlasjax.atlas.collect import Activations
+from atlasjax.stages import activations, effects, layout, whitening
 
 SMALL = ["--layers", "mixed3a", "--image-size", "48", "--resize", "48", "--grids", "2", "3"]
 
@@ -116,8 +118,15 @@ def test_a_finished_run_is_not_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
     # What is on disk is not prepared for either.
-    for name in ("second_moment", "icon_drawer", "layout", "collect"):
-        monkeypatch.setattr(pipeline, name, None)
+    for module, name in (
+        (activations, "collect"),
+        (activations, "lattice_of"),
+        (effects, "attributions"),
+        (layout, "layout"),
+        (pipeline, "icon_drawer"),
+        (whitening, "moment_of"),
+    ):
+        monkeypatch.setattr(module, name, None)
     read = count_reads(monkeypatch)
     before = {p: p.stat().st_mtime_ns for p in (run_dir / "layers").rglob("*.npz")}
     cli.main(["run", "debug", "--images", str(photographs), "--out", str(run_dir)])
@@ -129,7 +138,7 @@ def test_a_finished_run_is_not_done_again(
     assert f"open {run_dir.resolve() / 'index.html'}" in captured.out
     assert "1 image could not be read" in captured.out
     assert "dog/broken.jpg" in captured.out
-    assert pipeline.Activations not in read
+    assert Activations not in read
 
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[type]:
@@ -155,16 +164,15 @@ def test_activations_are_read_twice_and_damaged_ones_collected_again(
             path.unlink()
     damaged = again / "layers" / "mixed4c" / "activations.npz"
     damaged.write_bytes(damaged.read_bytes()[:2000] + b"x" * 8 + damaged.read_bytes()[2008:])
-    real, shown = pipeline.progress.spinner, []
-    monkeypatch.setattr(
-        pipeline.progress, "spinner", lambda title: shown.append(title) or real(title)
-    )
+    real, shown = progress.spinner, []
+    monkeypatch.setattr(progress, "spinner", lambda title: shown.append(title) or real(title))
     read = count_reads(monkeypatch)
     cli.main(["run", "debug", "--images", str(photographs), "--out", str(again)])
     # Each layer once to lay it out, once to draw it and once to choose examples, and the damaged
     # one once in vain. The report is of the same atlas, so that it is not made again.
-    assert read.count(pipeline.Activations) == 2 + 2 + 2 + 1
-    assert shown == ["layout mixed3b: 96 activations", "layout mixed4c: 96 activations"]
+    assert read.count(Activations) == 2 + 2 + 2 + 1
+    assert shown[:2] == ["receptive field mixed3b", "receptive field mixed4c"]
+    assert shown[2:] == ["layout mixed3b: 96 activations", "layout mixed4c: 96 activations"]
     assert_same_atlas(run_dir, again)
 
 

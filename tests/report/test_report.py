@@ -1,10 +1,11 @@
 """The report: of small runs written by hand, whose network and layouts are stand-ins."""
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ import pytest
 from atlasjax import storage
 from atlasjax.atlas import stability as stability_module
 from atlasjax.atlas.collect import Activations
-from atlasjax.atlas.export import export
 from atlasjax.atlas.grid import grid
 from atlasjax.atlas.icons import Icons
 from atlasjax.atlas.level import Level
@@ -20,12 +20,12 @@ from atlasjax.atlas.truth import Score
 from atlasjax.data.scenes import SHORTCUTS
 from atlasjax.experiment import Experiment
 from atlasjax.job import Run
-from atlasjax.pipeline import Layout
 from atlasjax.report import measure as measure_module
 from atlasjax.report import words
 from atlasjax.report import write as write_module
 from atlasjax.report.measure import measure
 from atlasjax.report.write import report
+from atlasjax.stages.layout import Layout
 from atlasjax.truth_report import Row
 
 NAME = "<b>mine</b> & yours"
@@ -63,7 +63,26 @@ def layouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stability_module, "layout", lay)
 
 
-def write_run(folder: Path, *, n: int = 120, more_than: int = 2, **fields: Any) -> Run:
+class Made(NamedTuple):
+    """A run with its levels."""
+
+    run: Run
+    levels: dict[tuple[str, int], Level]
+
+    @property
+    def folder(self) -> Path:
+        return self.run.folder
+
+    def of(self, source: Any) -> "Made":
+        """The same with other images."""
+        return self._replace(run=dataclasses.replace(self.run, source=source))
+
+
+def reported(made: Made, again: bool = False) -> Path:
+    return report(made.run, made.levels, CLASSES, again=again)
+
+
+def write_run(folder: Path, *, n: int = 120, more_than: int = 2, **fields: Any) -> Made:
     """A finished run of two layers, one with a slash in its name."""
     layers, grids = ("mixed4a/3x3", "mixed4d"), (2, 4)
     config = Experiment(NAME, "m", layers=layers, grids=grids, more_than=more_than, **fields)
@@ -88,17 +107,16 @@ def write_run(folder: Path, *, n: int = 120, more_than: int = 2, **fields: Any) 
             levels[layer, size] = Level(
                 cells.x, cells.y, cells.count, cells.direction, cosine, effect, icon
             )
-    export(folder, levels, {}, CLASSES)
-    return run
+    return Made(run, levels)
 
 
-def measured(run: Run) -> dict[str, Any]:
+def measured(made: Made) -> dict[str, Any]:
     """The numbers as JSON has them, which knows no NaN."""
-    return json.loads(json.dumps(measure(run), allow_nan=False))
+    return json.loads(json.dumps(measure(made.run, made.levels, CLASSES), allow_nan=False))
 
 
-def written(run: Run) -> dict[str, Any]:
-    return json.loads((run.folder / "report.json").read_text())
+def written(made: Made) -> dict[str, Any]:
+    return json.loads((made.folder / "report.json").read_text())
 
 
 class Page(HTMLParser):
@@ -131,7 +149,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path):
-    path = report(write_run(tmp_path))
+    path = reported(write_run(tmp_path))
     assert path == tmp_path / "report.html"
     text = path.read_text()
     page = Page(text)
@@ -149,9 +167,9 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path):
 
 
 def test_the_numbers_are_those_of_the_levels(tmp_path: Path):
-    run = write_run(tmp_path)
-    found = measured(run)
-    assert [layer["layer"] for layer in found["layers"]] == list(run.config.layers)
+    made = write_run(tmp_path)
+    found = measured(made)
+    assert [layer["layer"] for layer in found["layers"]] == list(made.run.config.layers)
     layer = found["layers"][0]
     assert (layer["activations"], layer["images"], layer["channels"]) == (120, 60, 6)
     assert layer["map"]["points"] == 120
@@ -174,10 +192,10 @@ def test_the_numbers_are_those_of_the_levels(tmp_path: Path):
 
 
 def test_too_little_to_measure_is_none_and_said(tmp_path: Path):
-    run = write_run(tmp_path, n=4, more_than=0)
-    report(run)
-    found = written(run)
-    assert found["layers"] == measured(run)["layers"]
+    made = write_run(tmp_path, n=4, more_than=0)
+    reported(made)
+    found = written(made)
+    assert found["layers"] == measured(made)["layers"]
     for layer in found["layers"]:
         assert layer["map"]["trustworthiness"] is None
         assert layer["map"]["continuity"] is None
@@ -189,12 +207,12 @@ def test_too_little_to_measure_is_none_and_said(tmp_path: Path):
 
 
 def test_equal_activations_have_no_width_and_nothing_explained(tmp_path: Path):
-    run = write_run(tmp_path)
-    for layer in run.config.layers:
-        path = run.layer(layer) / "activations.npz"
+    made = write_run(tmp_path)
+    for layer in made.run.config.layers:
+        path = made.run.layer(layer) / "activations.npz"
         equal = storage.read(path, Activations)
         storage.save(path, equal._replace(value=np.full_like(equal.value, 0.1)), layer)
-    for layer in measured(run)["layers"]:
+    for layer in measured(made)["layers"]:
         for level in layer["levels"]:
             assert level["explained"]["centred"] is None
             assert set(level["width"]["values"]) == {None}
@@ -206,20 +224,20 @@ def test_it_is_made_again_only_where_something_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(write_module, "page", lambda found, pictures: words.no_stability(False))
-    run = write_run(tmp_path)
-    path = report(run)
+    made = write_run(tmp_path)
+    path = reported(made)
     before = path.stat().st_mtime_ns
-    report(run)
+    reported(made)
     assert path.stat().st_mtime_ns == before
-    report(run, again=True)
+    reported(made, again=True)
     assert path.stat().st_mtime_ns > before
     without = write_run(tmp_path, stability=False)
-    report(without)
+    reported(without)
     assert written(without)["layers"][0]["stability"] is None
     before = path.stat().st_mtime_ns
-    icons = run.level("mixed4d", 2) / "icons.npz"
+    icons = made.run.level("mixed4d", 2) / "icons.npz"
     storage.save(icons, storage.read(icons, Icons), "drawn anew")
-    report(without)
+    reported(without)
     assert path.stat().st_mtime_ns > before
 
 
@@ -244,16 +262,16 @@ def test_planted_shortcuts_are_scored_where_images_and_network_share_classes(
 
     monkeypatch.setattr(measure_module, "score_run", score_run)
     photographs = write_run(tmp_path)
-    assert measure(photographs)["shortcuts"] is None
-    run = Run(photographs.config, photographs.model, "w", Scenes(), tmp_path)
-    report(run)
-    assert asked == [(tmp_path, run.source, SHORTCUTS, 0)]
-    rows = {row["shortcut"]: row for row in written(run)["shortcuts"]}
+    assert measured(photographs)["shortcuts"] is None
+    made = photographs.of(Scenes())
+    reported(made)
+    assert asked == [(tmp_path, made.run.source, SHORTCUTS, 0)]
+    rows = {row["shortcut"]: row for row in written(made)["shortcuts"]}
     assert [rows[name]["found"] for name in ("noodles", "tag", "seam")] == [True, False, False]
     assert rows["tag"]["target"] == "horse"
     assert rows["tag"]["chance"] == 0.05
     page = Page((tmp_path / "report.html").read_text())
     assert "Not found: tag and seam; found: noodles in mixed4d." in page.text
     other = type("Other", (Scenes,), {"classes": ("cat", "dog")})()
-    assert measure(Run(run.config, run.model, "w", other, tmp_path))["shortcuts"] is None
+    assert measured(made.of(other))["shortcuts"] is None
     assert len(asked) == 1

@@ -1,0 +1,103 @@
+"""Which class a person means: by its WordNet id, its number, or some of its name."""
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from atlasjax.errors import UserError, unknown
+
+_LISTED = 6  # candidates that an error names
+
+
+class Named(Protocol):
+    """A class of a network, such as `models.ClassName`."""
+
+    @property
+    def wnid(self) -> str:
+        """Its WordNet id, "n01440764", or empty where it has none."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """All its names, separated by commas: "tench, Tinca tinca"."""
+        ...
+
+
+def resolve(text: str, class_names: Sequence[Named]) -> int:
+    """Find the class that is meant.
+
+    A WordNet id, else a number, else a name. Of names, one that is the same counts before one that
+    has the text as whole words, and that before one that has it anywhere; case does not matter.
+
+    Args:
+        text: what was written: "n01440764", "0", "tench" or "hammerhead".
+        class_names: those of the network, in the order of its logits.
+
+    Returns:
+        The index of the class, from 0.
+
+    Raises:
+        UserError: no such class, or several; these are named.
+
+    >>> from typing import NamedTuple
+    >>> class Name(NamedTuple):
+    ...     wnid: str
+    ...     name: str
+    >>> names = [Name("n01", "tiger shark"), Name("n02", "tiger, Panthera tigris")]
+    >>> resolve("tiger", names), resolve("shark", names), resolve("n02", names), resolve("0", names)
+    (1, 0, 1, 0)
+    >>> resolve("tig", names)
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: class 'tig' may be 0 (tiger shark) or 1 (tiger): say more of the...
+    """
+    wanted = text.strip().casefold()
+    if not wanted:
+        raise UserError("a class without a name: give its name, its number or its WordNet id")
+    wnids = [i for i, known in enumerate(class_names) if known.wnid.casefold() == wanted]
+    if wnids:
+        return wnids[0]
+    if re.fullmatch(r"[+-]?\d+", wanted):
+        return _numbered(int(wanted), class_names)
+    for fits in (_same, _words, _anywhere):
+        found = [i for i, known in enumerate(class_names) if fits(wanted, known)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise _ambiguous(text, found, class_names)
+    raise unknown("class", text, [name for known in class_names for name in _names(known)])
+
+
+def short_name(known: Named) -> str:
+    """Return the first of a class's names, "tench"."""
+    return _names(known)[0]
+
+
+def _numbered(index: int, class_names: Sequence[Named]) -> int:
+    if not 0 <= index < len(class_names):
+        raise UserError(f"no class {index}; there are 0 to {len(class_names) - 1}")
+    return index
+
+
+def _names(known: Named) -> list[str]:
+    return [name.strip() for name in known.name.split(",")]
+
+
+def _same(wanted: str, known: Named) -> bool:
+    return wanted in [name.casefold() for name in _names(known)]
+
+
+def _words(wanted: str, known: Named) -> bool:
+    return bool(re.search(rf"\b{re.escape(wanted)}\b", known.name.casefold()))
+
+
+def _anywhere(wanted: str, known: Named) -> bool:
+    return wanted in known.name.casefold()
+
+
+def _ambiguous(text: str, found: list[int], class_names: Sequence[Named]) -> UserError:
+    shown = [f"{i} ({short_name(class_names[i])})" for i in found[:_LISTED]]
+    more = f" or {len(found) - len(shown)} others" if len(found) > len(shown) else ""
+    listed = ", ".join(shown) if more else " or ".join([", ".join(shown[:-1]), shown[-1]])
+    return UserError(
+        f"class {text!r} may be {listed}{more}: say more of the name, or give its number"
+    )

@@ -1,0 +1,87 @@
+"""Positions: the same places of an image in every layer."""
+
+import jax
+import numpy as np
+import pytest
+
+from atlasjax import models
+from atlasjax.atlas.collect import collect
+from atlasjax.atlas.positions import Lattice, coarsest_of, independent, lattice_of, together
+from atlasjax.data import Batch
+
+# Those of InceptionV1 at 224 px: a place at x is nearest to position (x - offset) / stride.
+LATTICES = {
+    "mixed3b": Lattice(28, 28, 8.0, 6.0),
+    "mixed4c": Lattice(14, 14, 16.0, 14.0),
+    "mixed5b": Lattice(7, 7, 32.0, 30.0),
+}
+
+
+def drawn(samples: int, images: int = 400) -> dict[str, np.ndarray]:
+    keys = jax.random.split(jax.random.key(0), images)
+    choose = jax.jit(jax.vmap(together(LATTICES, samples)))
+    return {name: np.asarray(found) for name, found in choose(keys).items()}
+
+
+def test_layers_are_looked_at_at_the_same_places():
+    found = drawn(4)
+    centre = {n: lattice.offset + lattice.stride * found[n] for n, lattice in LATTICES.items()}
+    # A place is within half a stride of the coarsest position's centre, and of the finer one's;
+    # except at the edge, where the next position inside stands in.
+    inside = (found["mixed5b"] > 1) & (found["mixed5b"] < 5)
+    for name in ("mixed3b", "mixed4c"):
+        apart = np.abs(centre[name] - centre["mixed5b"])[inside]
+        assert apart.max() <= (32 + LATTICES[name].stride) / 2
+    assert inside.any()
+
+
+def test_positions_are_off_the_border_and_distinct():
+    found = drawn(9)
+    for name, lattice in LATTICES.items():
+        assert found[name].min() >= 1
+        assert found[name].max() <= lattice.height - 2
+    for image in found["mixed5b"]:
+        assert len({tuple(p) for p in image.tolist()}) == 9
+
+
+def test_every_position_of_a_finer_layer_has_its_turn():
+    rows = drawn(9)["mixed4c"][..., 0]
+    # 3600 draws of the 12 rows inside, of which the rarest has a chance of about a twentieth.
+    assert set(rows.ravel().tolist()) == set(range(1, 13))
+
+
+def test_the_coarsest_layer_is_sampled_as_it_is_alone():
+    keys = jax.random.split(jax.random.key(3), 5)
+    alone = independent({"mixed5b": (7, 7)}, 4)
+    for key in keys:
+        both = together(LATTICES, 4)(key)["mixed5b"]
+        np.testing.assert_array_equal(both, alone(key)["mixed5b"])
+    assert coarsest_of(LATTICES) == "mixed5b"
+
+
+def test_collect_takes_the_positions_it_is_given():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    batch = Batch(pixels, np.array([0, 4, 7]), np.zeros(3, int), ())
+    model, key = models.load("inception_v1_tiny"), jax.random.key(1)
+    lattices = {"mixed3a": Lattice(8, 8, 8.0, 6.0), "mixed4a": Lattice(4, 4, 16.0, 14.0)}
+    choose = together(lattices, 2)
+    found = collect(model, [batch], list(lattices), key, samples_per_image=2, choose=choose)
+    for row, index in enumerate((0, 4, 7)):
+        expected = choose(jax.random.fold_in(key, index))
+        for name, activations in found.activations.items():
+            position = activations.position.reshape(3, 2, 2)[row]
+            np.testing.assert_array_equal(position, expected[name])
+
+
+def test_where_nothing_can_be_measured_positions_share_the_image_out():
+    def attention(images, tap):
+        return tap("all", images[:, ::8, ::8] + images.mean((1, 2), keepdims=True))
+
+    found = lattice_of(attention, "all", (4, 4), 32)
+    assert found == Lattice(4, 4, 8.0, 3.5)
+
+
+@pytest.mark.slow
+def test_lattices_are_those_of_the_receptive_fields():
+    model = models.abstract("inception_v1_tiny")
+    assert lattice_of(model, "mixed4c", (14, 14), 224) == LATTICES["mixed4c"]
