@@ -54,7 +54,7 @@ def _summary(layers: Sequence[Mapping[str, Any]]) -> str:
     heads = (
         "layer", "grid", "cells", "icon's cosine", "worst icon", "members' cosine",
         "variance kept", "dropped", "trust&shy;worthiness", "conti&shy;nuity",
-        "neighbours, other seed", "neighbours, half the images",
+        "other seed", "neighbours, half the images",
     )  # fmt: skip
     rows = [
         (
@@ -104,7 +104,7 @@ def _worst(cells: Sequence[Mapping[str, Any]], pictures: Sequence[Sequence[np.nd
             f'<img alt="{alt}" src="{_picture(image)}">'
             for alt, image in zip(alts, images, strict=False)
         )
-        where = f"x {cell['x']}, y {cell['y']}<br>{cell['count']:,} activations"
+        where = f"x {cell['x']}, y {cell['y']}<br>{cell['count']:,} members"
         shown.append(f"<li>{drawn}<b>{_number(cell['cosine'])}</b><br>{where}</li>")
     return f'<ul class="cells">{"".join(shown)}</ul>'
 
