@@ -14,7 +14,7 @@ from PIL import Image
 from atlasjax.report import plots, words
 
 NONE = "\u2013"  # what is not defined
-Pictures = Mapping[tuple[str, int], Sequence[Sequence[UInt8[np.ndarray, "h w 3"]]]]
+Pictures = Mapping[tuple[str, int], Sequence[Sequence[UInt8[np.ndarray, "_ _ 3"]]]]
 """For each level and each of its worst cells: its icon, and the patch that is nearest, if any."""
 
 
@@ -54,7 +54,7 @@ def _summary(layers: Sequence[Mapping[str, Any]]) -> str:
     heads = (
         "layer", "grid", "cells", "icon's cosine", "worst icon", "members' cosine",
         "variance kept", "dropped", "trust&shy;worthiness", "conti&shy;nuity",
-        "other seed", "neighbours, half the images",
+        "other seed", "half the images",
     )  # fmt: skip
     rows = [
         (

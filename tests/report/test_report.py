@@ -13,6 +13,7 @@ import pytest
 from atlasjax import storage
 from atlasjax.atlas import stability as stability_module
 from atlasjax.atlas.collect import Activations
+from atlasjax.atlas.examples import Examples
 from atlasjax.atlas.grid import grid
 from atlasjax.atlas.icons import Icons
 from atlasjax.atlas.level import Level
@@ -103,6 +104,9 @@ def write_run(folder: Path, *, n: int = 120, more_than: int = 2, **fields: Any) 
             cosine = np.linspace(0.4, 0.9, count).astype(np.float32)
             storage.save(run.level(layer, size) / "cells.npz", cells, f"{layer} {size}")
             storage.save(run.level(layer, size) / "icons.npz", Icons(icon, cosine), "icons")
+            patch = np.zeros((count, 1, 16, 16, 3), np.uint8)  # of another size than icons
+            near = Examples(patch, cosine[:, None], patch[:, :, 0, 0, 0], patch[:, :, 0, 0, :2])
+            storage.save(run.level(layer, size) / "examples.npz", near, "examples")
             effect = np.zeros((count, 2), np.float32)
             levels[layer, size] = Level(
                 cells.x, cells.y, cells.count, cells.direction, cosine, effect, icon
