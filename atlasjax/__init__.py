@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
+    from atlasjax.atlas.examples import Examples, open_examples
     from atlasjax.atlas.export import export, picture
+    from atlasjax.atlas.fidelity import explained, map_quality, spread
     from atlasjax.atlas.grid import Cells, average, grid
     from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
     from atlasjax.atlas.joint import joint
     from atlasjax.atlas.layout import layout
     from atlasjax.atlas.level import Level
     from atlasjax.atlas.open import Atlas, open_atlas
+    from atlasjax.atlas.stability import stability
     from atlasjax.atlas.whitening import second_moment, whitening
     from atlasjax.data import open_images
     from atlasjax.errors import UserError
@@ -40,8 +43,13 @@ _HOME = {
     "Collected": "atlas.collect",
     "collect": "atlas.collect",
     "comparison": "atlas.comparison",
+    "Examples": "atlas.examples",
+    "open_examples": "atlas.examples",
     "export": "atlas.export",
     "picture": "atlas.export",
+    "explained": "atlas.fidelity",
+    "map_quality": "atlas.fidelity",
+    "spread": "atlas.fidelity",
     "Cells": "atlas.grid",
     "average": "atlas.grid",
     "grid": "atlas.grid",
@@ -55,6 +63,7 @@ _HOME = {
     "Level": "atlas.level",
     "Atlas": "atlas.open",
     "open_atlas": "atlas.open",
+    "stability": "atlas.stability",
     "second_moment": "atlas.whitening",
     "whitening": "atlas.whitening",
     "open_images": "data",
@@ -77,6 +86,7 @@ __all__ = [
     "Atlas",
     "Cells",
     "Collected",
+    "Examples",
     "Experiment",
     "IconSettings",
     "Icons",
@@ -93,6 +103,7 @@ __all__ = [
     "comparison",
     "data",
     "experiments",
+    "explained",
     "export",
     "grid",
     "head",
@@ -103,13 +114,17 @@ __all__ = [
     "joint",
     "layers",
     "layout",
+    "map_quality",
     "models",
     "open_atlas",
+    "open_examples",
     "open_images",
     "optvis",
     "picture",
     "receptive_field",
     "second_moment",
+    "spread",
+    "stability",
     "vis",
     "visualize",
     "whitening",

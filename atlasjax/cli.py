@@ -1,4 +1,4 @@
-"""The command line: `atlasjax run`, `vis`, `class`, `compare`, `list`, `layers` and `view`.
+"""The command line: `run`, `vis`, `class`, `compare`, `report`, `list`, `layers` and `view`.
 
 With `vis_command` and `reopen`, the one place that looks names up in `atlasjax.models` and
 `atlasjax.experiments`.
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from atlasjax import storage, vis_command
 from atlasjax.errors import UserError, unknown
 
-COMMANDS = ("run", "vis", "class", "compare", "list", "layers", "view")
+COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -97,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("run_dir", help="a folder that `atlasjax run` made")
     view.add_argument("--port", type=int, default=0, help="any free one by default")
     view.set_defaults(function=_view)
+
+    report = commands.add_parser("report", help="make a run's fidelity report anew")
+    report.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    report.add_argument("--weights", help="where the weights are now, if not where they were")
+    report.set_defaults(function=_report)
     return parser
 
 
@@ -161,6 +166,8 @@ def _make(config: Any, command: str, began: float) -> None:
     from atlasjax.experiment import check
     from atlasjax.job import Run
     from atlasjax.reopen import networks
+    from atlasjax.report.write import report
+    from atlasjax.run_examples import examples
 
     check(config)
     if config.model not in models.available():
@@ -175,6 +182,9 @@ def _make(config: Any, command: str, began: float) -> None:
     earlier = _earlier_seconds(folder / "run.json")
     storage.write_json(folder / "run.json", record | {"seconds": earlier})
     finished = pipeline.run(job)
+    examples(job)  # export(..., examples=...) may show them: see `atlas.examples.open_examples`
+    classes = models.class_names(config.model, config.weights)
+    fidelity = report(job, finished.levels, [c.name for c in classes])
     record |= {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": earlier | {stage: round(s, 1) for stage, s in job.seconds.items()},
@@ -182,9 +192,9 @@ def _make(config: Any, command: str, began: float) -> None:
         "skipped": list(finished.skipped),
         "levels": summary.quality(finished),
         "activations": finished.sampled,
+        "report": fidelity.name,
     }
     storage.write_json(folder / "run.json", record)
-    classes = models.class_names(config.model, config.weights)
     page = export(
         folder, finished.levels, record, [c.name for c in classes], [c.wnid for c in classes]
     )
@@ -256,6 +266,12 @@ def _view(chosen: argparse.Namespace) -> None:
     from atlasjax.serve import serve
 
     serve(Path(chosen.run_dir), chosen.port, ready=lambda address: print(address, flush=True))
+
+
+def _report(chosen: argparse.Namespace) -> None:
+    from atlasjax.report.command import remake
+
+    print(f"open {remake(chosen.run_dir, chosen.weights)}")
 
 
 def _version(package: str) -> str:

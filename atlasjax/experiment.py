@@ -56,6 +56,7 @@ class Experiment:
         enough: the cosine from which an icon is not drawn again.
         icon_batch: icons drawn at a time.
         image_batch: images looked at at a time.
+        stability: lay some activations out again for the report, to tell what does not change.
         seed: of everything random.
         out: run folder; runs/NAME by default.
     """
@@ -92,6 +93,7 @@ class Experiment:
     enough: float = IconSettings.enough
     icon_batch: int = IconSettings.batch
     image_batch: int = 16
+    stability: bool = True
     seed: int = 0
     out: str | None = None
 

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -28,8 +28,6 @@ from atlasjax.errors import UserError, unknown
 from atlasjax.receptive import receptive_field
 from atlasjax.stages.effects import CellAttributions
 from atlasjax.taps import Model
-
-T = TypeVar("T")  # a NamedTuple of arrays
 
 
 @runtime_checkable
@@ -135,7 +133,7 @@ def score_run(
         One row for each layer and shortcut, in this order.
 
     Raises:
-        UserError: a run that has not finished, an artifact that is missing or damaged, or a class
+        UserError: no run, an artifact that is missing or damaged, or a class
             that the images do not have.
 
     >>> from atlasjax.data.scenes import scenes
@@ -143,7 +141,9 @@ def score_run(
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
-    folder = finished_run(folder)
+    folder = Path(folder)
+    if not (folder / "run.json").is_file():
+        folder = finished_run(folder)  # which says what is there instead
     settings = _settings(folder / "run.json")
     mask_of = _masks(source, settings["image_size"], settings["resize"])
     pairs = {
@@ -189,9 +189,9 @@ def _atlas(folder: Path, name: str, grids: Sequence[int]) -> _Atlas:
     here = folder / "layers" / storage.folder_name(name)
     level = here / f"grid-{max(grids)}"
     return _Atlas(
-        _read(here / "activations.npz", Activations),
-        _read(level / "cells.npz", Cells),
-        _read(level / "attribution.npz", CellAttributions).value,
+        storage.read(here / "activations.npz", Activations),
+        storage.read(level / "cells.npz", Cells),
+        storage.read(level / "attribution.npz", CellAttributions).value,
     )
 
 
@@ -254,15 +254,4 @@ def _settings(path: Path) -> Mapping[str, Any]:
         settings = json.loads(path.read_text(encoding="utf-8"))["experiment"]
         return {name: settings[name] for name in ("layers", "grids", "image_size", "resize")}
     except (OSError, ValueError, KeyError, TypeError):
-        raise _unreadable(path) from None
-
-
-def _read(path: Path, kind: type[T]) -> T:
-    found = storage.load(path, kind)
-    if found is None:
-        raise _unreadable(path)
-    return found
-
-
-def _unreadable(path: Path) -> UserError:
-    return UserError(f"{path} is missing or damaged: run the experiment again")
+        raise UserError(f"{path} is missing or damaged: run the experiment again") from None

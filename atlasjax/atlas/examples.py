@@ -1,0 +1,262 @@
+"""Dataset examples: the real image patches nearest to each cell's mean, to be shown by its icon.
+
+An icon is what the optimizer makes of a direction; the patches are what the images make of it.
+Where the two disagree, it is the icon that is not to be trusted.
+"""
+
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+
+from atlasjax import storage
+from atlasjax.atlas.collect import Activations
+from atlasjax.atlas.cosine import cosines
+from atlasjax.atlas.grid import Cells
+from atlasjax.data import Batch
+from atlasjax.errors import UserError
+from atlasjax.progress import Progress, silent
+from atlasjax.receptive import ReceptiveField, receptive_field
+from atlasjax.taps import Model
+
+PER_CELL = 4
+SIZE = 64  # px: side of a patch as it is kept
+LARGEST = 0.5  # of the image's side: larger fields are cut to their middle
+
+T = TypeVar("T")  # what names a level
+
+
+class Nearest(NamedTuple):
+    """The members of each cell that are most like its mean, nearest first.
+
+    Attributes:
+        member: rows of the activations; -1 where a cell has fewer.
+        cosine: with the cell's direction; -1 where there is none.
+    """
+
+    member: Int[np.ndarray, "cells k"]
+    cosine: Float[np.ndarray, "cells k"]
+
+
+class Examples(NamedTuple):
+    """Real patches for each cell of a level, nearest first.
+
+    Where a cell has fewer than k, `image`, `position` and `cosine` are -1, and the patch is black.
+
+    Attributes:
+        patch: RGB.
+        cosine: between the activation and the cell's direction.
+        image: index of the image in its source.
+        position: row and column in the layer's grid of positions.
+    """
+
+    patch: UInt8[np.ndarray, "cells k h w 3"]
+    cosine: Float[np.ndarray, "cells k"]
+    image: Int[np.ndarray, "cells k"]
+    position: Int[np.ndarray, "cells k 2"]
+
+
+def nearest(
+    cells: Cells,
+    value: Float[np.ndarray, "n c"],
+    image: Int[np.ndarray, " n"],
+    k: int = PER_CELL,
+) -> Nearest:
+    """Find the members of each cell that have the largest cosine with its direction.
+
+    Each image is taken once; only where a cell has members of fewer than k images do further ones
+    of the same images follow. Of equals the earlier comes first.
+
+    Args:
+        cells: what `grid` returned.
+        value: the layer's activations.
+        image: the image of each.
+        k: how many to find, at least 1.
+
+    Returns:
+        Their rows and cosines.
+
+    Raises:
+        UserError: a k below 1.
+
+    >>> zero, value = np.array([0]), np.array([[1.0, 1.0], [1.0, 0.9], [0.0, 1.0]])
+    >>> cells = Cells(zero, zero, zero + 3, np.ones((1, 2)), np.arange(3), zero)
+    >>> nearest(cells, value, np.array([7, 7, 8]), 2).member
+    array([[0, 2]])
+    """
+    if k < 1:
+        raise UserError(f"{k} examples for each cell: must be at least 1")
+    shape = (len(cells.count), k)
+    found = Nearest(np.full(shape, -1, np.int64), np.full(shape, -1, np.float32))
+    for cell, (start, count) in enumerate(zip(cells.start, cells.count, strict=True)):
+        member = cells.member[start : start + count]
+        cosine = cosines(value[member], cells.direction[cell])
+        order = np.argsort(-cosine, kind="stable")
+        _, first = np.unique(image[member[order]], return_index=True)
+        again = np.setdiff1d(np.arange(count), first)
+        taken = np.sort(np.concatenate([np.sort(first), again])[:k])
+        found.member[cell, : len(taken)] = member[order[taken]]
+        found.cosine[cell, : len(taken)] = cosine[order[taken]]
+    return found
+
+
+def windows(
+    position: Int[np.ndarray, "n 2"],
+    field: ReceptiveField,
+    image_size: int,
+    *,
+    largest: float = LARGEST,
+) -> Int[np.ndarray, "n 3"]:
+    """Return the square of the image that stands for what each position sees.
+
+    It is the receptive field of the position, but never larger than `largest` of the image: deep
+    layers have fields beyond the whole image, of which they use the middle (Luo et al. 2016). Near
+    the border it is moved inside, so that every patch is all image.
+
+    Args:
+        position: row and column in the layer's grid of positions.
+        field: the layer's receptive field.
+        image_size: side of the image, in px.
+        largest: largest side as a share of the image's, in (0, 1].
+
+    Returns:
+        Top, left and side of each, in px.
+
+    Source: Luo et al. 2016, "Understanding the effective receptive field".
+
+    >>> windows(np.array([[0, 3]]), ReceptiveField(8.0, 3.5, 16), 64)
+    array([[ 0, 20, 16]])
+    """
+    side = max(1, min(field.size, round(image_size * largest)))
+    centre = field.offset + field.stride * position
+    corner = np.clip(np.round(centre - (side - 1) / 2), 0, image_size - side).astype(np.int64)
+    return np.concatenate([corner, np.full((len(corner), 1), side)], 1)
+
+
+def cut(
+    image: UInt8[np.ndarray, "h w 3"], window: Int[np.ndarray, "3"], size: int = SIZE
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Cut a square out of an image and resize it.
+
+    Args:
+        image: RGB, 0 to 255.
+        window: top, left and side, inside the image.
+        size: side of the result, in px.
+
+    >>> cut(np.arange(48, dtype=np.uint8).reshape(4, 4, 3), np.array([1, 2, 1]), 1)
+    array([[[18, 19, 20]]], dtype=uint8)
+    """
+    top, left, side = map(int, window)
+    patch = Image.fromarray(np.ascontiguousarray(image[top : top + side, left : left + side]))
+    return np.asarray(patch.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def field_of(model: Model, layer: str, activations: Activations, image_size: int) -> ReceptiveField:
+    """Return a layer's receptive field; where it has none of its own, the whole image.
+
+    The whole image also stands for the field where the network insists on the size of its images,
+    which then cannot be varied to measure it.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        layer: its name.
+        activations: what was collected there.
+        image_size: side of the images, in px.
+    """
+    try:
+        return receptive_field(model, layer)
+    except (TypeError, ValueError):  # what JAX raises for shapes that do not fit; or a UserError
+        stride = image_size / int(activations.shape[0])
+        return ReceptiveField(stride, (stride - 1) / 2, image_size)
+
+
+class Wanted(NamedTuple):
+    """The patches to cut for one level.
+
+    Attributes:
+        image: index of each patch's image, -1 for none.
+        window: top, left and side, in px.
+    """
+
+    image: Int[np.ndarray, "cells k"]
+    window: Int[np.ndarray, "cells k 3"]
+
+
+def cut_all(
+    wanted: Mapping[T, Wanted],
+    images: Iterable[Batch],
+    size: int = SIZE,
+    *,
+    total: int = 0,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> Mapping[T, UInt8[np.ndarray, "cells k size size 3"]]:
+    """Go over some images once and cut the patches of every level out of them.
+
+    The patches are written to a file without a name, so that memory holds one batch of images.
+
+    Args:
+        wanted: what to cut, for each level.
+        images: batches of prepared images. Patches of images that are not among them stay black.
+        size: side of a patch, in px.
+        total: how many images there are, for the progress.
+        folder: where the file goes; the system's temporary folder by default.
+        progress: called with the number of images done.
+
+    Returns:
+        The patches of each level.
+
+    >>> batch = Batch(np.full((1, 8, 8, 3), 9, np.uint8), np.array([5]), np.array([0]), ())
+    >>> want = Wanted(np.array([[5, -1]]), np.array([[[0, 0, 4], [0, 0, 4]]]))
+    >>> cut_all({"a": want}, [batch], 1)["a"].ravel()
+    memmap([9, 9, 9, 0, 0, 0], dtype=uint8)
+    """
+    found = {
+        level: _on_disk((*want.image.shape, size, size, 3), folder)
+        for level, want in wanted.items()
+    }
+    places: dict[int, list[tuple[T, int, int]]] = defaultdict(list)
+    for level, want in wanted.items():
+        for cell, rank in np.argwhere(want.image >= 0).tolist():
+            places[int(want.image[cell, rank])].append((level, cell, rank))
+    done = 0
+    for batch in images:
+        for image, index in zip(batch.images, batch.index.tolist(), strict=True):
+            for level, cell, rank in places.get(index, ()):
+                found[level][cell, rank] = cut(image, wanted[level].window[cell, rank], size)
+        done += len(batch.images) + len(batch.skipped)
+        progress(done, total or done)
+    return found
+
+
+def _on_disk(shape: tuple[int, ...], folder: Path | None) -> np.memmap:
+    with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it alive
+        return np.memmap(file, np.uint8, "w+", shape=shape)
+
+
+def open_examples(folder: str | os.PathLike, layer: str, grid: int) -> Examples:
+    """Read the examples of one level of a run.
+
+    Args:
+        folder: the run folder.
+        layer: its name.
+        grid: cells in each direction.
+
+    Returns:
+        The examples, cell by cell in the order of the level.
+
+    Raises:
+        UserError: they are not there, or damaged.
+
+    >>> open_examples("runs/none/at/all", "mixed4c", 20)
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: ...examples.npz is missing or damaged: run the experiment again
+    """
+    path = Path(folder) / "layers" / storage.folder_name(layer) / f"grid-{grid}" / "examples.npz"
+    return storage.read(path, Examples)
