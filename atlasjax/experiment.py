@@ -46,6 +46,8 @@ class Experiment:
         whiten: compare directions in whitened coordinates; early layers never are.
         attempts: how often an icon is drawn at most; the best is kept.
         enough: the cosine from which an icon is not drawn again.
+        coarse_to_fine: start the icons of finer grids from those of the grid before.
+        refine_steps: optimization steps of an icon that starts from another.
         icon_batch: icons drawn at a time.
         image_batch: images looked at at a time.
         seed: of everything random.
@@ -78,6 +80,8 @@ class Experiment:
     whiten: bool = True
     attempts: int = IconSettings.attempts
     enough: float = IconSettings.enough
+    coarse_to_fine: bool = True
+    refine_steps: int = IconSettings.refine_steps
     icon_batch: int = IconSettings.batch
     image_batch: int = 16
     seed: int = 0
@@ -117,6 +121,7 @@ class Experiment:
             attempts=self.attempts,
             enough=self.enough,
             batch=self.icon_batch,
+            refine_steps=self.refine_steps,
         )
 
 
@@ -135,7 +140,7 @@ def check(config: Experiment) -> None:
     """
     least = {
         **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
-        **dict.fromkeys(("image_batch", "more_than"), 1),
+        **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
         **dict.fromkeys(("image_size", "icon_size", "early_icon_size"), 32),
         **dict.fromkeys(("neighbors", "early_neighbors"), 2),
         **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),

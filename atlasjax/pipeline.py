@@ -24,6 +24,7 @@ from atlasjax.atlas.icons import Draw, Icons, icon_drawer, icon_keys, icons
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.level import Level
 from atlasjax.atlas.whitening import second_moment, whitening
+from atlasjax.atlas.zoom import Drawn, starts
 from atlasjax.experiment import check
 from atlasjax.job import Run
 
@@ -96,8 +97,8 @@ def run(run: Run) -> Finished:
     for name in config.layers:
         activations = _activations(run, name, digests[name])
         values = _attributions(run, name, activations, digests[name])
-        drawer = _drawer(run, name, activations)
-        for level_size in config.grids:
+        drawer, coarser = _drawer(run, name, activations), None
+        for level_size in sorted(config.grids):
             these, digest = cells[name, level_size]
             effect = storage.cached(
                 run.level(name, level_size) / "attribution.npz",
@@ -105,7 +106,9 @@ def run(run: Run) -> Finished:
                 storage.fingerprint(cells=digest, stage="attribution"),
                 lambda these=these, values=values: CellAttributions(average(these, values().value)),
             )
-            drawn = _icons(run, name, level_size, these, digest, drawer)
+            drawn, made_from = _icons(run, name, level_size, these, digest, drawer, coarser)
+            if config.coarse_to_fine:
+                coarser = Drawn(these.direction, drawn.icon, made_from)
             levels[name, level_size] = Level(
                 these.x,
                 these.y,
@@ -117,7 +120,7 @@ def run(run: Run) -> Finished:
             )
     skipped = storage.load(run.folder / "skipped.npz", Skipped)
     names = () if skipped is None else tuple(map(str, skipped.names))
-    return Finished(levels, sampled, names)
+    return Finished({key: levels[key] for key in cells}, sampled, names)
 
 
 def _collect(run: Run) -> dict[str, str]:
@@ -236,9 +239,15 @@ def _drawer(run: Run, name: str, activations: Callable[[], Activations]) -> Call
 
 
 def _icons(
-    run: Run, name: str, size: int, cells: Cells, digest: str, drawer: Callable[[], Draw]
-) -> Icons:
-    """Draw a level's icons, keeping every batch as soon as it is done."""
+    run: Run,
+    name: str,
+    size: int,
+    cells: Cells,
+    digest: str,
+    drawer: Callable[[], Draw],
+    coarser: Drawn | None,
+) -> tuple[Icons, str]:
+    """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
     config = run.config
     folder = run.level(name, size)
     settings = config.icon_settings(name)
@@ -249,6 +258,7 @@ def _icons(
         whiten=config.whitens(name),
         ridge=config.ridge,
         devices=run.mesh.size,
+        coarser=None if coarser is None else coarser.made_from,
     )
     keys = icon_keys(jax.random.key(config.seed), name, size, cells.x, cells.y)
 
@@ -262,6 +272,7 @@ def _icons(
                 draw,
                 cells.direction,
                 keys,
+                starts(coarser, cells.direction),
                 batch=settings.batch,
                 attempts=settings.attempts,
                 enough=settings.enough,
@@ -272,4 +283,4 @@ def _icons(
     drawn = storage.cached(folder / "icons.npz", Icons, made_from, compute)
     for part in folder.glob("icons-*.npz"):
         part.unlink()
-    return drawn
+    return drawn, made_from

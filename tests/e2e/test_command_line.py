@@ -182,11 +182,11 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_atlas(
     def dying(*args, **kwargs):
         draw = real(*args, **kwargs)
 
-        def draw_or_die(directions, keys):
+        def draw_or_die(directions, keys, *start):
             if len(drawn) == 3:  # one batch into the second level
                 raise KeyboardInterrupt
             drawn.append(len(directions))
-            return draw(directions, keys)
+            return draw(directions, keys, *start)
 
         return draw_or_die
 
@@ -208,9 +208,9 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_atlas(
     def counting(*args, **kwargs):
         draw = real(*args, **kwargs)
 
-        def draw_and_count(directions, keys):
+        def draw_and_count(directions, keys, *start):
             redrawn.append(len(directions))
-            return draw(directions, keys)
+            return draw(directions, keys, *start)
 
         return draw_and_count
 
