@@ -40,7 +40,7 @@ class Experiment:
         early_icon_size: largest side of an icon of early layers, which see only so much, in px.
         steps: optimization steps of an icon.
         icon_size: side of an icon, in px.
-        learning_rate: Adam's, at its height.
+        learning_rate: Adam's, at its height; by default what suits the number of steps.
         power: power of the cosine in the objective.
         ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
         whiten: compare directions in whitened coordinates; early layers never are.
@@ -74,7 +74,7 @@ class Experiment:
     early_icon_size: int = 56
     steps: int = IconSettings.steps
     icon_size: int = IconSettings.size
-    learning_rate: float = IconSettings.learning_rate
+    learning_rate: float | None = IconSettings.learning_rate
     power: float = IconSettings.power
     ridge: float = 0.5
     whiten: bool = True
@@ -151,10 +151,10 @@ def check(config: Experiment) -> None:
     for name, bound in {"min_dist": 1, "seed": 2**32 - 1}.items():  # UMAP takes no more
         if getattr(config, name) > bound:
             raise UserError(f"{name} {getattr(config, name)}: must be at most {bound}")
-    if not config.learning_rate > 0:
+    if config.learning_rate is not None and not config.learning_rate > 0:
         raise UserError(f"learning_rate {config.learning_rate}: must be above 0")
     for name in ("learning_rate", "power", "ridge"):
-        if math.isinf(getattr(config, name)):
+        if math.isinf(getattr(config, name) or 0):
             raise UserError(f"{name} {getattr(config, name)}: must be finite")
     if config.max_images is not None and config.max_images < 1:
         raise UserError(f"max_images {config.max_images}: must be at least 1")

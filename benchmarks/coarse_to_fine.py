@@ -65,18 +65,23 @@ def family(cut: cells.Cut, grids: tuple[int, ...], count: int) -> dict[int, np.n
 
 
 def draw(
-    cut: cells.Cut, directions: dict[int, np.ndarray], settings: ax.IconSettings, zoom: bool
+    cut: cells.Cut,
+    directions: dict[int, np.ndarray],
+    settings: ax.IconSettings,
+    first: np.ndarray | None = None,
 ) -> list[np.ndarray]:
-    """Draw every level, from noise or from the level before."""
+    """Draw every level from noise; or, from the finished icons of the first, coarse to fine."""
     drawer = ax.icon_drawer(cut.model, cut.layer, settings, cut.white)
-    made: list[np.ndarray] = []
-    coarser = np.zeros((0, 0))
-    for grid, direction in directions.items():
+    made = [] if first is None else [first]
+    grids = list(directions)
+    for i in range(len(made), len(grids)):
+        direction = directions[grids[i]]
         number = np.arange(len(direction))
-        keys = ax.icon_keys(jax.random.key(0), cut.layer, grid, number, 0 * number)
-        start = made[-1][parents(direction, coarser)] if zoom and made else None
+        keys = ax.icon_keys(jax.random.key(0), cut.layer, grids[i], number, 0 * number)
+        start = None
+        if first is not None:
+            start = made[-1][parents(direction, directions[grids[i - 1]])]
         made.append(ax.icons(drawer, direction, keys, start, attempts=1).icon)
-        coarser = direction
     return made
 
 
@@ -93,20 +98,19 @@ def ways(
     directions = family(cut, size.grids, size.cells)
     counts = np.array([len(cut.direction[grid]) for grid in size.grids])
 
-    def one(name: str, settings: ax.IconSettings, steps: list[int], zoom: bool) -> Way:
-        made = draw(cut, directions, settings, zoom)
-        found = [reached(icon, d) for icon, d in zip(made, directions.values(), strict=True)]
-        return weigh(name, steps, found, counts)
+    def way(name: str, made: list[np.ndarray], steps: list[int]) -> Way:
+        pairs = zip(made, directions.values(), strict=True)
+        return weigh(name, steps, [reached(icon, d) for icon, d in pairs], counts)
 
-    fresh, zoomed = [], []
+    fresh, zoomed, made = [], [], []
     for n in size.fresh:
-        settings = ax.IconSettings(steps=n)
-        fresh.append(one(f"noise, {n}", settings, [n] * len(counts), zoom=False))
-    first = size.fresh[-1]
+        made = draw(cut, directions, ax.IconSettings(steps=n))
+        fresh.append(way(f"noise, {n}", made, [n] * len(counts)))
+    most, first = size.fresh[-1], made[0]
     for n in size.refined:
-        settings = ax.IconSettings(steps=first, refine_steps=n)
-        steps = [first] + [n] * (len(counts) - 1)
-        zoomed.append(one(f"coarse to fine, {first} then {n}", settings, steps, zoom=True))
+        made = draw(cut, directions, ax.IconSettings(refine_steps=n), first)
+        steps = [most] + [n] * (len(counts) - 1)
+        zoomed.append(way(f"coarse to fine, {most} then {n}", made, steps))
     return fresh, zoomed
 
 
@@ -140,9 +144,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=Path)
     parser.add_argument("--quick", action="store_true", help="two levels, few cells and steps")
+    parser.add_argument("--cells", type=int, help="of the finest level; 32 by default, quick 6")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
     size = QUICK if chosen.quick else FULL
+    size = size if chosen.cells is None else size._replace(cells=chosen.cells)
     try:
         cut = cells.cut(chosen.data, "mixed4c", size.grids, size.photographs)
     except ax.UserError as error:

@@ -9,7 +9,6 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, UInt8
 
@@ -18,7 +17,7 @@ from atlasjax.optvis import objectives
 from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.param import fourier, fourier_params
 from atlasjax.optvis.render import renderer
-from atlasjax.optvis.schedule import learning_rates
+from atlasjax.optvis.schedule import brisk
 from atlasjax.optvis.transform import similarity
 from atlasjax.parallel import batch_mesh, pad_batch, share_of
 from atlasjax.progress import Progress, silent
@@ -32,7 +31,7 @@ class IconSettings:
     Attributes:
         size: height and width in pixels.
         steps: optimization steps.
-        learning_rate: Adam's at its height; see `learning_rates`.
+        learning_rate: Adam's at its height; by default what suits the steps, see `schedule.brisk`.
         power: of the cosine in the objective; see `objectives.direction_neuron`.
         attempts: how often an icon is drawn at most, with other keys; the best is kept.
         enough: the cosine from which an icon is not drawn again.
@@ -41,13 +40,12 @@ class IconSettings:
         rotate: largest angle in a step, in degrees.
         batch: icons drawn at a time.
         refine_steps: optimization steps of an icon that starts from a finished one.
-        refine_rate: Adam's learning rate at its height, for these.
         refine_kept: how much of the finished icon's spectrum they start with, from 0 to 1.
     """
 
     size: int = 96
     steps: int = 96
-    learning_rate: float = 0.15
+    learning_rate: float | None = None
     power: float = 4.0
     attempts: int = 2
     enough: float = 0.5
@@ -55,8 +53,7 @@ class IconSettings:
     scale: tuple[float, float] = (0.95, 1.1)
     rotate: float = 5.0
     batch: int = 16
-    refine_steps: int = 24
-    refine_rate: float = 0.1
+    refine_steps: int = 16
     refine_kept: float = 0.5
 
 
@@ -123,14 +120,11 @@ def icon_drawer(
         renderer(
             fourier(settings.size),
             similarity(settings.jitter, settings.scale, settings.rotate),
-            optax.adam(learning_rates(rate, steps)),
+            brisk(steps, settings.learning_rate),
             Loop(steps),
             mesh,
         )
-        for rate, steps in (
-            (settings.learning_rate, settings.steps),
-            (settings.refine_rate, settings.refine_steps),
-        )
+        for steps in (settings.steps, settings.refine_steps)
     )
 
     def draw(

@@ -143,7 +143,7 @@ def test_only_the_first_attempt_starts_from_given_icons():
 
 
 def refining(steps: int, rate: float, kept: float = 0.5) -> IconSettings:
-    return replace(QUICK, refine_steps=steps, refine_rate=rate, refine_kept=kept)
+    return replace(QUICK, refine_steps=steps, learning_rate=rate, refine_kept=kept)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_an_icon_starts_from_the_one_given(model, finished: Icons):
 
 def test_a_few_steps_from_a_finished_icon_reach_more_than_from_noise(model, finished: Icons):
     target = directions(4) + 0.1 * directions(5)[1:]
-    few = icon_drawer(model, LAYER, replace(refining(6, 0.05), steps=6, learning_rate=0.05))
+    few = icon_drawer(model, LAYER, replace(refining(6, 0.05), steps=6))
     from_parent, from_noise = few(target, keys(4), finished.icon), few(target, keys(4))
     assert from_parent.cosine.mean() > from_noise.cosine.mean() + 0.02
     # No icon depends on its neighbours, nor on what they start from.
