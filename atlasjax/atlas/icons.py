@@ -156,7 +156,7 @@ def _spectra(
             f"icons of {icon.shape[1]} x {icon.shape[2]} px to start from: must be of "
             f"{settings.size} x {settings.size} px"
         )
-    whole = jax.vmap(fourier_params)(icon.astype(np.float32) / np.float32(255))
+    whole = jax.vmap(fourier_params)(jnp.asarray(icon, jnp.float32) / 255.0)
     return settings.refine_kept * whole
 
 
