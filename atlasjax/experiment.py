@@ -48,12 +48,14 @@ class Experiment:
         early_icon_size: largest side of an icon of early layers, which see only so much, in px.
         steps: optimization steps of an icon.
         icon_size: side of an icon, in px.
-        learning_rate: Adam's, at its height.
+        learning_rate: Adam's, at its height; by default what suits the number of steps.
         power: power of the cosine in the objective.
         ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
         whiten: compare directions in whitened coordinates; early layers never are.
         attempts: how often an icon is drawn at most; the best is kept.
         enough: the cosine from which an icon is not drawn again.
+        coarse_to_fine: start the icons of finer grids from those of the grid before.
+        refine_steps: optimization steps of an icon that starts from another.
         icon_batch: icons drawn at a time.
         image_batch: images looked at at a time.
         stability: lay some activations out again for the report, to tell what does not change.
@@ -85,12 +87,14 @@ class Experiment:
     early_icon_size: int = 56
     steps: int = IconSettings.steps
     icon_size: int = IconSettings.size
-    learning_rate: float = IconSettings.learning_rate
+    learning_rate: float | None = IconSettings.learning_rate
     power: float = IconSettings.power
     ridge: float = 0.5
     whiten: bool = True
     attempts: int = IconSettings.attempts
     enough: float = IconSettings.enough
+    coarse_to_fine: bool = True
+    refine_steps: int = IconSettings.refine_steps
     icon_batch: int = IconSettings.batch
     image_batch: int = 16
     stability: bool = True
@@ -137,6 +141,7 @@ class Experiment:
             attempts=self.attempts,
             enough=self.enough,
             batch=self.icon_batch,
+            refine_steps=self.refine_steps,
         )
 
 
@@ -155,7 +160,7 @@ def check(config: Experiment) -> None:
     """
     least = {
         **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
-        **dict.fromkeys(("image_batch", "more_than"), 1),
+        **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
         **dict.fromkeys(("image_size", "icon_size", "early_icon_size"), 32),
         **dict.fromkeys(("neighbors", "early_neighbors"), 2),
         **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
@@ -166,10 +171,10 @@ def check(config: Experiment) -> None:
     for name, bound in {"min_dist": 1, "seed": 2**32 - 1}.items():  # UMAP takes no more
         if getattr(config, name) > bound:
             raise UserError(f"{name} {getattr(config, name)}: must be at most {bound}")
-    if not config.learning_rate > 0:
+    if config.learning_rate is not None and not config.learning_rate > 0:
         raise UserError(f"learning_rate {config.learning_rate}: must be above 0")
     for name in ("learning_rate", "power", "ridge"):
-        if math.isinf(getattr(config, name)):
+        if math.isinf(getattr(config, name) or 0):
             raise UserError(f"{name} {getattr(config, name)}: must be finite")
     if config.max_images is not None and config.max_images < 1:
         raise UserError(f"max_images {config.max_images}: must be at least 1")

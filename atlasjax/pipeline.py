@@ -20,6 +20,7 @@ from atlasjax import progress, storage
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.icons import Draw, Icons, icon_drawer, icon_keys, icons
 from atlasjax.atlas.level import Level
+from atlasjax.atlas.zoom import Drawn, starts
 from atlasjax.experiment import check
 from atlasjax.job import Run
 from atlasjax.stages import whitening
@@ -151,8 +152,8 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
     """
     name, levels = laid.name, {}
     effect_of, matrix_of = functools.cache(laid.effects), functools.cache(laid.whitening)
-    drawer = _drawer(run, name, matrix_of)
-    for size, (these, digest) in cells.items():
+    drawer, coarser = _drawer(run, name, matrix_of), None
+    for size, (these, digest) in sorted(cells.items(), key=lambda item: item[0]):
         made_from = {"cells": digest, "attribution": laid.made_from["attribution"]}
         effect = storage.cached(
             run.level(name, size) / "attribution.npz",
@@ -162,7 +163,9 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
         )
         whitens = {"cells": digest, "whitening": laid.made_from["whitening"]}
         whitening.record(run, name, size, these, whitens, matrix_of)
-        drawn = _icons(run, name, size, these, digest, drawer)
+        drawn, finished = _icons(run, name, size, these, digest, drawer, coarser)
+        if run.config.coarse_to_fine:
+            coarser = Drawn(these.direction, drawn.icon, finished)
         levels[name, size] = Level(
             these.x,
             these.y,
@@ -172,7 +175,7 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
             effect.value,
             drawn.icon,
         )
-    return levels
+    return {(name, size): levels[name, size] for size in cells}
 
 
 def _drawer(run: Run, name: str, matrix: Callable[[], Whitening]) -> Callable[[], Draw]:
@@ -189,9 +192,15 @@ def _drawer(run: Run, name: str, matrix: Callable[[], Whitening]) -> Callable[[]
 
 
 def _icons(
-    run: Run, name: str, size: int, cells: Cells, digest: str, drawer: Callable[[], Draw]
-) -> Icons:
-    """Draw a level's icons, keeping every batch as soon as it is done."""
+    run: Run,
+    name: str,
+    size: int,
+    cells: Cells,
+    digest: str,
+    drawer: Callable[[], Draw],
+    coarser: Drawn | None,
+) -> tuple[Icons, str]:
+    """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
     config = run.config
     folder = run.level(name, size)
     settings = config.icon_settings(name)
@@ -202,6 +211,7 @@ def _icons(
         whiten=config.whitens(name),
         ridge=config.ridge,
         devices=run.mesh.size,
+        coarser=None if coarser is None else coarser.made_from,
     )
     keys = icon_keys(jax.random.key(config.seed), name, size, cells.x, cells.y)
 
@@ -215,6 +225,7 @@ def _icons(
                 draw,
                 cells.direction,
                 keys,
+                starts(coarser, cells.direction),
                 batch=settings.batch,
                 attempts=settings.attempts,
                 enough=settings.enough,
@@ -225,4 +236,4 @@ def _icons(
     drawn = storage.cached(folder / "icons.npz", Icons, made_from, compute)
     for part in folder.glob("icons-*.npz"):
         part.unlink()
-    return drawn
+    return drawn, made_from

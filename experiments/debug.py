@@ -19,6 +19,7 @@ CONFIG = Experiment(
     neighbors=10,
     early_neighbors=10,
     steps=8,
+    refine_steps=8,
     icon_size=32,
     icon_batch=8,
     attempts=1,

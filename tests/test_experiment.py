@@ -75,8 +75,9 @@ def test_early_layers_are_never_whitened():
 
 
 def test_icons_are_drawn_as_the_experiment_says():
-    chosen = config(icon_size=70, steps=3, learning_rate=0.5, power=2.0, attempts=4, icon_batch=7)
-    expected = IconSettings(size=70, steps=3, learning_rate=0.5, power=2.0, attempts=4, batch=7)
+    same = {"steps": 3, "learning_rate": 0.5, "power": 2.0, "attempts": 4, "refine_steps": 2}
+    chosen = config(icon_size=70, icon_batch=7, **same)
+    expected = IconSettings(size=70, batch=7, **same)
     assert chosen.icon_settings("mixed4a") == expected
     # Early layers see little of an image, so theirs are smaller, and never larger than asked for.
     assert chosen.icon_settings("mixed3b") == replace(expected, size=56)
@@ -90,6 +91,7 @@ def test_icons_are_drawn_as_the_experiment_says():
         ("steps", 1, 0),
         ("attempts", 1, -3),
         ("icon_batch", 1, 0),
+        ("refine_steps", 1, 0),
         ("image_batch", 1, 0),
         ("more_than", 1, 0),
         ("max_images", 1, 0),

@@ -4,21 +4,20 @@ import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives
 from atlasjax.optvis.loop import Loop
-from atlasjax.optvis.param import fourier
+from atlasjax.optvis.param import fourier, fourier_params
 from atlasjax.optvis.render import renderer
-from atlasjax.optvis.schedule import learning_rates
+from atlasjax.optvis.schedule import brisk
 from atlasjax.optvis.transform import similarity
 from atlasjax.parallel import batch_mesh, pad_batch, share_of
 from atlasjax.progress import Progress, silent
@@ -32,7 +31,7 @@ class IconSettings:
     Attributes:
         size: height and width in pixels.
         steps: optimization steps.
-        learning_rate: Adam's at its height; see `learning_rates`.
+        learning_rate: Adam's at its height; by default what suits the steps, see `schedule.brisk`.
         power: of the cosine in the objective; see `objectives.direction_neuron`.
         attempts: how often an icon is drawn at most, with other keys; the best is kept.
         enough: the cosine from which an icon is not drawn again.
@@ -40,11 +39,13 @@ class IconSettings:
         scale: smallest and largest magnification in a step.
         rotate: largest angle in a step, in degrees.
         batch: icons drawn at a time.
+        refine_steps: optimization steps of an icon that starts from a finished one.
+        refine_kept: how much of the finished icon's spectrum they start with, from 0 to 1.
     """
 
     size: int = 96
     steps: int = 96
-    learning_rate: float = 0.15
+    learning_rate: float | None = None
     power: float = 4.0
     attempts: int = 2
     enough: float = 0.5
@@ -52,6 +53,8 @@ class IconSettings:
     scale: tuple[float, float] = (0.95, 1.1)
     rotate: float = 5.0
     batch: int = 16
+    refine_steps: int = 16
+    refine_kept: float = 0.5
 
 
 class Icons(NamedTuple):
@@ -66,7 +69,18 @@ class Icons(NamedTuple):
     cosine: Float[np.ndarray, " n"]
 
 
-Draw = Callable[[Float[np.ndarray, "n c"], Key[Array, " n"]], Icons]
+@runtime_checkable
+class Draw(Protocol):
+    """What `icon_drawer` returns."""
+
+    def __call__(
+        self,
+        directions: Float[np.ndarray, "n c"],
+        keys: Key[Array, " n"],
+        start: UInt8[np.ndarray, "n h w 3"] | None = None,
+    ) -> Icons:
+        """Draw up to a batch of icons; see `icon_drawer`."""
+        ...
 
 
 def icon_drawer(
@@ -79,7 +93,8 @@ def icon_drawer(
     """Compile the function that draws up to a batch of icons.
 
     The objective is `objectives.direction_neuron` at the centre of the layer, both sides multiplied
-    by the whitening matrix.
+    by the whitening matrix. An icon starts from noise; or from another that is finished, of which
+    `refine_kept` times the spectrum is taken: contrast that is lowered leaves room for change.
 
     Args:
         model: a callable pytree `model(images, tap)`.
@@ -89,7 +104,8 @@ def icon_drawer(
         mesh: the devices to share the batch; all by default.
 
     Returns:
-        A function of directions and one key for each, at most `settings.batch` of them.
+        A function of directions, one key for each, and optionally one finished icon for each to
+        start from; at most `settings.batch` of them.
 
     Raises:
         UserError: settings that nothing can be drawn with.
@@ -100,24 +116,48 @@ def icon_drawer(
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
     size = share_of(settings.batch, mesh)
     whiten = None if whitening is None else np.asarray(whitening, np.float32)
-    render = renderer(
-        fourier(settings.size),
-        similarity(settings.jitter, settings.scale, settings.rotate),
-        optax.adam(learning_rates(settings.learning_rate, settings.steps)),
-        Loop(settings.steps),
-        mesh,
+    fresh, refined = (
+        renderer(
+            fourier(settings.size),
+            similarity(settings.jitter, settings.scale, settings.rotate),
+            brisk(steps, settings.learning_rate),
+            Loop(steps),
+            mesh,
+        )
+        for steps in (settings.steps, settings.refine_steps)
     )
 
-    def draw(directions: Float[np.ndarray, "n c"], keys: Key[Array, " n"]) -> Icons:
+    def draw(
+        directions: Float[np.ndarray, "n c"],
+        keys: Key[Array, " n"],
+        start: UInt8[np.ndarray, "n h w 3"] | None = None,
+    ) -> Icons:
         n = len(directions)
-        target = pad_batch(directions.astype(np.float32), size)
+        target, own = pad_batch((directions.astype(np.float32), keys), size)
         objective = objectives.direction_neuron(layer, target, power=settings.power, whiten=whiten)
         measure = objectives.cosine(layer, target)
-        made = render(model, objective, measure, pad_batch(keys, size))
+        if start is None:
+            made = fresh(model, objective, measure, own)
+        else:
+            begin = pad_batch(_spectra(start, settings), size)
+            made = refined(model, objective, measure, own, begin)
         image, reached = jax.device_get((made.image[:n], made.reached[:n]))
         return Icons(np.round(image * 255).astype(np.uint8), reached)
 
     return draw
+
+
+def _spectra(
+    icon: UInt8[np.ndarray, "n h w 3"], settings: IconSettings
+) -> Float[Array, "n 2 c h f"]:
+    """Return the parameters from which icons start that are refined from finished ones."""
+    if icon.shape[1:3] != (settings.size, settings.size):
+        raise UserError(
+            f"icons of {icon.shape[1]} x {icon.shape[2]} px to start from: must be of "
+            f"{settings.size} x {settings.size} px"
+        )
+    whole = jax.vmap(fourier_params)(jnp.asarray(icon, jnp.float32) / 255.0)
+    return settings.refine_kept * whole
 
 
 def icon_keys(
@@ -149,6 +189,7 @@ def icons(
     draw: Draw,
     directions: Float[np.ndarray, "n c"],
     keys: Key[Array, " n"],
+    start: UInt8[np.ndarray, "n h w 3"] | None = None,
     *,
     batch: int = IconSettings.batch,
     attempts: int = IconSettings.attempts,
@@ -159,12 +200,14 @@ def icons(
     """Draw any number of icons, a batch at a time, and those that fail once more.
 
     Now and then an optimization starts so far from its direction that it never finds it. Such icons
-    are drawn again from another start, together, and the best of each is kept.
+    are drawn again from another start, which is noise, together, and the best of each is kept.
 
     Args:
         draw: what `icon_drawer` returned.
         directions: what each icon is drawn for.
         keys: one for each; see `icon_keys`.
+        start: a finished icon for each to start from at first, such as its parent's; see
+            `atlas.zoom`. Noise by default.
         batch: icons at a time, at most what `draw` was compiled for.
         attempts: how often an icon is drawn at most.
         enough: the cosine from which an icon is not drawn again.
@@ -185,7 +228,8 @@ def icons(
         for first in range(0, len(todo), batch):
             chosen = todo[first : first + batch]
             own = jax.vmap(jax.random.fold_in, (0, None))(keys[chosen], attempt)
-            compute = functools.partial(draw, directions[chosen], own)
+            begin = () if start is None or attempt else (start[chosen],)
+            compute = functools.partial(draw, directions[chosen], own, *begin)
             parts.append(compute() if keep is None else keep(number, compute))
             number, done = number + 1, done + len(chosen)
             progress(done, total)
@@ -204,7 +248,9 @@ def _better(best: Icons, which: Int[np.ndarray, " k"], new: Icons) -> Icons:
 
 
 def _check(settings: IconSettings) -> None:
-    for name, least in (("size", 32), ("steps", 1), ("attempts", 1), ("batch", 1)):
-        value = getattr(settings, name)
-        if value < least:
-            raise UserError(f"icon {name} {value}: must be at least {least}")
+    least = {"size": 32, **dict.fromkeys(("steps", "attempts", "batch", "refine_steps"), 1)}
+    for name, bound in least.items():
+        if getattr(settings, name) < bound:
+            raise UserError(f"icon {name} {getattr(settings, name)}: must be at least {bound}")
+    if not 0 <= settings.refine_kept <= 1:
+        raise UserError(f"icon refine_kept {settings.refine_kept}: must be from 0 to 1")

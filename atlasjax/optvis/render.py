@@ -10,17 +10,19 @@ done here by `atlasjax.parallel`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
 
 from atlasjax.optvis.gradients import leak_at, leaking
+from atlasjax.optvis.look import cast_to, disturb, divide, images_of, look
 from atlasjax.optvis.loop import Loop, check_loop
-from atlasjax.optvis.objectives.core import Objective, Seen, evaluate, network
+from atlasjax.optvis.objectives.core import Objective
 from atlasjax.optvis.param import Parameterization
 from atlasjax.optvis.transform import Transform
 from atlasjax.parallel import split_batch
@@ -39,6 +41,7 @@ class Rendered(NamedTuple):
         measured: the same of the measure, averaged over the frames.
         snapshot: the images after the steps asked for.
         steps: how many steps each unit took.
+        params: what the images are made of, to start others from.
     """
 
     image: Float[Array, "units *frames h w c"]
@@ -47,12 +50,27 @@ class Rendered(NamedTuple):
     measured: Float[Array, "units steps"]
     snapshot: Float[Array, "units shots *frames h w c"]
     steps: Int[Array, " units"]
+    params: PyTree[Shaped[Array, "units ..."]]
+
+
+@runtime_checkable
+class Renderer(Protocol):
+    """What `renderer` returns."""
+
+    def __call__(
+        self,
+        model: Model,
+        objective: Objective,
+        measure: Objective,
+        keys: Key[Array, " units"],
+        start: PyTree[Shaped[Array | np.ndarray, "units ..."]] = None,
+    ) -> Rendered:
+        """Make a batch of units; see `renderer`."""
+        ...
 
 
 _Pair = tuple[Objective, Objective]
 """An objective and a measure."""
-
-Renderer = Callable[[Model, Objective, Objective, Key[Array, " units"]], Rendered]
 
 
 class _State(NamedTuple):
@@ -89,8 +107,9 @@ def renderer(
 
     Returns:
         A function of the model, the objective, the measure (both with data for every unit, or for
-        all alike) and one key for each unit. The number of units must be a multiple of the mesh's
-        devices; see `atlasjax.parallel.pad_batch`.
+        all alike), one key for each unit and, where they are not to be drawn from these, the
+        parameters from which each unit starts. The number of units must be a multiple of the
+        mesh's devices; see `atlasjax.parallel.pad_batch`.
 
     Raises:
         UserError: settings that nothing can be made with.
@@ -109,32 +128,25 @@ def renderer(
     check_loop(loop)
     program = _Program(param, transform, optimizer, loop, view)
 
-    def render(model: Model, shared: _Pair, keys: Key[Array, " units"], own: _Pair) -> Rendered:
-        return _render(program, model, keys, shared, own)
+    def render(
+        model: Model, shared: _Pair, keys: Key[Array, " units"], own: _Pair, start: PyTree
+    ) -> Rendered:
+        return _render(program, model, keys, shared, own, start)
 
     split = split_batch(render, mesh, replicated=2)
 
     def run(
-        model: Model, objective: Objective, measure: Objective, keys: Key[Array, " units"]
+        model: Model,
+        objective: Objective,
+        measure: Objective,
+        keys: Key[Array, " units"],
+        start: PyTree[Shaped[Array | np.ndarray, "units ..."]] = None,
     ) -> Rendered:
-        pairs = [_divide(o, len(keys)) for o in (objective, measure)]
+        pairs = [divide(o, len(keys)) for o in (objective, measure)]
         shared, own = (tuple(parts) for parts in zip(*pairs, strict=True))
-        return split(model, shared, keys, own)
+        return split(model, shared, keys, own, start)
 
     return run
-
-
-def _divide(objective: Objective, n: int) -> tuple[Objective, Objective]:
-    """Part the data that all units share, which are not copied for each, from their own."""
-    shared = jax.tree.map(lambda leaf: leaf[0] if len(leaf) != n else None, objective)
-    own = jax.tree.map(lambda leaf: leaf if len(leaf) == n else None, objective)
-    return shared, own
-
-
-def _join(shared: Objective, own: Objective) -> Objective:
-    return jax.tree.map(
-        lambda a, b: b if a is None else a, shared, own, is_leaf=lambda leaf: leaf is None
-    )
 
 
 class _Program(NamedTuple):
@@ -153,16 +165,17 @@ def _render(
     keys: Key[Array, " units"],
     shared: _Pair,
     own: _Pair,
+    start: PyTree,
 ) -> Rendered:
     loop, param = program.loop, program.param
-    model = _cast(model, loop.dtype)
+    model = cast_to(model, loop.dtype)
 
     def loss(params: PyTree, step: Array) -> tuple[Array, tuple[Array, Array]]:
-        images = jax.vmap(lambda k, frames: _disturb(program.transform, k, frames))(
-            jax.vmap(lambda k: jax.random.fold_in(k, step))(keys), _images(param, params)
+        images = jax.vmap(lambda k, frames: disturb(program.transform, k, frames))(
+            jax.vmap(lambda k: jax.random.fold_in(k, step))(keys), images_of(param, params)
         )
         tap = leaking(leak_at(step, loop.wake)) if loop.wake else identity
-        scores, measured = _look(model, images, shared, own, tap)
+        scores, measured = look(model, images, shared, own, tap)
         return -scores.sum(), (scores.sum(1), measured.mean(1))
 
     def advance(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
@@ -182,13 +195,13 @@ def _render(
             return advance(state, step)
         return jax.lax.cond(state.alive.any(), advance, rest, state, step)
 
-    state, history = jax.lax.scan(body, _start(program, keys), jnp.arange(1, loop.steps + 1))
+    state, history = jax.lax.scan(body, _start(program, keys, start), jnp.arange(1, loop.steps + 1))
     state = state._replace(
         shots=_keep(param, state, loop.snapshots, jnp.asarray(loop.steps, jnp.int32))
     )
-    images = _images(param, state.params)
+    images = images_of(param, state.params)
     shown = images if program.view is None else jax.vmap(jax.vmap(program.view))(images)
-    (reached,) = _look(model, shown, shared[1:], own[1:], identity)
+    (reached,) = look(model, shown, shared[1:], own[1:], identity)
     made = Rendered(
         image=images,
         reached=reached,
@@ -196,6 +209,7 @@ def _render(
         measured=history[1].T,
         snapshot=jnp.moveaxis(state.shots, 0, 1),
         steps=state.steps,
+        params=state.params,
     )
     one = jax.tree.map(lambda leaf: leaf[0], state.params)
     return made if jax.eval_shape(param.image, one).ndim == 4 else _without_frames(made)
@@ -207,9 +221,11 @@ def _without_frames(made: Rendered) -> Rendered:
     )
 
 
-def _start(program: _Program, keys: Key[Array, " units"]) -> _State:
-    params = jax.vmap(lambda k: program.param.init(jax.random.fold_in(k, 0)))(keys)
-    images = jax.eval_shape(lambda p: _images(program.param, p), params)
+def _start(program: _Program, keys: Key[Array, " units"], start: PyTree) -> _State:
+    params = start
+    if start is None:
+        params = jax.vmap(lambda k: program.param.init(jax.random.fold_in(k, 0)))(keys)
+    images = jax.eval_shape(lambda p: images_of(program.param, p), params)
     with jax.numpy_dtype_promotion("standard"):
         memory = jax.vmap(program.optimizer.init)(params)
     n = len(keys)
@@ -221,43 +237,6 @@ def _start(program: _Program, keys: Key[Array, " units"]) -> _State:
         steps=jnp.zeros(n, jnp.int32),
         shots=jnp.zeros((len(program.loop.snapshots), *images.shape)),
     )
-
-
-def _images(param: Parameterization, params: PyTree) -> Float[Array, "units frames h w c"]:
-    """Return every unit's images, with an axis of frames where the parameterization has none."""
-    images = jax.vmap(param.image)(params)
-    return images if images.ndim == 5 else images[:, None]
-
-
-def _disturb(
-    transform: Transform, key: Key[Array, ""], frames: Float[Array, "frames h w c"]
-) -> Float[Array, "frames h2 w2 c2"]:
-    keys = key[None] if len(frames) == 1 else jax.random.split(key, len(frames))
-    return jax.vmap(transform)(keys, frames)
-
-
-def _look(
-    model: Model,
-    images: Float[Array, "units frames h w c"],
-    shared: tuple[Objective, ...],
-    own: tuple[Objective, ...],
-    tap: Any,
-) -> list[Float[Array, "units frames"]]:
-    """Run the network once on all frames of all units, and evaluate every objective on it."""
-    units, frames = images.shape[:2]
-    names = tuple(dict.fromkeys(name for o in own for name in o.layers))
-    flat = images.reshape(units * frames, *images.shape[2:])
-    leaves = [x for x in jax.tree.leaves(model) if jnp.issubdtype(x.dtype, jnp.floating)]
-    dtype = leaves[0].dtype if leaves else flat.dtype
-    values = network(model, flat.astype(dtype), names, tap) if names else {}
-    layers = {
-        name: value.reshape(units, frames, *value.shape[1:]).astype(jnp.float32)
-        for name, value in values.items()
-    }
-    return [
-        jax.vmap(lambda o, seen, s=s: evaluate(_join(s, o), seen))(o, Seen(images, layers))
-        for s, o in zip(shared, own, strict=True)
-    ]
 
 
 def _update(
@@ -295,14 +274,7 @@ def _keep(param: Parameterization, state: _State, snapshots: tuple[int, ...], do
 
     def put(shots: Array) -> Array:
         return jnp.where(
-            hit.reshape(-1, *[1] * (shots.ndim - 1)), _images(param, state.params), shots
+            hit.reshape(-1, *[1] * (shots.ndim - 1)), images_of(param, state.params), shots
         )
 
     return jax.lax.cond(hit.any(), put, lambda shots: shots, state.shots)
-
-
-def _cast(model: Model, dtype: str) -> Model:
-    def cast(leaf: Array) -> Array:
-        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-
-    return model if dtype == "float32" else jax.tree.map(cast, model)

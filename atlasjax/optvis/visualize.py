@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Int, Key, PyTree, Shaped
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.loop import Loop, check_loop
 from atlasjax.optvis.objectives import Objective, check, shapes_for, units
-from atlasjax.optvis.param import Parameterization, fourier
+from atlasjax.optvis.param import Parameterization, fourier, start_from
 from atlasjax.optvis.render import Rendered, Renderer, View, renderer
 from atlasjax.optvis.schedule import learning_rates
 from atlasjax.optvis.transform import Transform, similarity
@@ -40,6 +40,7 @@ def visualize(
     loop: Loop | None = None,
     measure: Objective | None = None,
     count: int | None = None,
+    start: PyTree[Shaped[Array | np.ndarray, "units ..."]] = None,
     batch: int = 16,
     attempts: int = 1,
     enough: float = 0.0,
@@ -62,6 +63,8 @@ def visualize(
         loop: how many steps, and what happens besides; by default 128 steps.
         measure: what is reported as `reached`; the objective itself by default.
         count: how many units, where the objective is the same for all.
+        start: the parameters each unit starts from, such as the `params` of others that are
+            finished; drawn from the key by default, and where a unit is made again.
         batch: units at a time.
         attempts: how often a unit is made at most; the one with the largest measure is kept.
         enough: the measure from which a unit is not made again.
@@ -93,6 +96,7 @@ def visualize(
     param, transform = param or _fourier(SIZE), transform or similarity()
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
     _check(model, objective, measure, param, transform)
+    _check_start(start, param, n)
     optimizer = optimizer or _adam(RATE, loop.steps)
     make = _renderer(param, transform, optimizer, loop, mesh, view)
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
@@ -101,7 +105,8 @@ def visualize(
     def some(which: Int[np.ndarray, " k"], attempt: int) -> Rendered:
         own = jax.vmap(jax.random.fold_in, (0, None))(keys[which], attempt)
         score, kept = (_part(o, which, size) for o in (objective, measure or objective))
-        made = jax.device_get(make(model, score, kept, pad_batch(own, size)))
+        begin = None if attempt else jax.tree.map(lambda leaf: pad_batch(leaf[which], size), start)
+        made = jax.device_get(make(model, score, kept, pad_batch(own, size), begin))
         return jax.tree.map(lambda leaf: leaf[: len(which)], made)
 
     best, total, done = None, n, 0
@@ -151,6 +156,15 @@ def _check(
     check(objective, shapes)
     if measure is not None:
         check(measure, shapes)
+
+
+def _check_start(start: PyTree, param: Parameterization, n: int) -> None:
+    """Refuse starts that are not one for each unit, or of another parameterization."""
+    lengths = sorted({len(leaf) for leaf in jax.tree.leaves(start)} - {n})
+    if lengths:
+        raise UserError(f"{lengths[0]} starts for {n} units: there must be one for each")
+    if start is not None:
+        start_from(param, jax.tree.map(lambda leaf: leaf[0], start))
 
 
 def _better(best: Rendered, which: Any, new: Rendered) -> Rendered:

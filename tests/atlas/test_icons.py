@@ -72,14 +72,16 @@ def test_batches_resume_and_give_the_same_icons(model):
         np.testing.assert_array_equal(other.cosine, plain.cosine)
 
 
-def _refuse(directions: np.ndarray, keys: jax.Array) -> Icons:
+def _refuse(directions: np.ndarray, keys: jax.Array, start: np.ndarray | None = None) -> Icons:
     raise AssertionError("everything is on disk")
 
 
-def fake_draw(table: dict[int, list[float]], log: list[list[int]]):
+def fake_draw(table: dict[int, list[float]], log: list[list[int]], begun: list | None = None):
     """A drawer whose icon for direction [i] reaches what the table says of its attempts."""
 
-    def draw(directions: np.ndarray, keys: jax.Array) -> Icons:
+    def draw(directions: np.ndarray, keys: jax.Array, start: np.ndarray | None = None) -> Icons:
+        if begun is not None:
+            begun.append(None if start is None else start[:, 0, 0, 0].tolist())
         which = directions[:, 0].astype(int).tolist()
         log.append(which)
         attempt = [sum(i in batch for batch in log) - 1 for i in which]
@@ -129,7 +131,62 @@ def test_whitening_changes_what_is_drawn(model):
     np.testing.assert_allclose(same.cosine, plain.cosine, atol=1e-3)
 
 
-@pytest.mark.parametrize("field", ["size", "steps", "attempts", "batch"])
+def test_only_the_first_attempt_starts_from_given_icons():
+    """Where a parent's icon led nowhere it would lead nowhere again."""
+    begun: list = []
+    start = np.arange(7, 10, dtype=np.uint8)[:, None, None, None] * np.ones((32, 32, 3), np.uint8)
+    draw = fake_draw({0: [0.9], 1: [0.2, 0.6], 2: [0.3, 0.1]}, [], begun)
+    target = np.arange(3.0, dtype=np.float32)[:, None]
+    found = icons(draw, target, keys(3), start, batch=2, attempts=2)
+    assert begun == [[7, 8], [9], None]
+    np.testing.assert_allclose(found.cosine, [0.9, 0.6, 0.3])
+
+
+def refining(steps: int, rate: float, kept: float = 0.5) -> IconSettings:
+    return replace(QUICK, refine_steps=steps, learning_rate=rate, refine_kept=kept)
+
+
+@pytest.fixture(scope="module")
+def finished(model) -> Icons:
+    return icon_drawer(model, LAYER, QUICK)(directions(4), keys(4))
+
+
+def test_an_icon_starts_from_the_one_given(model, finished: Icons):
+    still = icon_drawer(model, LAYER, refining(1, 1e-9, kept=1.0))
+    again = still(directions(4), keys(4), finished.icon)
+    # It was rounded to 8 bits and clipped by half a step of these.
+    assert np.abs(again.icon.astype(int) - finished.icon).max() <= 1
+    np.testing.assert_allclose(again.cosine, finished.cosine, atol=0.02)
+    fade = icon_drawer(model, LAYER, refining(1, 1e-9, kept=0.0))
+    assert np.ptp(fade(directions(4), keys(4), finished.icon).icon) <= 1  # grey
+
+
+def test_a_few_steps_from_a_finished_icon_reach_more_than_from_noise(model, finished: Icons):
+    target = directions(4) + 0.1 * directions(5)[1:]
+    few = icon_drawer(model, LAYER, replace(refining(6, 0.05), steps=6))
+    from_parent, from_noise = few(target, keys(4), finished.icon), few(target, keys(4))
+    assert from_parent.cosine.mean() > from_noise.cosine.mean() + 0.02
+    # No icon depends on its neighbours, nor on what they start from.
+    others = np.concatenate([finished.icon[::-1][:3], finished.icon[3:]])
+    mixed = few(target, keys(4), others)
+    np.testing.assert_array_equal(mixed.icon[3], from_parent.icon[3])
+    alone = few(target[:1], keys(1), finished.icon[:1])
+    np.testing.assert_array_equal(alone.icon[0], from_parent.icon[0])
+
+
+def test_icons_of_another_size_are_no_start(model):
+    draw = icon_drawer(model, LAYER, QUICK)
+    with pytest.raises(UserError, match="icons of 48 x 48 px to start from: must be of 32 x 32 px"):
+        draw(directions(1), keys(1), np.zeros((1, 48, 48, 3), np.uint8))
+
+
+@pytest.mark.parametrize("kept", [-0.1, 1.5])
+def test_a_share_of_the_start_is_refused_out_of_range(model, kept: float):
+    with pytest.raises(UserError, match=f"icon refine_kept {kept}: must be from 0 to 1"):
+        icon_drawer(model, LAYER, replace(QUICK, refine_kept=kept))
+
+
+@pytest.mark.parametrize("field", ["size", "steps", "attempts", "batch", "refine_steps"])
 def test_settings_out_of_range_are_refused(model, field: str):
     with pytest.raises(UserError, match=f"icon {field} 0: must be at least"):
         icon_drawer(model, LAYER, replace(IconSettings(), **{field: 0}))

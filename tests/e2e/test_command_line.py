@@ -191,11 +191,11 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_atlas(
     def dying(*args, **kwargs):
         draw = real(*args, **kwargs)
 
-        def draw_or_die(directions, keys):
+        def draw_or_die(directions, keys, *start):
             if len(drawn) == 3:  # one batch into the second level
                 raise KeyboardInterrupt
             drawn.append(len(directions))
-            return draw(directions, keys)
+            return draw(directions, keys, *start)
 
         return draw_or_die
 
@@ -217,9 +217,9 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_atlas(
     def counting(*args, **kwargs):
         draw = real(*args, **kwargs)
 
-        def draw_and_count(directions, keys):
+        def draw_and_count(directions, keys, *start):
             redrawn.append(len(directions))
-            return draw(directions, keys)
+            return draw(directions, keys, *start)
 
         return draw_and_count
 
@@ -230,6 +230,29 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_atlas(
     cells = sum(len(level["count"]) for level in arrays(stopped).values())
     assert sum(drawn) + sum(redrawn) == cells  # nothing twice
     assert not list(stopped.rglob("icons-*.npz"))
+
+
+@pytest.mark.slow
+def test_finer_levels_start_from_coarser_ones(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def run(out: str, *more: str) -> dict[str, dict[str, np.ndarray]]:
+        where = ["--images", str(photographs), "--out", str(tmp_path / out)]
+        few = ["--steps", "2", "--refine-steps", "2"]
+        cli.main(["run", "debug", *where, *SMALL, *few, *more])
+        return arrays(tmp_path / out)
+
+    apart, zoomed = run("a", "--no-coarse-to-fine"), run("a")
+    coarse, fine = "mixed3a-2.npz", "mixed3a-3.npz"
+    np.testing.assert_array_equal(zoomed[coarse]["icon"], apart[coarse]["icon"])
+    assert (zoomed[fine]["icon"] != apart[fine]["icon"]).any((1, 2, 3)).all()
+
+    # The order in which grids are named changes nothing, so nothing is drawn again.
+    monkeypatch.setattr(pipeline, "icon_drawer", None)
+    again = run("a", "--grids", "3", "2")
+    np.testing.assert_array_equal(again[fine]["icon"], zoomed[fine]["icon"])
+    record = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert [row["grid"] for row in record["levels"]] == [3, 2]
 
 
 @pytest.mark.slow

@@ -97,6 +97,16 @@ def test_the_start_is_drawn_from_each_images_own_key():
     np.testing.assert_array_equal(again[::-1], image)
 
 
+def test_units_start_from_given_parameters_and_return_theirs():
+    start = np.arange(2, dtype=np.float32)[:, None, None, None] * np.ones((1, 2, 2, 3), np.float32)
+    render = renderer(PIXELS, still, optax.sgd(1.0), Loop(3), ONE)
+    made = render(NO_MODEL, total([1.0, -2.0]), total([1.0, -2.0]), keys(2), start)
+    np.testing.assert_array_equal(made.params, start + np.array([3, -6])[:, None, None, None])
+    np.testing.assert_array_equal(made.image, made.params)
+    once_more = render(NO_MODEL, total([1.0, -2.0]), total([1.0, -2.0]), keys(2), made.params)
+    np.testing.assert_array_equal(once_more.params[:, 0, 0, 0], [6, -11])
+
+
 def test_colours_are_found():
     """The best image for -(mean - target)^2 is known: any whose mean is the target."""
     target = np.array([[0.8, 0.5, 0.3], [0.2, 0.4, 0.6]], np.float32)

@@ -67,6 +67,24 @@ def test_what_fails_is_made_again_and_the_best_is_kept():
     np.testing.assert_allclose(again.image[:, 0, 0, 0], again.reached, rtol=1e-6)
 
 
+def test_units_start_where_others_ended_and_from_the_key_when_made_again():
+    drawn = Parameterization(
+        lambda key: jnp.full((2, 2, 3), jax.random.uniform(key)), lambda params: params
+    )
+    settings = {"param": drawn, "optimizer": optax.sgd(0.0), "loop": Loop(1), "batch": 2}
+    level = np.array([0.9, 0.05, 0.6], np.float32)
+    start = np.broadcast_to(level[:, None, None, None], (3, 2, 2, 3))
+    bright = Objective(_brightness)
+    made = visualize(toy, bright, KEY, count=3, start=start, **settings)
+    np.testing.assert_array_equal(made.params, start)
+    np.testing.assert_allclose(made.reached, level, rtol=1e-6)
+    twice = visualize(toy, bright, KEY, count=3, start=start, attempts=4, enough=0.5, **settings)
+    np.testing.assert_array_equal(twice.reached[[0, 2]], made.reached[[0, 2]])
+    assert twice.reached[1] > level[1]
+    further = visualize(toy, bright, KEY, count=3, start=twice.params, **settings)
+    np.testing.assert_array_equal(further.image, twice.image)
+
+
 def _brightness(seen, data, settings):
     del data, settings
     return seen.images.mean((1, 2, 3))
@@ -97,6 +115,8 @@ def test_the_second_call_compiles_nothing():
         ({"batch": 0}, "batch 0: must be at least 1"),
         ({"attempts": 0}, "attempts 0: must be at least 1"),
         ({"loop": Loop(0)}, "steps 0: must be at least 1"),
+        ({"start": np.zeros((2, 2, 3, 8, 5))}, "2 starts for 1 units"),
+        ({"start": np.zeros((1, 2, 3, 4, 3))}, "do not belong here"),
     ],
 )
 def test_mistakes_are_explained(arguments, message):

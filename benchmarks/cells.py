@@ -1,0 +1,101 @@
+"""Cells of GoogLeNet to draw icons for, from photographs; shared by the benchmarks of icons."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+import atlasjax as ax
+from atlasjax import data, models, progress
+from atlasjax.atlas.whitening import second_moment, whitening
+from atlasjax.experiment import Experiment
+from atlasjax.optvis.objectives import measures
+from atlasjax.taps import Model, as_pytree, capture
+
+SAMPLES = 8  # positions of each photograph
+
+
+class Cut(NamedTuple):
+    """A layer of GoogLeNet, cut into cells.
+
+    Attributes:
+        model: the network.
+        layer: the layer's name.
+        white: its whitening matrix.
+        direction: the cells' mean activations, by grid.
+    """
+
+    model: Model
+    layer: str
+    white: Float[np.ndarray, "c c"]
+    direction: dict[int, Float[np.ndarray, "cells c"]]
+
+
+class Reached(NamedTuple):
+    """The mean cosine between icons and their directions, as it is and in whitened coordinates."""
+
+    plain: float
+    white: float
+
+
+def cut(folder: Path, layer: str, grids: Sequence[int], limit: int | None) -> Cut:
+    """Collect activations of the photographs, lay them out and cut the map, as an atlas does."""
+    config = Experiment(name="benchmark", model="googlenet", layers=(layer,))
+    model = models.load("googlenet", folder / "bvlc_googlenet" / "weights.safetensors")
+    photographs = data.open_images(folder / "imagenet_sample", limit=limit)
+    with progress.bar("collect", "images") as report:
+        found = ax.collect(
+            model,
+            data.batches(photographs, config.image_batch),
+            [layer],
+            jax.random.key(config.seed),
+            samples_per_image=SAMPLES,
+            total=len(photographs),
+            progress=report,
+        )
+    value = found.activations[layer].value
+    xy = ax.layout(value, **config.layout_settings(layer))
+    cells = {size: ax.grid(xy, value, size, more_than=config.more_than) for size in grids}
+    white = whitening(second_moment(value), config.ridge)
+    return Cut(model, layer, white, {size: found.direction for size, found in cells.items()})
+
+
+def some(n: int, count: int) -> np.ndarray:
+    """Return up to `count` of n indices, spread evenly."""
+    return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int))
+
+
+def measure(
+    cut: Cut,
+) -> Callable[[UInt8[np.ndarray, "n h w 3"], Float[np.ndarray, "n c"]], Reached]:
+    """Return the function that tells how well icons show their directions, seen as they are."""
+    model, white = as_pytree(cut.model), jnp.asarray(cut.white, jnp.float32)
+
+    @jax.jit
+    def cosines(model: Model, images: Array, direction: Array) -> tuple[Array, Array]:
+        value = capture(model, images, [cut.layer])[cut.layer]
+        middle = value[:, value.shape[1] // 2, value.shape[2] // 2]
+        plain = measures.cosine(middle, direction)
+        return plain, measures.cosine(middle @ white, direction @ white)
+
+    def reached(icon: UInt8[np.ndarray, "n h w 3"], direction: np.ndarray) -> Reached:
+        images = jnp.asarray(icon, jnp.float32) / 255.0
+        found = cosines(model, images, jnp.asarray(direction, jnp.float32))
+        return Reached(*(float(values.mean()) for values in found))
+
+    return reached
+
+
+def steps_to(reached: float, steps: Sequence[float], curve: Sequence[float]) -> float | None:
+    """Return after how many steps a curve reaches a value, between its points by logarithms.
+
+    None where it never does; where it begins above, its first number of steps.
+    """
+    highest = np.maximum.accumulate(curve)
+    if reached > highest[-1]:
+        return None
+    return float(np.exp(np.interp(reached, highest, np.log(steps))))

@@ -1,0 +1,167 @@
+"""How much compute it spares to draw finer levels from coarser ones.
+
+    python benchmarks/coarse_to_fine.py DATA [--quick] [--json]
+
+DATA is a folder with bvlc_googlenet/weights.safetensors and imagenet_sample/. Mixed4c is cut by the
+grids 10, 20 and 40, from eight positions of every photograph. The icons are drawn twice: each from
+noise, with several numbers of steps; and from coarse to fine, the coarsest level from noise and
+every other from its parents' finished icons. Compute is counted in steps: one gradient of the
+network for one icon.
+
+Some cells of the finest level are drawn, with their parents and their parents' parents. Every level
+counts by the number of its cells, so that means and compute are those of the whole atlas. The ratio
+is how many times as much compute drawing from noise takes for the same mean cosine.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import cells
+import jax
+import numpy as np
+import rich.box
+import rich.console
+import rich.table
+
+import atlasjax as ax
+from atlasjax.atlas.zoom import parents
+
+
+class Size(NamedTuple):
+    """How much is measured."""
+
+    cells: int
+    photographs: int | None
+    grids: tuple[int, ...]
+    fresh: tuple[int, ...]
+    refined: tuple[int, ...]
+
+
+FULL = Size(32, None, (10, 20, 40), (16, 32, 64, 96), (8, 16, 24))
+QUICK = Size(6, 100, (4, 8), (8, 16), (4, 8))
+
+
+class Way(NamedTuple):
+    """One way of drawing all levels: its name, steps for each icon, and what they reach."""
+
+    name: str
+    steps: float
+    levels: tuple[cells.Reached, ...]
+    whole: cells.Reached
+
+
+def family(cut: cells.Cut, grids: tuple[int, ...], count: int) -> dict[int, np.ndarray]:
+    """Return the directions of some cells of the finest level, and of their ancestors."""
+    chosen = {grids[-1]: cut.direction[grids[-1]]}
+    chosen[grids[-1]] = chosen[grids[-1]][cells.some(len(chosen[grids[-1]]), count)]
+    for finer, grid in zip(grids[:0:-1], grids[-2::-1], strict=True):
+        coarser = cut.direction[grid]
+        chosen[grid] = coarser[np.unique(parents(chosen[finer], coarser))]
+    return {grid: chosen[grid] for grid in grids}
+
+
+def draw(
+    cut: cells.Cut,
+    directions: dict[int, np.ndarray],
+    settings: ax.IconSettings,
+    first: np.ndarray | None = None,
+) -> list[np.ndarray]:
+    """Draw every level from noise; or, from the finished icons of the first, coarse to fine."""
+    drawer = ax.icon_drawer(cut.model, cut.layer, settings, cut.white)
+    made = [] if first is None else [first]
+    grids = list(directions)
+    for i in range(len(made), len(grids)):
+        direction = directions[grids[i]]
+        number = np.arange(len(direction))
+        keys = ax.icon_keys(jax.random.key(0), cut.layer, grids[i], number, 0 * number)
+        start = None
+        if first is not None:
+            start = made[-1][parents(direction, directions[grids[i - 1]])]
+        made.append(ax.icons(drawer, direction, keys, start, attempts=1).icon)
+    return made
+
+
+def weigh(name: str, steps: list[int], found: list[cells.Reached], counts: np.ndarray) -> Way:
+    whole = np.average(np.array(found), axis=0, weights=counts)
+    mean = float(np.average(steps, weights=counts))
+    return Way(name, mean, tuple(found), cells.Reached(*map(float, whole)))
+
+
+def ways(
+    cut: cells.Cut, size: Size, reached: Callable[[np.ndarray, np.ndarray], cells.Reached]
+) -> tuple[list[Way], list[Way]]:
+    """Draw from noise with every number of steps, then coarse to fine."""
+    directions = family(cut, size.grids, size.cells)
+    counts = np.array([len(cut.direction[grid]) for grid in size.grids])
+
+    def way(name: str, made: list[np.ndarray], steps: list[int]) -> Way:
+        pairs = zip(made, directions.values(), strict=True)
+        return weigh(name, steps, [reached(icon, d) for icon, d in pairs], counts)
+
+    fresh, zoomed, made = [], [], []
+    for n in size.fresh:
+        made = draw(cut, directions, ax.IconSettings(steps=n))
+        fresh.append(way(f"noise, {n}", made, [n] * len(counts)))
+    most, first = size.fresh[-1], made[0]
+    for n in size.refined:
+        made = draw(cut, directions, ax.IconSettings(refine_steps=n), first)
+        steps = [most] + [n] * (len(counts) - 1)
+        zoomed.append(way(f"coarse to fine, {most} then {n}", made, steps))
+    return fresh, zoomed
+
+
+def ratios(fresh: list[Way], way: Way) -> dict[str, float | None]:
+    """Return how many times as much compute drawing from noise takes for the same mean cosine."""
+    found = {}
+    for kind in cells.Reached._fields:
+        curve = [getattr(other.whole, kind) for other in fresh]
+        steps = cells.steps_to(getattr(way.whole, kind), [other.steps for other in fresh], curve)
+        found[kind] = None if steps is None else steps / way.steps
+    return found
+
+
+def show(fresh: list[Way], zoomed: list[Way], grids: tuple[int, ...]) -> None:
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    table.add_column("steps of an icon")
+    headings = ("mean steps", *(f"grid {grid}" for grid in grids), "all", "ratio", "whitened")
+    for column in headings:
+        table.add_column(column, justify="right")
+    for way in (*fresh, *zoomed):
+        shown = [f"{r.plain:.3f} / {r.white:.3f}" for r in (*way.levels, way.whole)]
+        found = ratios(fresh, way).values() if way in zoomed else ()
+        most = f"> {fresh[-1].steps / way.steps:.1f} x"
+        times = [most if value is None else f"{value:.1f} x" for value in found]
+        table.add_row(way.name, f"{way.steps:.1f}", *shown, *times)
+    rich.console.Console(highlight=False, soft_wrap=True).print(table)
+    print("cosines: as they are / whitened")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--quick", action="store_true", help="two levels, few cells and steps")
+    parser.add_argument("--cells", type=int, help="of the finest level; 32 by default, quick 6")
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    chosen = parser.parse_args()
+    size = QUICK if chosen.quick else FULL
+    size = size if chosen.cells is None else size._replace(cells=chosen.cells)
+    try:
+        cut = cells.cut(chosen.data, "mixed4c", size.grids, size.photographs)
+    except ax.UserError as error:
+        sys.exit(f"coarse_to_fine.py: {error}")
+    fresh, zoomed = ways(cut, size, cells.measure(cut))
+    show(fresh, zoomed, size.grids)
+    if chosen.json:
+        rows = [
+            {"name": way.name, "steps": way.steps, **way.whole._asdict(), "ratio": times}
+            for way, times in [(w, None) for w in fresh] + [(w, ratios(fresh, w)) for w in zoomed]
+        ]
+        print(json.dumps({"grids": size.grids, "ways": rows}))
+
+
+if __name__ == "__main__":
+    main()
