@@ -8,7 +8,7 @@ import pytest
 from atlasjax import models
 from atlasjax.errors import UserError
 from atlasjax.models.inception_v1 import InceptionV1
-from atlasjax.models.layers import max_pool
+from atlasjax.models.pooling import max_pool
 from atlasjax.receptive import ReceptiveField, receptive_field
 
 STEM = {  # kernel, stride, entries before the first that Caffe pads

@@ -8,7 +8,8 @@ import pytest
 from atlasjax import models
 from atlasjax.errors import UserError
 from atlasjax.models.inception_v1 import InceptionV1
-from atlasjax.models.layers import local_response_norm, max_pool
+from atlasjax.models.layers import local_response_norm
+from atlasjax.models.pooling import max_pool
 from atlasjax.taps import as_pytree, capture, head, identity, intervene, layers
 
 SIZE = 64
