@@ -18,10 +18,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from atlasjax import storage, vis_command
+from atlasjax import process, storage, vis_command
 from atlasjax.errors import UserError, unknown
 
 COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view")
+COMPUTE = ("run", "vis", "class", "compare", "report")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given and not given[0].startswith("-") and given[0] not in COMMANDS:
             raise unknown("command", given[0], COMMANDS)
         chosen = _parser().parse_args(given, argparse.Namespace(given=given))
+        if given[0] in COMPUTE:
+            process.prepare()
         chosen.function(chosen)
     except UserError as error:
         print(f"atlasjax: {error}", file=sys.stderr)

@@ -23,6 +23,18 @@ T = TypeVar("T")  # a NamedTuple of arrays
 FINGERPRINT = "fingerprint"
 
 
+def user_cache() -> Path:
+    """Return the folder of what can always be made again: `$ATLASJAX_CACHE`, or the user's cache.
+
+    >>> user_cache().is_absolute()
+    True
+    """
+    import platformdirs
+
+    chosen = os.environ.get("ATLASJAX_CACHE") or platformdirs.user_cache_dir("atlasjax")
+    return Path(chosen).expanduser().absolute()
+
+
 def fingerprint(**parts: Any) -> str:
     """Return a digest of named values, the same on every machine.
 

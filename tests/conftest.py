@@ -4,12 +4,16 @@ The environment is set before JAX is first imported, which is why it stands at t
 """
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = " ".join(
     [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2"]
 ).strip()
+# Nothing is kept in the user's own cache; the commands of a suite share what they compile.
+os.environ["ATLASJAX_CACHE"] = tempfile.mkdtemp(prefix="atlasjax-tests-")
 
 import jax
 import pytest
@@ -22,6 +26,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook("atlasjax", "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["ATLASJAX_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

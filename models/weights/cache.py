@@ -8,7 +8,6 @@ Nothing that goes wrong with the cache is an error: weights can always be conver
 import contextlib
 import hashlib
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from atlasjax.storage import user_cache
 
 CHECKPOINT = "checkpoint"
 CHECKSUM = "sha256"
@@ -27,10 +28,7 @@ def folder() -> Path:
     >>> folder().name
     'weights'
     """
-    import platformdirs
-
-    chosen = os.environ.get("ATLASJAX_CACHE") or platformdirs.user_cache_dir("atlasjax")
-    return Path(chosen).expanduser().absolute() / "weights"
+    return user_cache() / "weights"
 
 
 def entry(name: str, digest: str) -> Path:
