@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
-    from atlasjax.atlas.export import export, picture
+    from atlasjax.atlas.export import export
     from atlasjax.atlas.grid import Cells, average, grid
     from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
     from atlasjax.atlas.layout import layout
     from atlasjax.atlas.level import Level
     from atlasjax.atlas.open import Atlas, open_atlas
+    from atlasjax.atlas.pictures import picture
     from atlasjax.atlas.whitening import second_moment, whitening
     from atlasjax.data import open_images
     from atlasjax.errors import UserError
@@ -39,7 +40,7 @@ _HOME = {
     "collect": "atlas.collect",
     "comparison": "atlas.comparison",
     "export": "atlas.export",
-    "picture": "atlas.export",
+    "picture": "atlas.pictures",
     "Cells": "atlas.grid",
     "average": "atlas.grid",
     "grid": "atlas.grid",
