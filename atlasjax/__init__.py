@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from atlasjax.data import open_images
     from atlasjax.errors import UserError
     from atlasjax.experiment import Experiment
+    from atlasjax.notebook import view
+    from atlasjax.one_file import single_file
     from atlasjax.optvis.visualize import visualize
     from atlasjax.receptive import ReceptiveField, receptive_field
     from atlasjax.taps import capture, head, intervene, layers
@@ -58,9 +60,11 @@ _HOME = {
     "open_images": "data",
     "UserError": "errors",
     "Experiment": "experiment",
+    "view": "notebook",
     "visualize": "optvis.visualize",
     "ReceptiveField": "receptive",
     "receptive_field": "receptive",
+    "single_file": "one_file",
     "capture": "taps",
     "head": "taps",
     "intervene": "taps",
@@ -103,6 +107,8 @@ __all__ = [
     "picture",
     "receptive_field",
     "second_moment",
+    "single_file",
+    "view",
     "visualize",
     "whitening",
 ]

@@ -1,4 +1,4 @@
-"""The command line: `atlasjax run`, `list`, `layers` and `view`.
+"""The command line: `atlasjax run`, `list`, `layers`, `view` and `export`.
 
 The one place that looks names up in `atlasjax.models` and `atlasjax.experiments`.
 """
@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from atlasjax import storage
 from atlasjax.errors import UserError, unknown
 
-COMMANDS = ("run", "list", "layers", "view")
+COMMANDS = ("run", "list", "layers", "view", "export")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -81,6 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("run_dir", help="a folder that `atlasjax run` made")
     view.add_argument("--port", type=int, default=0, help="any free one by default")
     view.set_defaults(function=_view)
+
+    single = commands.add_parser("export", help="write a run's page into one file, to be mailed")
+    single.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    single.add_argument(
+        "--single-file", required=True, metavar="OUT.html", help="the file to write"
+    )
+    single.add_argument("--light", action="store_true", help="leave out the large icons")
+    single.set_defaults(function=_export)
     return parser
 
 
@@ -202,6 +210,13 @@ def _view(chosen: argparse.Namespace) -> None:
     from atlasjax.serve import serve
 
     serve(Path(chosen.run_dir), chosen.port, ready=lambda address: print(address, flush=True))
+
+
+def _export(chosen: argparse.Namespace) -> None:
+    from atlasjax.one_file import single_file
+
+    out = single_file(chosen.run_dir, chosen.single_file, light=chosen.light)
+    print(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
 def _version(package: str) -> str:

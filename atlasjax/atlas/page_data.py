@@ -1,8 +1,8 @@
 r"""Page data: what the page knows of a level, as short as it can be said.
 
-A page read from disk may fetch nothing, but it may load scripts. So each file of data is a script of
-one call, `document.currentScript.receive(...)`, which hands its value to whoever loaded it and leaves
-no name behind. Arrays are the bytes of little-endian numbers in base64.
+A page read from disk may fetch nothing, but it may load scripts. So each file of data is a script
+of one call, `document.currentScript.receive(...)`, which hands its value to whoever loaded it and
+leaves no name behind. Arrays are the bytes of little-endian numbers in base64.
 """
 
 import base64
@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from atlasjax.atlas.level import Level
 
@@ -53,7 +53,9 @@ def packed(array: np.ndarray, kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(array).astype(kind).tobytes()).decode("ascii")
 
 
-def level_data(level: Level, grid: int, patches: Int[np.ndarray, " cells"] | None) -> dict[str, Any]:
+def level_data(
+    level: Level, grid: int, patches: Int[np.ndarray, " cells"] | None
+) -> dict[str, Any]:
     """Return what the page shows of every cell, without the effects on every class.
 
     Args:

@@ -112,9 +112,9 @@ function chosen(app: App, shading: Shading, meta: LevelMeta, cell: number): HTML
   if (columns.some((column) => !column)) return null;
   const known = columns as Column[];
   const largest = Math.max(...known.flatMap(({ least, most }) => [Math.abs(least), Math.abs(most)])) || 1;
-  const rows = classes.map((cls, i) =>
-    row(app, cls, known[i].values[cell], largest, digitsFor(largest), i ? "b" : "a"),
-  );
+  const values = known.map((column) => column.values[cell]);
+  const digits = digitsFor(Math.max(...values.map(Math.abs)));
+  const rows = classes.map((cls, i) => row(app, cls, values[i], largest, digits, i ? "b" : "a"));
   return el("div", { class: "chosen" }, el("h3", {}, "Shaded by"), el("ul", { class: "effects" }, ...rows));
 }
 

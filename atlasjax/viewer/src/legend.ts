@@ -42,13 +42,14 @@ export function createLegend(app: App, shading: Shading): HTMLElement {
   const title = el("p", { class: "title" });
   const bar = el("div", { class: "ramp", role: "img" });
   const marks = el("div", { class: "marks" });
+  const range = el("p", { class: "quiet" });
   const signs = segments<Sign>(
     "Which effects",
     [["both", "Both"], ["for", "For"], ["against", "Against"]],
     () => (app.state.classB !== null && app.state.sign === "both" ? "for" : app.state.sign),
     (sign) => app.set({ sign }),
   );
-  const element = el("section", { class: "panel legend", "aria-label": "Legend", hidden: true }, title, bar, marks, signs.element);
+  const element = el("section", { class: "panel legend", "aria-label": "Legend", hidden: true }, title, bar, marks, range, signs.element);
 
   function update(): void {
     const { classA, classB, sign } = app.state;
@@ -71,6 +72,9 @@ export function createLegend(app: App, shading: Shading): HTMLElement {
     title.textContent = b ? "What speaks for which class, in logits" : `Effect on ${short(classA)}, in logits`;
     bar.style.background = gradient(scale.stops, app.palette());
     bar.setAttribute("aria-label", `Colours from ${scale.marks.filter(Boolean).join(" through ")}`);
+    const digits = digitsFor(Math.max(Math.abs(a.least), Math.abs(a.most)));
+    range.hidden = Boolean(b) || sign !== "both";
+    range.textContent = `here from ${signed(a.least, digits)} to ${signed(a.most, digits)}`;
     marks.replaceChildren(...scale.marks.map((mark) => el("span", {}, mark)));
   }
   for (const name of ["state", "level", "shade", "theme"] as const) app.on(name, update);

@@ -24,6 +24,8 @@ export interface MapView {
   panBy(dx: number, dy: number): void;
   /** Move the map so that a place in the unit square is seen, if it is not. */
   reveal(x: number, y: number): void;
+  /** Move the map up until a place of it is no lower than this in the window. */
+  lift(y: number, most: number): void;
   setFree(free: Free): void;
   /** The cell at a place of the window, or -1. */
   cellAt(clientX: number, clientY: number): number;
@@ -49,6 +51,7 @@ export function createMap(canvas: HTMLCanvasElement, app: App, shading: Shading,
   let asked = 0; // of the next frame
   let moved = 0; // when the map last moved
   let later = 0;
+  let seen = false;
   let labelled: { key: string; placed: Placed[] } = { key: "", placed: [] };
 
   const behaviour = d3zoom<HTMLCanvasElement, unknown>()
@@ -172,6 +175,10 @@ export function createMap(canvas: HTMLCanvasElement, app: App, shading: Shading,
       still,
     });
     app.tiles.want(wanted);
+    if (!seen && stack.some((held) => app.tiles.get(overviewPath(held.meta)))) {
+      seen = true;
+      performance.mark("atlas-first-picture"); // for whoever measures
+    }
   }
 
   function redraw(): void {
@@ -207,6 +214,10 @@ export function createMap(canvas: HTMLCanvasElement, app: App, shading: Shading,
       const seen =
         left > edge && top > edge && left < free.width - edge && top < free.height - edge;
       if (!seen) map.go(x, y, placeOf(view, free).zoom, true);
+    },
+    lift(y, most) {
+      const down = view.y + view.k * y - most;
+      if (down > 0) jump({ ...view, y: view.y - down }, true);
     },
     setFree(next) {
       const at = placeOf(view, free);

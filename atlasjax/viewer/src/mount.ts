@@ -152,7 +152,7 @@ function createApp(root: HTMLElement, source: Source, store: Store, options: Opt
 
 /** Make the map follow the state, the window and the address. */
 function connect(app: App, map: MapView, options: Options): void {
-  let { layer } = app.state;
+  let { layer, pin: pinned } = app.state;
   const places = new Map<string, { x: number; y: number; zoom: number }>();
   app.on("tiles", () => map.redraw());
   app.on("state", () => {
@@ -166,6 +166,11 @@ function connect(app: App, map: MapView, options: Options): void {
     }
     layer = app.state.layer;
     map.refresh();
+    const { pin } = app.state;
+    if (pin && pin !== pinned && app.root.clientWidth < NARROW) {
+      map.lift((pin.y + 1) / pin.grid, 0.42 * app.root.clientHeight); // the sheet would cover it
+    }
+    pinned = pin;
   });
   app.on("theme", () => map.redraw());
   app.on("shade", () => map.redraw());

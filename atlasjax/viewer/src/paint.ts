@@ -102,6 +102,8 @@ export function createPainter(store: Store, tiles: Tiles): Painter {
     context.globalAlpha = 1;
     paintOutlines(context, scene);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    // The names of other classes stand back while the map is about one.
+    context.globalAlpha = shown.some(({ meta }) => scene.overlay(meta)) ? 0.6 : 1;
     for (const label of scene.labels) paintLabel(context, scene, label, view);
     return [...new Set(wanted)];
   }

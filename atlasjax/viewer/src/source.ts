@@ -67,11 +67,14 @@ function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
 
 /** The files that one page holds, each in an element with its path. */
 export function embeddedSource(root: ParentNode): Source {
+  const held = new Map<string, HTMLElement>();
+  for (const element of root.querySelectorAll<HTMLElement>("script[data-path]")) {
+    held.set(element.dataset["path"]!, element);
+  }
   const find = (path: string): string => {
-    for (const held of root.querySelectorAll<HTMLElement>("script[data-path]")) {
-      if (held.dataset["path"] === path) return held.textContent ?? "";
-    }
-    throw new Error(`${path} is missing`);
+    const found = held.get(path);
+    if (!found) throw new Error(`${path} is missing`);
+    return found.textContent ?? "";
   };
   return {
     data: async (path) => JSON.parse(find(path)) as unknown,
