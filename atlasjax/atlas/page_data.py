@@ -123,7 +123,7 @@ def effect_chunks(level: Level) -> list[dict[str, Any]]:
     return parts
 
 
-def regions(level: Level, grid: int) -> list[list[float]]:
+def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
     """Name the regions of a map by what their cells speak for most.
 
     The map is cut into blocks of 3 x 3 cells. A block has the class of the highest mean effect over
@@ -140,7 +140,7 @@ def regions(level: Level, grid: int) -> list[list[float]]:
     >>> xs, one = np.array([0, 4, 8]), np.ones((3, 1))
     >>> effect = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> level = Level(xs, xs * 0, xs + 6, one, one[:, 0], effect, one[:, :, None, None])
-    >>> [(x, int(c), n) for x, y, c, n in regions(level, 9)]
+    >>> [(x, c, n) for x, y, c, n in regions(level, 9)]
     [(0.5, 0, 16), (0.9444, 1, 14)]
     """
     blocks = -(-grid // BLOCK)
@@ -158,7 +158,8 @@ def regions(level: Level, grid: int) -> list[list[float]]:
         # The centre of a crescent lies outside it; its nearest cell does not.
         x, y = places[((places - centre) ** 2).sum(-1).argmin()] / grid
         count = int(level.count[cells].sum())
-        found.append([round(float(x), 4), round(float(y), 4), int(classes[index[cells[0]]]), count])
+        cls = int(classes[index[cells[0]]])
+        found.append((round(float(x), 4), round(float(y), 4), cls, count))
     return sorted(found, key=lambda label: -label[3])
 
 

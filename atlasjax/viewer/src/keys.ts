@@ -17,6 +17,8 @@ export interface KeyActions {
   search(): void;
   tools: Tools;
   closeList(): boolean;
+  /** Where keys are listened to: all of a page, or a part of one. */
+  from: HTMLElement;
 }
 
 export function listenToKeys(app: App, map: MapView, canvas: HTMLElement, actions: KeyActions): void {
@@ -89,15 +91,16 @@ export function listenToKeys(app: App, map: MapView, canvas: HTMLElement, action
     return true;
   }
 
-  app.root.addEventListener("keydown", (event) => {
+  actions.from.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target as HTMLElement;
+    const onMap = target === canvas || target === document.body;
     if (target.matches("input[type=search]") && event.key !== "Escape") return;
     const arrow = ARROWS[event.key];
-    if (target === canvas && arrow) {
+    if (onMap && arrow) {
       if (event.shiftKey) map.panBy(arrow[0] * STEP, arrow[1] * STEP);
       else walk(...arrow);
-    } else if (target === canvas && (event.key === "Enter" || event.key === " ")) {
+    } else if (onMap && (event.key === "Enter" || event.key === " ")) {
       pin();
     } else if (!anywhere(event)) {
       return;

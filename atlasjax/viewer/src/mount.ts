@@ -25,8 +25,8 @@ export interface Options {
   permalink: boolean;
 }
 
-const BUDGET = 192 * 2 ** 20; // bytes of sheets, decoded
-const BUDGET_SMALL = 96 * 2 ** 20; // on a phone
+const BUDGET = 128 * 2 ** 20; // bytes of sheets, decoded
+const BUDGET_SMALL = 72 * 2 ** 20; // on a phone
 const NARROW = 720; // px
 const SIDE = 288; // px; of the panels left and right, with their margins
 const PANEL = 332;
@@ -91,6 +91,7 @@ function assemble(root: HTMLElement, source: Source, store: Store, options: Opti
   listenToKeys(app, map, canvas, {
     toggleList,
     tools,
+    from: options.permalink ? document.body : root,
     search: () => root.querySelector<HTMLInputElement>(".query")?.focus(),
     closeList: () => !list.element.hidden && !toggleList(),
   });
@@ -239,7 +240,7 @@ function savePicture(app: App, canvas: HTMLCanvasElement): void {
   canvas.toBlob((blob) => {
     if (!blob) return app.toast("The browser could not make the picture");
     const address = URL.createObjectURL(blob);
-    const name = `${app.store.index.name}-${app.level.name}.png`.replace(/[^\w.-]+/g, "-");
+    const name = `${app.store.index.name}-${app.level.name}.png`.replace(/[^\w.]+/g, "-");
     el("a", { href: address, download: name }).click();
     window.setTimeout(() => URL.revokeObjectURL(address), 10_000);
   });
