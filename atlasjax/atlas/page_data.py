@@ -126,8 +126,9 @@ def effect_chunks(level: Level) -> list[dict[str, Any]]:
 def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
     """Name the regions of a map by what their cells speak for most.
 
-    The map is cut into blocks of 3 x 3 cells. A block has the class of the highest mean effect over
-    its activations, and blocks that touch and have one class are one region.
+    The map is cut into blocks of a few cells, 3 x 3 at most. A block has the class of the highest
+    mean effect over its activations, and blocks that touch and have one class are one region. Its
+    label stands on the cell that speaks most for that class.
 
     Args:
         level: the cells.
@@ -138,28 +139,27 @@ def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
         of activations; the largest region first.
 
     >>> xs, one = np.array([0, 4, 8]), np.ones((3, 1))
-    >>> effect = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> effect = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
     >>> level = Level(xs, xs * 0, xs + 6, one, one[:, 0], effect, one[:, :, None, None])
-    >>> [(x, c, n) for x, y, c, n in regions(level, 9)]
-    [(0.5, 0, 16), (0.9444, 1, 14)]
+    >>> regions(level, 9)
+    [(0.9444, 0.0556, 1, 14), (0.5, 0.0556, 0, 10), (0.0556, 0.0556, 0, 6)]
     """
-    blocks = -(-grid // BLOCK)
-    of_cell = level.y // BLOCK * blocks + level.x // BLOCK
+    size = min(BLOCK, -(-grid // 8))
+    blocks = -(-grid // size)
+    of_cell = level.y // size * blocks + level.x // size
     there, index = np.unique(of_cell, return_inverse=True)
-    sums = np.zeros((len(there), level.attribution.shape[1]), np.float32)
-    np.add.at(sums, index, np.nan_to_num(level.attribution) * level.count[:, None])
+    effect = np.nan_to_num(level.attribution)
+    sums = np.zeros((len(there), effect.shape[1]), np.float32)
+    np.add.at(sums, index, (effect * level.count[:, None]).astype(np.float32))
     classes = sums.argmax(1)
     region = _joined(there, classes, blocks)[index]
     found = []
     for number in np.unique(region):
         cells = np.flatnonzero(region == number)
-        places = np.stack([level.x[cells], level.y[cells]], -1) + 0.5
-        centre = np.average(places, axis=0, weights=level.count[cells])
-        # The centre of a crescent lies outside it; its nearest cell does not.
-        x, y = places[((places - centre) ** 2).sum(-1).argmin()] / grid
-        count = int(level.count[cells].sum())
         cls = int(classes[index[cells[0]]])
-        found.append((round(float(x), 4), round(float(y), 4), cls, count))
+        best = cells[effect[cells, cls].argmax()]
+        x, y = (round((float(axis[best]) + 0.5) / grid, 4) for axis in (level.x, level.y))
+        found.append((x, y, cls, int(level.count[cells].sum())))
     return sorted(found, key=lambda label: -label[3])
 
 

@@ -106,7 +106,7 @@ def strips(
         Sheets, each full but for the last: patch `j` of cell `i` is number `i * k + j`.
 
     >>> [sheet.shape for sheet in strips(np.zeros((100, 4, 64, 64, 3), np.uint8))]
-    [(1024, 1024, 3), (640, 1024, 3)]
+    [(1024, 1024, 3), (576, 1024, 3)]
     """
     cells, k, height, width, _ = patches.shape
     flat = patches.reshape(cells * k, height, width, 3)

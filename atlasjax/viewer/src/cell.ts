@@ -113,7 +113,8 @@ function chosen(app: App, shading: Shading, meta: LevelMeta, cell: number): HTML
   const known = columns as Column[];
   const largest = Math.max(...known.flatMap(({ least, most }) => [Math.abs(least), Math.abs(most)])) || 1;
   const values = known.map((column) => column.values[cell]);
-  const digits = digitsFor(Math.max(...values.map(Math.abs)));
+  // They come rounded to a 127th of the largest, so a digit fewer is true.
+  const digits = Math.max(0, digitsFor(Math.max(...values.map(Math.abs))) - 1);
   const rows = classes.map((cls, i) => row(app, cls, values[i], largest, digits, i ? "b" : "a"));
   return el("div", { class: "chosen" }, el("h3", {}, "Shaded by"), el("ul", { class: "effects" }, ...rows));
 }

@@ -1,7 +1,7 @@
 // The legend: what the colours of the map mean, with their ends.
 import { type App, digitsFor, signed } from "./app.ts";
 import { el, segments } from "./dom.ts";
-import { gradient, type Shade } from "./shade.ts";
+import { gradient, type Shade, sharedEnd } from "./shade.ts";
 import type { Shading } from "./shading.ts";
 import type { Column, Sign } from "./types.ts";
 
@@ -11,6 +11,8 @@ interface Scale {
   stops: Shade[];
   /** What is written under the left end, the middle and the right end. */
   marks: [string, string, string];
+  /** What else is said of the numbers. */
+  range: string;
 }
 
 function scaleOfOne(column: Column, sign: Sign): Scale {
@@ -18,24 +20,28 @@ function scaleOfOne(column: Column, sign: Sign): Scale {
   const digits = digitsFor(Math.max(Math.abs(least), Math.abs(most)));
   if (sign === "for") {
     const stops = STEPS.map((t) => ({ strength: most > 0 ? t : 0, hue: 0 }));
-    return { stops, marks: ["0", "", signed(Math.max(0, most), digits)] };
+    return { stops, marks: ["0", "", signed(Math.max(0, most), digits)], range: "" };
   }
   if (sign === "against") {
     const stops = STEPS.map((t) => ({ strength: least < 0 ? 1 - t : 0, hue: 1 }));
-    return { stops, marks: [signed(Math.min(0, least), digits), "", "0"] };
+    return { stops, marks: [signed(Math.min(0, least), digits), "", "0"], range: "" };
   }
   const end = Math.max(Math.abs(least), Math.abs(most));
   const stops = STEPS.map((t) => ({ strength: Math.abs(2 * t - 1), hue: t < 0.5 ? 1 : 0 }));
-  return { stops, marks: [signed(-end, digits), "0", signed(end, digits)] };
+  const range = `here from ${signed(least, digits)} to ${signed(most, digits)}`;
+  return { stops, marks: [signed(-end, digits), "0", signed(end, digits)], range };
 }
 
 function scaleOfTwo(a: Column, b: Column, sign: Sign, names: [string, string]): Scale {
   const stops = STEPS.map((t) => ({ strength: 1, hue: t }));
-  const end = (column: Column): string => {
-    const value = sign === "against" ? Math.min(0, column.least) : Math.max(0, column.most);
-    return signed(value, digitsFor(Math.abs(value)));
+  const end = sharedEnd(a, b, sign);
+  const most = (column: Column): string =>
+    signed(sign === "against" ? column.least : column.most, digitsFor(Math.abs(end)));
+  return {
+    stops,
+    marks: [names[0], "both", names[1]],
+    range: `up to ${most(a)} and ${most(b)}; one scale for both`,
   };
-  return { stops, marks: [`${names[0]} ${end(a)}`, "both", `${names[1]} ${end(b)}`] };
 }
 
 export function createLegend(app: App, shading: Shading): HTMLElement {
@@ -72,9 +78,8 @@ export function createLegend(app: App, shading: Shading): HTMLElement {
     title.textContent = b ? "What speaks for which class, in logits" : `Effect on ${short(classA)}, in logits`;
     bar.style.background = gradient(scale.stops, app.palette());
     bar.setAttribute("aria-label", `Colours from ${scale.marks.filter(Boolean).join(" through ")}`);
-    const digits = digitsFor(Math.max(Math.abs(a.least), Math.abs(a.most)));
-    range.hidden = Boolean(b) || sign !== "both";
-    range.textContent = `here from ${signed(a.least, digits)} to ${signed(a.most, digits)}`;
+    range.textContent = scale.range;
+    range.hidden = !scale.range;
     marks.replaceChildren(...scale.marks.map((mark) => el("span", {}, mark)));
   }
   for (const name of ["state", "level", "shade", "theme"] as const) app.on(name, update);

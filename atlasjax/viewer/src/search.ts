@@ -7,20 +7,20 @@ const LISTED = 80;
 /** Classes that a text may mean, the most likely first. */
 export function matches(text: string, names: readonly string[], wnids: readonly string[]): number[] {
   const asked = text.trim().toLowerCase();
+  if (!asked) return names.map((_, cls) => cls);
   const ranked: [number, number][] = [];
   names.forEach((name, cls) => {
     const lower = name.toLowerCase();
-    const rank = !asked
-      ? 2
-      : lower.startsWith(asked)
-        ? 0
-        : lower.split(/[^\p{L}\p{N}]+/u).some((word) => word.startsWith(asked))
-          ? 1
-          : lower.includes(asked)
-            ? 2
-            : wnids[cls] === asked || String(cls) === asked
-              ? 3
-              : -1;
+    const words = ` ${lower.replace(/[^\p{L}\p{N}]+/gu, " ")} `;
+    const tests = [
+      lower.split(",").some((part) => part.trim() === asked), // one of its names
+      words.includes(` ${asked} `), // a whole word
+      lower.startsWith(asked),
+      words.includes(` ${asked}`),
+      lower.includes(asked),
+      wnids[cls] === asked || String(cls) === asked,
+    ];
+    const rank = tests.indexOf(true);
     if (rank >= 0) ranked.push([rank, cls]);
   });
   return ranked.sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, cls]) => cls);

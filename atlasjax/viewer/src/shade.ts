@@ -46,10 +46,14 @@ export function shadeOne(value: number, column: Column, sign: Sign): Shade {
   return { strength: ratio(Math.abs(value), end), hue: value < 0 ? 1 : 0 };
 }
 
+/** The end of the scale that two classes share, so that their colours compare. */
+export const sharedEnd = (A: Column, B: Column, sign: Sign): number =>
+  sign === "against" ? Math.min(0, A.least, B.least) : Math.max(0, A.most, B.most);
+
 /** The shade of the effects on two classes: which of them, and how much. */
 export function shadeTwo(a: number, b: number, A: Column, B: Column, sign: Sign): Shade {
-  const one = sign === "against" ? "against" : "for";
-  const [forA, forB] = [shadeOne(a, A, one).strength, shadeOne(b, B, one).strength];
+  const end = sharedEnd(A, B, sign);
+  const [forA, forB] = [ratio(a, end), ratio(b, end)];
   const sum = forA + forB;
   return { strength: Math.max(forA, forB), hue: sum > 0 ? forB / sum : 0.5 };
 }

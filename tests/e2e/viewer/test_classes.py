@@ -91,9 +91,8 @@ def test_two_classes_are_compared(page, help):
     choose(page, "class 4")
     legend = page.locator(".legend")
     help.expect(legend).to_contain_text("What speaks for which class")
-    help.expect(legend.locator(".marks span")).to_have_text(
-        ["class 3 +2.50", "both", "class 4 +2.50"]
-    )
+    help.expect(legend.locator(".marks span")).to_have_text(["class 3", "both", "class 4"])
+    help.expect(legend).to_contain_text("up to +2.50 and +2.50; one scale for both")
     page.mouse.move(5, 795)
     page.wait_for_timeout(300)
     blue, orange = pixel(page, places[3]), pixel(page, places[4])
@@ -102,7 +101,7 @@ def test_two_classes_are_compared(page, help):
     assert orange[0] > help.COLOURS[4][0] + 30
     page.mouse.click(*places[3])
     rows = page.locator(".chosen li").all_inner_texts()
-    assert [row.split()[-1] for row in rows] == ["+2.50", f"{MINUS}1.75"]
+    assert [row.split()[-1] for row in rows] == ["+2.5", f"{MINUS}1.8"]
 
 
 def test_a_class_of_the_panel_shades_the_map(page, help):

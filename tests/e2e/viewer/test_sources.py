@@ -1,4 +1,4 @@
-"""Where the files come from: a server, one single file, a notebook's kernel; and what is missing."""
+"""Where the files come from: a server, one file, a notebook's kernel; and what is missing."""
 
 import shutil
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_a_missing_level_is_said_and_the_others_work(new_page, run, help, tmp_pa
     (folder / "data" / "mixed4c-4.js").unlink()
     page = new_page(folder)
     notice = page.locator(".notice")
-    help.expect(notice).to_contain_text("mixed4c at 4 × 4 cannot be looked into")
+    help.expect(notice).to_contain_text("mixed4c at 4 \u00d7 4 cannot be looked into")
     page.get_by_role("button", name="mixed4a/3x3").click()
     help.seen(page, help.COLOURS[4])
     assert all("ERR_FILE_NOT_FOUND" in trouble for trouble in troubles)
@@ -126,7 +126,8 @@ NOTEBOOK = """async ([code, height]) => {
       const bytes = await window.readFile(path);
       const data = bytes === null ? new ArrayBuffer(0)
         : Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)).buffer;
-      for (const listener of listeners) listener({ id, found: bytes !== null }, [new DataView(data)]);
+      const answer = { id, found: bytes !== null };
+      for (const listener of listeners) listener(answer, [new DataView(data)]);
     },
   };
   const el = document.createElement("div");

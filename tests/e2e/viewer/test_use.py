@@ -101,7 +101,10 @@ def test_no_serious_fault_of_accessibility(new_page, run, help, scheme):
     page = new_page(run, "#layer=mixed4c&class=3&versus=5&cell=4,3,1", color_scheme=scheme)
     help.expect(page.locator(".chosen")).to_be_visible()
     page.evaluate(AXE.read_text())
-    check = "async () => (await axe.run({ preload: false })).violations.map(v => [v.impact, v.id, v.nodes[0].html])"
+    check = (
+        "async () => (await axe.run({ preload: false }))"
+        ".violations.map(v => [v.impact, v.id, v.nodes[0].html])"
+    )
     assert page.evaluate(check) == []
     page.get_by_role("button", name="List of the cells in view").click()
     page.get_by_role("button", name="What the map shows").click()
