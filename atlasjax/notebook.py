@@ -13,7 +13,7 @@ from atlasjax.errors import UserError
 from atlasjax.serve import inside
 
 if TYPE_CHECKING:
-    from anywidget import AnyWidget
+    from anywidget import AnyWidget  # pyright: ignore[reportMissingImports]
 
 SHOWN = (".js", ".webp")  # what the viewer asks for; nothing else is sent
 
@@ -40,8 +40,8 @@ def view(run_dir: str | os.PathLike, *, height: int = 640) -> "AnyWidget":
     if not 200 <= height <= 4000:
         raise UserError(f"height {height}: must be from 200 to 4000 px")
     try:
-        import anywidget
-        import traitlets
+        import anywidget  # pyright: ignore[reportMissingImports]
+        import traitlets  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(
             "no anywidget, which shows an atlas in a notebook: pip install 'atlasjax[notebook]'; "

@@ -195,7 +195,8 @@ def test_patches_are_laid_out_cell_by_cell_and_black_ones_are_absent(tmp_path):
     # 3 in a row of 1024 px, 2 rows: 6 on a sheet; the fourth cell's begin at number 9.
     with Image.open(tmp_path / "sprites" / "a-4" / "patches-1.webp") as sheet:
         assert sheet.size == (900, 800)
-        np.testing.assert_allclose(sheet.convert("RGB").getpixel((50, 450)), colour(3), atol=6)
+        seen = np.asarray(sheet.convert("RGB"))[450, 50]
+        np.testing.assert_allclose(seen, colour(3), atol=6)
     without = export(tmp_path, {("a", 4): made()}, {}, NAMES).parent
     assert page_data(without)["levels"][0]["patches"] is None
     assert level_data(without)["patches"] is None

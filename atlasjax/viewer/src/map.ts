@@ -175,6 +175,8 @@ export function createMap(canvas: HTMLCanvasElement, app: App, shading: Shading,
       still,
     });
     app.tiles.want(wanted);
+    const busy = wanted.some((path) => !["ready", "missing"].includes(app.tiles.state(path) ?? ""));
+    app.root.classList.toggle("busy", busy);
     if (!seen && stack.some((held) => app.tiles.get(overviewPath(held.meta)))) {
       seen = true;
       performance.mark("atlas-first-picture"); // for whoever measures

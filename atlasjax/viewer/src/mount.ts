@@ -33,7 +33,8 @@ const PANEL = 332;
 
 /** Show an atlas in an element. */
 export async function mount(element: HTMLElement, source: Source, options: Options): Promise<App | null> {
-  const root = el("div", { class: "atlasjax loading" });
+  const reading = el("p", { class: "reading", role: "status" }, "Reading the atlas\u2026");
+  const root = el("div", { class: "atlasjax" }, reading);
   element.replaceChildren(root);
   let store: Store;
   try {
@@ -43,7 +44,7 @@ export async function mount(element: HTMLElement, source: Source, options: Optio
     root.replaceChildren(el("p", { class: "panel fatal", role: "alert" }, text));
     return null;
   }
-  root.classList.remove("loading");
+  reading.remove();
   return assemble(root, source, store, options);
 }
 

@@ -13,7 +13,7 @@ MINUS = "\u2212"
 
 def pixel(page, place):
     with Image.open(io.BytesIO(page.screenshot())) as picture:
-        return np.array(picture.convert("RGB").getpixel(tuple(map(int, place)))).astype(int)
+        return np.asarray(picture.convert("RGB")).astype(int)[int(place[1]), int(place[0])]
 
 
 def choose(page, text):

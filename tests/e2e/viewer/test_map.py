@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atlasjax.atlas.export import export
+
 TIMES, MINUS = "\u00d7", "\u2212"
 
 
@@ -134,6 +136,18 @@ def test_a_layer_that_is_not_aligned_is_found_where_it_was_left(page, help):
     assert help.seen(page, help.COLOURS[3]) == pytest.approx(before, abs=3)  # all of it
     page.get_by_role("button", name="mixed4c").click()
     assert help.seen(page, help.COLOURS[1]) == pytest.approx(near, abs=3)
+
+
+def test_where_layers_are_aligned_the_place_and_the_cell_are_kept(new_page, help, tmp_path):
+    one, other = help.made(help.PLACES, help.COLOURS), help.made(help.PLACES, help.FINE)
+    export(tmp_path, {("a", 4): one, ("b", 4): other}, {"aligned": True}, help.NAMES)
+    page = new_page(tmp_path, "#layer=a&labels=0&at=0.8,0.4,2&cell=4,3,1")
+    before = help.seen(page, help.COLOURS[3])
+    page.get_by_role("button", name="b", exact=True).click()
+    assert help.seen(page, help.FINE[3]) == pytest.approx(before, abs=2)
+    assert help.find(page, help.COLOURS[3]) is None  # the layer before has faded out
+    help.expect(page.locator(".cell .place")).to_have_text("row 1, column 3")
+    address_has(page, "layer=b", "cell=4,3,1", "at=0.8,0.4,2")
 
 
 def test_the_address_brings_everything_back(page, new_page, help, run):

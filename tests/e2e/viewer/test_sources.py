@@ -35,8 +35,8 @@ def test_a_view_is_saved_where_the_browser_allows_it(new_page, address, help, tm
     download.save_as(tmp_path / "view.png")
     with Image.open(tmp_path / "view.png") as picture:
         assert picture.size == (1280, 800)
-        at = tuple(map(int, help.seen(page, help.COLOURS[3])))
-        assert picture.convert("RGB").getpixel(at) == pytest.approx(help.COLOURS[3], abs=8)
+        x, y = map(int, help.seen(page, help.COLOURS[3]))
+        assert picture.convert("RGB").getpixel((x, y)) == pytest.approx(help.COLOURS[3], abs=8)
 
 
 def test_from_disk_it_is_said_that_none_can_be_saved(page, help):
