@@ -51,7 +51,7 @@ export function createLegend(app: App, shading: Shading): HTMLElement {
   const range = el("p", { class: "quiet" });
   const signs = segments<Sign>(
     "Which effects",
-    [["both", "Both"], ["for", "For"], ["against", "Against"]],
+    [["for", "For"], ["against", "Against"], ["both", "Both"]],
     () => (app.state.classB !== null && app.state.sign === "both" ? "for" : app.state.sign),
     (sign) => app.set({ sign }),
   );
@@ -62,8 +62,8 @@ export function createLegend(app: App, shading: Shading): HTMLElement {
     element.hidden = classA === null;
     if (classA === null) return;
     const short = (cls: number): string => app.store.index.class_names[cls].split(",")[0];
-    const first = signs.element.children[0] as HTMLElement;
-    first.hidden = classB !== null;
+    const both = signs.element.children[2] as HTMLElement;
+    both.hidden = classB !== null;
     signs.update();
     const columns = shading.columns(app.level);
     if (columns.some((column) => !column)) {

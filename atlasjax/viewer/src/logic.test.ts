@@ -47,7 +47,7 @@ test("arrows go straight ahead, else the least detour, and stop at the end", () 
 const known = { layers: ["mixed4a/3x3", "b"], grids: () => [10, 20], classes: 5 };
 const start: State = {
   layer: "mixed4a/3x3", grid: null, x: 0.5, y: 0.5, zoom: 1, classA: null, classB: null,
-  sign: "both", pin: null, density: false, labels: true,
+  sign: "for", pin: null, density: false, labels: true,
 };
 
 test("a permalink keeps everything", () => {

@@ -100,11 +100,14 @@ export function createPainter(store: Store, tiles: Tiles): Painter {
       if (!scene.density) paintLines(context, scene, meta);
     }
     context.globalAlpha = 1;
+    if (!shown.length) return wanted;
     paintOutlines(context, scene);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     // The names of other classes stand back while the map is about one.
     context.globalAlpha = shown.some(({ meta }) => scene.overlay(meta)) ? 0.6 : 1;
-    for (const label of scene.labels) paintLabel(context, scene, label, view);
+    // At the foot of its cell, where it hides little of the icon.
+    const foot = Math.max(0, view.k / shown[shown.length - 1].meta.grid / 2 - 11);
+    for (const label of scene.labels) paintLabel(context, scene, label, view, foot);
     return [...new Set(wanted)];
   }
 
@@ -180,19 +183,15 @@ export function createPainter(store: Store, tiles: Tiles): Painter {
 }
 
 /** The sheets that the window shows. */
-function sheetsIn(scene: Scene, meta: LevelMeta, sheets: SheetsMeta, side: number): [number, number][] {
+function sheetsIn(scene: Scene, meta: LevelMeta, of: SheetsMeta, side: number): [number, number][] {
   const { k, x, y } = scene.view;
   const [left, right] = visible(x, k, meta.grid, scene.width);
   const [top, bottom] = visible(y, k, meta.grid, scene.height);
   const [middleX, middleY] = [(left + right) / 2 / side - 0.5, (top + bottom) / 2 / side - 0.5];
-  return sheets.sheets
-    .filter(
-      ([c, r]) => c * side <= right && (c + 1) * side > left && r * side <= bottom && (r + 1) * side > top,
-    )
-    .sort(
-      (a, b) =>
-        Math.hypot(a[0] - middleX, a[1] - middleY) - Math.hypot(b[0] - middleX, b[1] - middleY),
-    );
+  const away = ([c, r]: [number, number]): number => Math.hypot(c - middleX, r - middleY);
+  return of.sheets
+    .filter(([c, r]) => c * side <= right && (c + 1) * side > left && r * side <= bottom && (r + 1) * side > top)
+    .sort((a, b) => away(a) - away(b));
 }
 
 function paintOverlay(context: CanvasRenderingContext2D, scene: Scene, meta: LevelMeta, alpha: number): void {
@@ -216,7 +215,8 @@ function paintLines(context: CanvasRenderingContext2D, scene: Scene, meta: Level
   const { ratio, width, height } = scene;
   const cell = k / meta.grid;
   if (cell < 20) return;
-  const thick = Math.max(1, Math.round(ratio * Math.min(3, cell / 40)));
+  // Two px at least: they also hide that sheets and shades are rounded to px on their own.
+  const thick = Math.max(2, Math.round(ratio * Math.min(3, cell / 40)));
   const half = thick >> 1;
   context.fillStyle = css(scene.palette.ground);
   const [left, right] = visible(x, k, meta.grid, width);
@@ -263,8 +263,8 @@ export function labelWidth(context: CanvasRenderingContext2D): (text: string) =>
 }
 
 /** Text with an outline is slow to draw, so each is drawn once and kept. */
-function paintLabel(context: CanvasRenderingContext2D, scene: Scene, label: Placed, view: View): void {
-  const [x, y] = [view.x + view.k * label.x, view.y + view.k * label.y];
+function paintLabel(context: CanvasRenderingContext2D, scene: Scene, label: Placed, view: View, foot: number): void {
+  const [x, y] = [view.x + view.k * label.x, view.y + view.k * label.y + foot];
   if (x < -150 || y < -30 || x > scene.width + 150 || y > scene.height + 30) return;
   let kept = drawnLabels.get(scene.palette);
   if (!kept) drawnLabels.set(scene.palette, (kept = new Map()));

@@ -3,7 +3,7 @@ import type { Sign, State } from "./types.ts";
 
 const number = (value: number, digits: number): string => String(Number(value.toFixed(digits)));
 
-const SIGNS: Sign[] = ["both", "for", "against"];
+const SIGNS: Sign[] = ["for", "against", "both"];
 
 /** Write the state; what is as it was at the start is left out. */
 export function writeHash(state: State): string {
@@ -15,7 +15,7 @@ export function writeHash(state: State): string {
   }
   if (state.classA !== null) said.set("class", String(state.classA));
   if (state.classB !== null) said.set("versus", String(state.classB));
-  if (state.sign !== "both") said.set("sign", state.sign);
+  if (state.sign !== "for") said.set("sign", state.sign);
   if (state.pin) said.set("cell", [state.pin.grid, state.pin.x, state.pin.y].join(","));
   if (state.density) said.set("density", "1");
   if (!state.labels) said.set("labels", "0");
@@ -52,7 +52,7 @@ export function readHash(hash: string, known: Known): State {
     zoom: clamp(zoom, 0.5, 1000),
     classA,
     classB: classA !== null && classB !== classA ? classB : null,
-    sign: SIGNS.includes(sign) ? sign : "both",
+    sign: SIGNS.includes(sign) ? sign : "for",
     pin:
       cell && cell.every((value) => Number.isInteger(value) && value >= 0) && grids.includes(cell[0])
         ? { grid: cell[0], x: cell[1], y: cell[2] }

@@ -132,7 +132,7 @@ export function drawSearch(app: App): HTMLElement {
     if (classB !== null) made.push(chip(classB, "b"));
     chips.replaceChildren(...made);
     chips.hidden = !made.length;
-    const label = classA === null ? "Find a class" : classB === null ? "Compare with another class" : "Another class instead";
+    const label = classA === null ? "Find a class" : classB === null ? "Compare with a class" : "Another class instead";
     input.placeholder = label;
     input.setAttribute("aria-label", label);
   }
