@@ -246,6 +246,7 @@ function paintOutlines(context: CanvasRenderingContext2D, scene: Scene): void {
 }
 
 const LABEL_FONT = '600 12.5px system-ui, -apple-system, "Segoe UI", sans-serif';
+const LABELS_KEPT = 300;
 const drawnLabels = new WeakMap<Palette, Map<string, HTMLCanvasElement>>();
 
 /** How wide a label is, in CSS px. */
@@ -270,6 +271,7 @@ function paintLabel(context: CanvasRenderingContext2D, scene: Scene, label: Plac
   if (!kept) drawnLabels.set(scene.palette, (kept = new Map()));
   const key = `${scene.ratio} ${label.text}`;
   let made = kept.get(key);
+  if (kept.size > LABELS_KEPT) kept.clear();
   if (!made) kept.set(key, (made = drawLabel(label.text, scene)));
   const [width, height] = [made.width / scene.ratio, made.height / scene.ratio];
   context.drawImage(made, Math.round(x - width / 2), Math.round(y - height / 2), width, height);

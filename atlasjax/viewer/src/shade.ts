@@ -72,7 +72,7 @@ export function colourOf(hue: number, palette: Palette): Colour {
 }
 
 /** How much of a cell the background covers. */
-export const dimmed = (strength: number): number => 0.88 * (1 - strength) ** 1.5;
+export const dimmed = (strength: number): number => 0.8 * (1 - strength) ** 1.5;
 
 /** How much of a cell its colour covers; less where its icon is large enough to be looked at. */
 export const tinted = (strength: number, cell: number): number =>

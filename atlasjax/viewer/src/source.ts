@@ -39,12 +39,14 @@ function loadScript(address: string): Promise<unknown> {
   });
 }
 
-async function decoded(address: string): Promise<ImageBitmap> {
-  const image = new Image();
-  image.src = address;
-  await image.decode();
-  // A bitmap stays decoded until it is closed; an image may be decoded anew at any frame.
-  return createImageBitmap(image);
+function decoded(address: string): Promise<ImageBitmap> {
+  return new Promise((resolve, reject) => {
+    const image = new Image();
+    // A bitmap stays decoded until it is closed; an image may be decoded anew at any frame.
+    image.onload = () => resolve(createImageBitmap(image));
+    image.onerror = () => reject(new Error(`${address} is missing or damaged`));
+    image.src = address;
+  });
 }
 
 /** The files beside the page, from disk or from a server. */
