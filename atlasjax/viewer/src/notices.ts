@@ -5,6 +5,7 @@ import type { MapView } from "./map.ts";
 import { clamp } from "./permalink.ts";
 
 const SHOWN = 6000; // ms
+const CORNER = 12; // px; the edge of the window
 
 /** What the person must know, in plain words. */
 export function createNotices(app: App): HTMLElement {
@@ -53,8 +54,9 @@ export function createEnds(app: App, map: MapView): HTMLElement | null {
 
   function follow(): void {
     const { view, free } = map;
-    const from = clamp(view.x, free.left, free.left + free.width - 220);
-    const to = clamp(view.x + view.k, from + 220, free.left + free.width);
+    const most = Math.min(free.left + free.width, app.root.clientWidth - CORNER);
+    const from = clamp(view.x, free.left, Math.max(free.left, most - 220));
+    const to = clamp(view.x + view.k, from + 220, Math.max(from + 220, most));
     Object.assign(element.style, { left: `${from}px`, width: `${to - from}px` });
   }
   app.on("view", follow);
