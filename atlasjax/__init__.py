@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
     from atlasjax.atlas.examples import Examples, open_examples
-    from atlasjax.atlas.export import export, picture
+    from atlasjax.atlas.export import export
     from atlasjax.atlas.fidelity import explained, map_quality, spread
     from atlasjax.atlas.grid import Cells, average, grid
     from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from atlasjax.atlas.layout import layout
     from atlasjax.atlas.level import Level
     from atlasjax.atlas.open import Atlas, open_atlas
+    from atlasjax.atlas.pictures import picture
     from atlasjax.atlas.stability import stability
     from atlasjax.atlas.whitening import second_moment, whitening
     from atlasjax.data import open_images
     from atlasjax.errors import UserError
     from atlasjax.experiment import Experiment
+    from atlasjax.notebook import view
+    from atlasjax.one_file import single_file
     from atlasjax.optvis.visualize import visualize
     from atlasjax.receptive import ReceptiveField, receptive_field
     from atlasjax.taps import capture, head, intervene, layers
@@ -46,10 +49,10 @@ _HOME = {
     "Examples": "atlas.examples",
     "open_examples": "atlas.examples",
     "export": "atlas.export",
-    "picture": "atlas.export",
     "explained": "atlas.fidelity",
     "map_quality": "atlas.fidelity",
     "spread": "atlas.fidelity",
+    "picture": "atlas.pictures",
     "Cells": "atlas.grid",
     "average": "atlas.grid",
     "grid": "atlas.grid",
@@ -69,9 +72,11 @@ _HOME = {
     "open_images": "data",
     "UserError": "errors",
     "Experiment": "experiment",
+    "view": "notebook",
     "visualize": "optvis.visualize",
     "ReceptiveField": "receptive",
     "receptive_field": "receptive",
+    "single_file": "one_file",
     "capture": "taps",
     "head": "taps",
     "intervene": "taps",
@@ -123,8 +128,10 @@ __all__ = [
     "picture",
     "receptive_field",
     "second_moment",
+    "single_file",
     "spread",
     "stability",
+    "view",
     "vis",
     "visualize",
     "whitening",

@@ -1,4 +1,4 @@
-"""The command line: `run`, `vis`, `class`, `compare`, `report`, `list`, `layers` and `view`.
+"""The command line: `run`, `vis`, `class`, `compare`, `report`, `view`, `export` and lists.
 
 With `vis_command` and `reopen`, the one place that looks names up in `atlasjax.models` and
 `atlasjax.experiments`.
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from atlasjax import process, storage, vis_command
 from atlasjax.errors import UserError, unknown
 
-COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view")
+COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view", "export")
 COMPUTE = ("run", "vis", "class", "compare", "report")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
@@ -105,6 +105,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("run_dir", help="a folder that `atlasjax run` made")
     report.add_argument("--weights", help="where the weights are now, if not where they were")
     report.set_defaults(function=_report)
+
+    single = commands.add_parser("export", help="write a run's page into one file, to be mailed")
+    single.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    single.add_argument(
+        "--single-file", required=True, metavar="OUT.html", help="the file to write"
+    )
+    single.add_argument("--light", action="store_true", help="leave out the large icons")
+    single.set_defaults(function=_export)
     return parser
 
 
@@ -275,6 +283,13 @@ def _report(chosen: argparse.Namespace) -> None:
     from atlasjax.report.command import remake
 
     print(f"open {remake(chosen.run_dir, chosen.weights)}")
+
+
+def _export(chosen: argparse.Namespace) -> None:
+    from atlasjax.one_file import single_file
+
+    out = single_file(chosen.run_dir, chosen.single_file, light=chosen.light)
+    print(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
 def _version(package: str) -> str:

@@ -6,12 +6,12 @@ machine, through a tunnel to its port.
 
 import errno
 import os
-import shutil
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from atlasjax.atlas.open import finished_run
@@ -115,6 +115,36 @@ def inside(root: Path, address: str) -> Path | None:
     return path if within and not hidden else None
 
 
+def asked_range(header: str | None, size: int) -> range | None:
+    """Return the bytes of a file that a request asks for.
+
+    Args:
+        header: its `Range`, if it has one. One that cannot be read, or that names several ranges,
+            counts as absent, as the protocol allows.
+        size: of the file, in bytes.
+
+    Returns:
+        The bytes, all of them where none are named; None where there are none of those named.
+
+    Source: RFC 9110, section 14.
+
+    >>> asked_range("bytes=0-99", 1000), asked_range("bytes=-10", 1000), asked_range(None, 5)
+    (range(0, 100), range(990, 1000), range(0, 5))
+    >>> asked_range("bytes=1000-", 1000) is None
+    True
+    """
+    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", (header or "").replace(" ", ""))
+    if not found or found.groups() == ("", ""):
+        return range(size)
+    first, last = found.groups()
+    if not first:
+        return range(max(0, size - int(last)), size) if int(last) and size else None
+    start, stop = int(first), min(size, int(last) + 1) if last else size
+    if last and int(last) < start:
+        return range(size)
+    return range(start, stop) if start < size else None
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers GET and HEAD for the files of one folder; the server refuses everything else."""
 
@@ -137,16 +167,36 @@ class Handler(BaseHTTPRequestHandler):
             if path is None:
                 return self.send_error(HTTPStatus.NOT_FOUND)
             with path.open("rb") as file:
-                self.send_response(HTTPStatus.OK)
-                self.send_header("Content-Type", TYPES.get(path.suffix, "application/octet-stream"))
-                self.send_header("Content-Length", str(os.fstat(file.fileno()).st_size))
-                # A run that goes on writes the same names again.
-                self.send_header("Cache-Control", "no-store")
-                self.send_header("X-Content-Type-Options", "nosniff")
-                self.end_headers()
+                size = os.fstat(file.fileno()).st_size
+                part = asked_range(self.headers.get("Range"), size)
+                if part is None:
+                    self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+                    self.send_header("Content-Range", f"bytes */{size}")
+                    self.send_header("Content-Length", "0")
+                    return self.end_headers()
+                self._head(path, part, size)
                 if body:
-                    shutil.copyfileobj(file, self.wfile)
+                    file.seek(part.start)
+                    self._copy(file, len(part))
         except ConnectionError:  # the browser went to another page
             return None
         except PermissionError:
             return self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _head(self, path: Path, part: range, size: int) -> None:
+        whole = len(part) == size
+        self.send_response(HTTPStatus.OK if whole else HTTPStatus.PARTIAL_CONTENT)
+        self.send_header("Content-Type", TYPES.get(path.suffix, "application/octet-stream"))
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Accept-Ranges", "bytes")
+        if not whole:
+            self.send_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}")
+        # A run that goes on writes the same names again.
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+
+    def _copy(self, file: BinaryIO, count: int) -> None:
+        while count > 0 and (block := file.read(min(count, 1 << 18))):
+            self.wfile.write(block)
+            count -= len(block)

@@ -14,7 +14,7 @@ def folder(tmp_path):
     (tmp_path / "run-other" / "secret.txt").write_text("secret")
     run = tmp_path / "run"
     (run / "pictures").mkdir(parents=True)
-    for name in ("atlas.json", "atlas.js", "page.css", "index.html"):
+    for name in ("atlas.json", "atlas.js", "viewer.css", "index.html"):
         (run / name).write_text(f"this is {name} ä", encoding="utf-8")
     (run / "pictures" / "a b+1%.png").write_bytes(bytes(range(256)) * 1000)
     (run / ".hidden").write_text("secret")
@@ -39,10 +39,10 @@ def server(folder):
     server.server_close()
 
 
-def ask(server, path, method="GET", body=None):
+def ask(server, path, method="GET", body=None, headers=None):
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
     try:
-        connection.request(method, path, body=body)
+        connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         return answer, answer.read()
     finally:
@@ -54,7 +54,7 @@ def ask(server, path, method="GET", body=None):
     [
         ("/", "index.html", "text/html; charset=utf-8"),
         ("/index.html?x=1", "index.html", "text/html; charset=utf-8"),
-        ("/page.css", "page.css", "text/css; charset=utf-8"),
+        ("/viewer.css", "viewer.css", "text/css; charset=utf-8"),
         ("/atlas.js", "atlas.js", "text/javascript; charset=utf-8"),
         ("/atlas.json", "atlas.json", "application/json"),
         ("/inner.json", "atlas.json", "application/json"),
@@ -71,10 +71,47 @@ def test_files_are_sent_whole_with_their_types(server, folder, path, name, kind)
 
 
 def test_head_sends_no_body(server, folder):
-    answer, body = ask(server, "/page.css", "HEAD")
+    answer, body = ask(server, "/viewer.css", "HEAD")
     assert answer.status == 200
-    assert answer.headers["Content-Length"] == str((folder / "page.css").stat().st_size)
+    assert answer.headers["Content-Length"] == str((folder / "viewer.css").stat().st_size)
     assert body == b""
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"),
+    [
+        ("bytes=0-99", 0, 100),
+        ("bytes=255900-", 255900, 256000),
+        ("bytes=-7", 255993, 256000),
+        ("bytes=-999999", 0, 256000),
+        ("bytes=255999-999999999", 255999, 256000),
+        ("bytes=5-4", 0, 256000),  # what cannot be read counts as absent
+        ("bytes=0-1,5-6", 0, 256000),
+        ("lines=0-1", 0, 256000),
+        ("bytes=-", 0, 256000),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_part_of_a_file_is_sent(server, folder, asked, start, stop, method):
+    path = "/pictures/a%20b+1%25.png"
+    answer, body = ask(server, path, method, headers={"Range": asked})
+    whole = (folder / "pictures" / "a b+1%.png").read_bytes()
+    assert body == (whole[start:stop] if method == "GET" else b"")
+    assert answer.headers["Content-Length"] == str(stop - start)
+    assert answer.headers["Accept-Ranges"] == "bytes"
+    if stop - start < len(whole):
+        assert answer.status == 206
+        assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(whole)}"
+    else:
+        assert answer.status == 200
+        assert answer.headers["Content-Range"] is None
+
+
+@pytest.mark.parametrize("asked", ["bytes=256000-", "bytes=999999-1000000", "bytes=-0"])
+def test_a_part_beyond_the_end_is_refused(server, asked):
+    answer, body = ask(server, "/pictures/a%20b+1%25.png", headers={"Range": asked})
+    assert (answer.status, body) == (416, b"")
+    assert answer.headers["Content-Range"] == "bytes */256000"
 
 
 @pytest.mark.parametrize(

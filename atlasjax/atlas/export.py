@@ -1,12 +1,13 @@
 """Export: finished levels in, a folder that opens in a browser and from Python out.
 
 Three readers share the folder. People open `index.html`, straight from disk, so everything the page
-needs comes as pictures and one classic script: a page read from disk may fetch nothing. Programs
-read `atlas.json`. Research code reads `levels/` with every array in full; see `atlas.open`.
+needs comes as pictures and classic scripts: a page read from disk may fetch nothing. Programs read
+`atlas.json`. Research code reads `levels/` with every array in full; see `atlas.open`.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,18 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from atlasjax import storage
+from atlasjax.atlas import page_data
 from atlasjax.atlas.level import Level
-from atlasjax.errors import UserError
+from atlasjax.atlas.pictures import LARGE, SHEET, SMALL, cell_size, picture, sheets, strips
+from atlasjax.errors import UserError, unknown
+from atlasjax.progress import bar
 
-FORMAT = 1  # of atlas.json and atlas.js; raised when what is in them changes
-PAGE = ("page.css", "page.js", "index.html")
-LARGEST = 8192  # px; browsers and graphics cards refuse pictures much larger
-HIGHEST, LOWEST = 5, 3  # classes that the page names for a cell
+FORMAT = 1  # of atlas.json; raised when what was in it before changes
+PAGE_FORMAT = 2  # of atlas.js and of the files it names
+PAGE = ("viewer.css", "viewer.js", "index.html")
+KINDS = {"atlas": 0, "class": 1, "comparison": 2}  # and how many classes each is of
+REPORT = "report.html"
+QUALITY = 82  # of WebP, 0 to 100: the 64 px icon is about 1.8 KB
 
 
 def export(
@@ -31,27 +37,40 @@ def export(
     record: Mapping[str, Any],
     class_names: Sequence[str],
     wnids: Sequence[str] = (),
+    *,
+    examples: Mapping[tuple[str, int], UInt8[np.ndarray, "cells k h w 3"]] | None = None,
+    kind: str = "atlas",
+    classes: Sequence[int] = (),
+    related: Iterable[tuple[str, str]] = (),
 ) -> Path:
     """Write an atlas into its run folder: pictures, arrays and the page that shows them.
 
-    `atlas.json` is written last: a folder that has one is complete.
+    `atlas.json` is written last: a folder that has one is complete. Where the folder holds a
+    `report.html` already, the page links it.
 
     Args:
         folder: the run folder; it is made if need be.
         levels: by layer and grid, in the order in which they are shown.
         record: how the atlas was made, as JSON can hold it. The page knows `name`, `experiment`
             (see `experiment.as_json`), `command`, `images` (how many), `activations` (how many, by
-            layer), `skipped` (a list), `versions` (by package) and `finished`; each may be absent,
+            layer), `skipped` (a list), `versions` (by package), `finished` and `aligned` (whether
+            a place means the same in every layer, so that the page keeps it); each may be absent,
             and whatever else is there is shown as it is.
         class_names: one for each logit.
         wnids: WordNet ids of the classes, or nothing.
+        examples: parts of real images that each cell's activations come from, by layer and grid,
+            about 64 px; black ones count as absent.
+        kind: `"atlas"`, of all images; `"class"`, of those of one class; or `"comparison"`, of two,
+            with what speaks for the second on the right.
+        classes: indices of the classes that the map is of: none, one or two, as the kind has it.
+        related: other maps of the run, each with its title and its address relative to this folder.
 
     Returns:
         The page, `folder / "index.html"`.
 
     Raises:
-        UserError: no levels, two layers whose files would have the same name, or names of classes
-            that do not match the attributions.
+        UserError: no levels, two layers whose files would have the same name, names of classes or
+            examples that do not match the levels, or a kind, class or address that cannot be.
 
     >>> import tempfile
     >>> one = np.array([0])
@@ -60,85 +79,131 @@ def export(
     >>> with tempfile.TemporaryDirectory() as run:
     ...     page = export(Path(run), {("mixed4a/3x3", 1): level}, {}, ["cat", "dog"])
     ...     sorted(p.name for p in page.parent.rglob("*-1.*"))
-    ['mixed4a-3x3-1.npz', 'mixed4a-3x3-1.png']
+    ['mixed4a-3x3-1.js', 'mixed4a-3x3-1.npz', 'mixed4a-3x3-1.png']
     """
     folder = Path(folder)
+    examples, related = examples or {}, [(str(title), str(href)) for title, href in related]
     _check(levels, class_names, wnids)
-    for (layer, grid), level in levels.items():
-        with storage.atomic(folder / _picture_file(layer, grid)) as temporary:
-            # Icons hardly compress: a higher level takes several times as long for a few percent.
-            Image.fromarray(picture(level, grid)).save(temporary, "PNG", compress_level=2)
-        storage.save(folder / _level_file(layer, grid), level, "level")
+    _check_extras(levels, class_names, examples, kind, classes, related)
+    shown = []
+    with bar("export", "cells") as progress:
+        total, done = sum(len(level.x) for level in levels.values()), 0
+        for (layer, grid), level in levels.items():
+            shown.append(_write_level(folder, layer, grid, level, examples.get((layer, grid))))
+            done += len(level.x)
+            progress(done, total)
     shared = {
-        "format": FORMAT,
         "name": _name(folder, record),
+        "kind": kind,
+        "classes": [int(index) for index in classes],
         "class_names": list(class_names),
         "wnids": list(wnids),
     }
-    shown = [_for_page(layer, grid, level) for (layer, grid), level in levels.items()]
-    page = {**shared, "levels": shown, "made": _made(record), "record": dict(record)}
-    script = _json(page, separators=(",", ":"))
-    storage.write_text(folder / "atlas.js", f"window.ATLAS = {script};\n")
-    for name in PAGE:
-        source = resources.files("atlasjax").joinpath("viewer", name)
-        storage.write_text(folder / name, source.read_text(encoding="utf-8"))
-    index = {**shared, "layers": _contents(levels), "record": dict(record)}
-    storage.write_text(folder / "atlas.json", _json(index, indent=2) + "\n")
+    page = {
+        "format": PAGE_FORMAT,
+        **shared,
+        "levels": shown,
+        "aligned": bool(record.get("aligned")),
+        "related": related,
+        "report": REPORT if (folder / REPORT).is_file() else None,
+        "made": _made(record),
+        "record": dict(record),
+    }
+    storage.write_text(folder / "atlas.js", page_data.script(page))
+    write_page(folder)
+    index = {"format": FORMAT, **shared, "layers": _contents(levels), "record": dict(record)}
+    storage.write_text(folder / "atlas.json", page_data.as_json(index, indent=2) + "\n")
     return folder / "index.html"
 
 
-def picture(level: Level, grid: int, *, largest: int = LARGEST) -> UInt8[np.ndarray, "h w 4"]:
-    """Draw a level's map: every icon at its place, and nothing where there is no cell.
-
-    The picture is all that is held in memory besides the level: 256 MiB at the default `largest`,
-    whatever the grid.
-
-    Args:
-        level: the cells.
-        grid: cells in each direction.
-        largest: longest side allowed, in px, at least `grid`; icons are scaled down, smoothly, to
-            keep to it.
-
-    Returns:
-        The map as RGBA; x goes to the right and y downwards. Empty places are transparent.
-
-    >>> icon = np.full((1, 8, 8, 3), 200, np.uint8)
-    >>> one = np.ones((1, 1))
-    >>> level = Level(*np.array([[2], [0], [9]]), one, one[0], one, icon)
-    >>> picture(level, 3)[4, ::8, 3]
-    array([  0,   0, 255], dtype=uint8)
-    """
-    size = cell_size(level, grid, largest)
-    canvas = np.zeros((grid * size, grid * size, 4), np.uint8)
-    for x, y, icon in zip(level.x, level.y, level.icon, strict=True):
-        rows = slice(y * size, (y + 1) * size)
-        columns = slice(x * size, (x + 1) * size)
-        canvas[rows, columns, :3] = _scaled(icon, size)
-        canvas[rows, columns, 3] = 255
-    return canvas
+def write_page(folder: Path) -> None:
+    """Write the page itself, which is the same for every atlas."""
+    for name in PAGE:
+        source = resources.files("atlasjax").joinpath("viewer", name)
+        storage.write_text(folder / name, source.read_text(encoding="utf-8"))
 
 
-def cell_size(level: Level, grid: int, largest: int = LARGEST) -> int:
-    """Return the side of a cell in the level's picture, in px.
+def _write_level(
+    folder: Path, layer: str, grid: int, level: Level, patches: np.ndarray | None
+) -> dict[str, Any]:
+    """Write a level's picture, arrays, sheets and data; return what the page needs to find them."""
+    name = f"{storage.folder_name(layer)}-{grid}"
+    with storage.atomic(folder / _picture_file(layer, grid)) as temporary:
+        # Icons hardly compress: a higher level takes several times as long for a few percent.
+        Image.fromarray(picture(level, grid)).save(temporary, "PNG", compress_level=2)
+    storage.save(folder / _level_file(layer, grid), level, "level")
 
-    Args:
-        level: the cells, of which only the icons' size matters.
-        grid: cells in each direction.
-        largest: longest side allowed of the picture, in px.
+    sprites = folder / "sprites" / name
+    shutil.rmtree(sprites, ignore_errors=True)  # those of an earlier export may be at other places
+    size = level.icon.shape[1]
+    small = min(SMALL, size)
+    large = min(LARGE, size)
+    overview = picture(level, grid, largest=SHEET)
+    _webp(sprites / "all.webp", overview)
+    found = None
+    if patches is not None:
+        found = (patches.reshape(*patches.shape[:2], -1) > 0).any(-1).sum(1)
+        for number, sheet in enumerate(strips(patches)):
+            _webp(sprites / f"patches-{number}.webp", sheet)
+    storage.write_text(
+        folder / "data" / f"{name}.js", page_data.script(page_data.level_data(level, grid, found))
+    )
+    for number, chunk in enumerate(page_data.effect_chunks(level)):
+        storage.write_text(folder / "data" / f"{name}-{number}.js", page_data.script(chunk))
+    return {
+        "layer": layer,
+        "grid": int(grid),
+        "name": name,
+        "cells": len(level.x),
+        "activations": int(level.count.sum()),
+        "picture": _picture_file(layer, grid),
+        "overview": cell_size(level, grid, SHEET),
+        "small": _write_sheets(sprites, "small", level, small),
+        "large": _write_sheets(sprites, "large", level, large) if large > small else None,
+        "patches": None if patches is None else [*map(int, patches.shape[1:4])],
+        "chunk": page_data.chunk_size(level),
+    }
 
-    >>> icons = np.zeros((1, 96, 96, 3), np.uint8)
-    >>> one = np.ones((1, 1))
-    >>> level = Level(*np.array([[0], [0], [9]]), one, one[0], one, icons)
-    >>> cell_size(level, 20), cell_size(level, 160)
-    (96, 51)
-    """
-    return max(1, min(level.icon.shape[1], largest // grid))
+
+def _write_sheets(folder: Path, name: str, level: Level, size: int) -> dict[str, Any]:
+    places = []
+    for sheet in sheets(level, size):
+        _webp(folder / f"{name}-{sheet.column}-{sheet.row}.webp", sheet.image)
+        places.append((sheet.column, sheet.row))
+    return {"size": size, "sheets": places}
 
 
-def _scaled(icon: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    if icon.shape[:2] == (size, size):
-        return icon
-    return np.asarray(Image.fromarray(icon).resize((size, size), Image.Resampling.LANCZOS))
+def _webp(path: Path, image: UInt8[np.ndarray, "h w channels"]) -> None:
+    with storage.atomic(path) as temporary:
+        Image.fromarray(image).save(temporary, "WEBP", quality=QUALITY, method=2)
+
+
+def _check_extras(
+    levels: Mapping[tuple[str, int], Level],
+    class_names: Sequence[str],
+    examples: Mapping[tuple[str, int], np.ndarray],
+    kind: str,
+    classes: Sequence[int],
+    related: Sequence[tuple[str, str]],
+) -> None:
+    if kind not in KINDS:
+        raise unknown("kind of atlas", kind, KINDS)
+    if len(classes) != KINDS[kind]:
+        raise UserError(f"{len(classes)} classes for kind {kind!r}: it is of {KINDS[kind]}")
+    for index in classes:
+        if not 0 <= index < len(class_names):
+            raise UserError(f"class {index}: must be from 0 to {len(class_names) - 1}")
+    for (layer, grid), patches in examples.items():
+        if (layer, grid) not in levels:
+            raise UserError(f"examples of {layer} at grid {grid}, which is not among the levels")
+        cells = len(levels[layer, grid].x)
+        if len(patches) != cells:
+            raise UserError(f"examples of {len(patches)} cells for {cells} of {layer} at {grid}")
+        if max(patches.shape[2:4]) > SHEET:
+            raise UserError(f"examples of {patches.shape[2]} x {patches.shape[3]} px: at most 1024")
+    for title, href in related:
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|[/\\]", href):
+            raise UserError(f"address {href!r} of {title!r}: must be relative to the run folder")
 
 
 def _check(
@@ -226,43 +291,3 @@ def _contents(levels: Mapping[tuple[str, int], Level]) -> list[dict[str, Any]]:
             }
         )
     return [{"name": layer, "grids": grids} for layer, grids in found.items()]
-
-
-def _for_page(layer: str, grid: int, level: Level) -> dict[str, Any]:
-    """Return what the page shows of a level, with numbers as short as they can be read."""
-    classes = level.attribution.shape[1]
-    highest = min(HIGHEST, classes)
-    lowest = min(LOWEST, classes - highest)
-    order = np.argsort(-level.attribution, axis=1, kind="stable")
-    chosen = np.concatenate([order[:, :highest], order[:, classes - lowest :]], axis=1)
-    effects = np.take_along_axis(level.attribution, chosen, axis=1)
-    return {
-        "layer": layer,
-        "grid": int(grid),
-        "picture": _picture_file(layer, grid),
-        "cell": cell_size(level, grid),
-        "highest": highest,
-        "x": level.x.tolist(),
-        "y": level.y.tolist(),
-        "count": level.count.tolist(),
-        "cosine": [_short(value, ".3f") for value in level.cosine],
-        "classes": chosen.tolist(),
-        # Significant digits, not decimals: an untrained network's effects are tiny, yet not zero.
-        "effects": [[_short(value, ".3g") for value in row] for row in effects],
-    }
-
-
-def _short(value: Any, digits: str) -> float | None:
-    """Round; None where there is no number, which JSON cannot hold."""
-    return float(format(float(value), digits)) if np.isfinite(value) else None
-
-
-def _json(value: Any, **layout: Any) -> str:
-    r"""Write JSON in ASCII, safe inside a script element.
-
-    ASCII also holds file names that are not valid UTF-8, which a text file would refuse.
-
-    >>> _json("</script>")
-    '"\\u003c/script>"'
-    """
-    return json.dumps(value, **layout).replace("<", "\\u003c")

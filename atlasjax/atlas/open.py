@@ -23,7 +23,7 @@ INDEX = "atlas.json"
 
 @dataclass(frozen=True, repr=False)
 class Atlas:
-    """A finished atlas on disk.
+    """A finished atlas on disk. In a notebook it shows itself, see `notebook.view`.
 
     Attributes:
         folder: the run folder.
@@ -45,6 +45,11 @@ class Atlas:
         each = ", ".join(f"{n} {' '.join(map(str, self.grids(n)))}" for n in self.layers[:4])
         more = f" and {len(self.layers) - 4} more layers" if len(self.layers) > 4 else ""
         return f"Atlas({str(self.folder)!r}: {each}{more}; {len(self.class_names)} classes)"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        from atlasjax.notebook import mimebundle
+
+        return mimebundle(self.folder, repr(self), **options)
 
     def grids(self, layer: str) -> tuple[int, ...]:
         """Return the grids that a layer was cut by.

@@ -1,0 +1,145 @@
+// The panel of a cell: its icon, what it does to the class scores, and real patches of images.
+import { address, type App, digitsFor, signed, whole } from "./app.ts";
+import { button, el } from "./dom.ts";
+import { drawIcon, drawPatch } from "./icons.ts";
+import type { Shading } from "./shading.ts";
+import type { Cells, Column, LevelMeta } from "./types.ts";
+
+const ICON = 224; // px
+const DWELL = 90; // ms; a pointer that only passes loads nothing
+
+export function createCellPanel(app: App, shading: Shading): HTMLElement {
+  const element = el("aside", { class: "panel cell", "aria-label": "Cell", hidden: true, tabindex: "-1" });
+  const icon = el("canvas", { width: ICON * 2, height: ICON * 2, class: "icon", role: "img" });
+  let shown = "";
+
+  function update(): void {
+    const cells = app.cells();
+    const pinned = app.pinned();
+    const cell = pinned >= 0 ? pinned : app.hovered;
+    element.hidden = !cells || cell < 0;
+    if (!cells || cell < 0) return void (shown = "");
+    const { level: meta } = app;
+    const key = `${meta.name} ${cell} ${pinned}`;
+    const same = shown === key;
+    shown = key;
+    element.classList.toggle("pinned", pinned >= 0);
+    icon.setAttribute("aria-label", `Icon of ${address(cells, cell)}`);
+    const focused = element.contains(document.activeElement);
+    element.replaceChildren(...contents(app, shading, cells, meta, cell, pinned >= 0, icon));
+    if (focused) element.focus({ preventScroll: true });
+    if (!same) drawIcon(app, icon, meta, cells.x[cell], cells.y[cell], pinned >= 0 ? 0 : DWELL);
+  }
+  for (const name of ["cell", "state", "level", "shade", "theme"] as const) app.on(name, update);
+  return element;
+}
+
+function contents(
+  app: App,
+  shading: Shading,
+  cells: Cells,
+  meta: LevelMeta,
+  cell: number,
+  pinned: boolean,
+  icon: HTMLCanvasElement,
+): HTMLElement[] {
+  const place = el("h2", { class: "place" }, address(cells, cell));
+  const close = pinned
+    ? button("Release the pinned cell", "close", () => app.set({ pin: null }))
+    : el("span", { class: "quiet hint" }, "click to pin");
+  const facts = el(
+    "dl",
+    { class: "facts" },
+    fact("Layer", `${meta.layer}, ${meta.grid} \u00d7 ${meta.grid}`),
+    fact("Activations", whole(cells.count[cell])),
+    fact("Cosine reached", Number.isFinite(cells.cosine[cell]) ? cells.cosine[cell].toFixed(3) : "unknown"),
+  );
+  const parts: (HTMLElement | null)[] = [
+    el("div", { class: "bar-top" }, place, close),
+    icon,
+    patches(app, cells, meta, cell, pinned),
+    facts,
+    chosen(app, shading, meta, cell),
+    effects(app, cells, cell),
+    pinned ? python(app, meta, cell) : null,
+  ];
+  return parts.filter((part): part is HTMLElement => part !== null);
+}
+
+const fact = (name: string, value: string): HTMLElement =>
+  el("div", {}, el("dt", {}, name), el("dd", {}, value));
+
+/** One class with its effect, as a bar from the middle. */
+function row(app: App, cls: number, value: number, largest: number, digits: number, mark = ""): HTMLElement {
+  const { class_names: names, wnids } = app.store.index;
+  const bar = el("span", { class: value < 0 ? "negative" : "positive" });
+  bar.style.width = `${Math.min(1, Math.abs(value) / largest) * 50}%`;
+  const name = el("button", {
+    type: "button",
+    class: `name ${mark}`,
+    title: [wnids[cls], names[cls], "\u2013 shade the map by it"].filter(Boolean).join(" "),
+  }, names[cls]);
+  name.addEventListener("click", () => app.set({ classA: cls, classB: null }));
+  return el("li", {}, name, el("span", { class: "number" }, signed(value, digits)), el("span", { class: "effect" }, bar));
+}
+
+function effects(app: App, cells: Cells, cell: number): HTMLElement {
+  const count = cells.highest + cells.lowest;
+  const from = cell * count;
+  const values = [...cells.effects.subarray(from, from + count)];
+  const classes = [...cells.classes.subarray(from, from + count)];
+  const digits = digitsFor(Math.max(...values.map((value) => Math.abs(value) || 0)));
+  const rows = values.map((value, i) => row(app, classes[i], value, cells.largestEffect, digits));
+  const high = el("ul", { class: "effects" }, ...rows.slice(0, cells.highest));
+  const low = el("ul", { class: "effects" }, ...rows.slice(cells.highest));
+  return el(
+    "div",
+    {},
+    el("h3", {}, "Speaks most for"),
+    high,
+    cells.lowest ? el("h3", {}, "Least for") : null,
+    cells.lowest ? low : null,
+    el("p", { class: "quiet note" }, "Effect on the class score, in logits"),
+  );
+}
+
+/** The effects on the classes that shade the map. */
+function chosen(app: App, shading: Shading, meta: LevelMeta, cell: number): HTMLElement | null {
+  const { classA, classB } = app.state;
+  if (classA === null) return null;
+  const classes = [classA, classB].filter((cls): cls is number => cls !== null);
+  const columns = shading.columns(meta);
+  if (columns.some((column) => !column)) return null;
+  const known = columns as Column[];
+  const largest = Math.max(...known.flatMap(({ least, most }) => [Math.abs(least), Math.abs(most)])) || 1;
+  const values = known.map((column) => column.values[cell]);
+  // They come rounded to a 127th of the largest, so a digit fewer is true.
+  const digits = Math.max(0, digitsFor(Math.max(...values.map(Math.abs))) - 1);
+  const rows = classes.map((cls, i) => row(app, cls, values[i], largest, digits, i ? "b" : "a"));
+  return el("div", { class: "chosen" }, el("h3", {}, "Shaded by"), el("ul", { class: "effects" }, ...rows));
+}
+
+function patches(app: App, cells: Cells, meta: LevelMeta, cell: number, now: boolean): HTMLElement | null {
+  const count = cells.patches?.[cell] ?? 0;
+  if (!count || !meta.patches) return null;
+  const [, height, width] = meta.patches;
+  const drawn = Array.from({ length: count }, (_, j) => {
+    const canvas = el("canvas", { width, height, role: "img", "aria-label": `Real image part ${j + 1}` });
+    window.setTimeout(() => {
+      if (canvas.isConnected) drawPatch(app, canvas, meta, cell, j).catch(() => canvas.remove());
+    }, now ? 0 : DWELL);
+    return canvas;
+  });
+  return el("div", { class: "patches", role: "group", "aria-label": "Real images that lie here" }, ...drawn);
+}
+
+function python(app: App, meta: LevelMeta, cell: number): HTMLElement {
+  const text = `level = atlas.level(${JSON.stringify(meta.layer)}, ${meta.grid}); cell = ${cell}`;
+  const copy = button("Copy", null, () => {
+    navigator.clipboard?.writeText(text).then(
+      () => app.toast("Copied"),
+      () => app.toast("The browser did not allow copying"),
+    );
+  });
+  return el("details", { class: "python" }, el("summary", {}, "In Python"), el("code", {}, text), copy);
+}

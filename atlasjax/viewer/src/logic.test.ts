@@ -1,0 +1,115 @@
+// What needs no browser: geometry, permalinks, shades, labels, the search.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fit, gridFor, nearestCell, placeOf, READABLE, towards, viewOf, visible } from "./geometry.ts";
+import { place, shortName } from "./labels.ts";
+import { readHash, writeHash } from "./permalink.ts";
+import { matches } from "./search.ts";
+import { colourOf, dimmed, PALETTES, shadeOne, shadeTwo } from "./shade.ts";
+import { parseData } from "./source.ts";
+import { fills } from "./tiles.ts";
+import type { Column, Region, State } from "./types.ts";
+
+const free = { left: 100, top: 50, width: 800, height: 600 };
+const column = (least: number, most: number): Column => ({ values: new Float32Array(), least, most });
+
+test("a place and its view are each other's inverse", () => {
+  for (const [x, y, zoom] of [[0.5, 0.5, 1], [0.1, 0.9, 7.5], [0, 1, 0.6]]) {
+    const there = placeOf(viewOf(x, y, zoom, free), free);
+    assert.ok(Math.abs(there.x - x) + Math.abs(there.y - y) + Math.abs(there.zoom - zoom) < 1e-9);
+  }
+  assert.equal(fit(free), 576);
+});
+
+test("the finest level whose cells can be read is shown, and kept a while", () => {
+  const grids = [40, 10, 20];
+  assert.equal(gridFor(10, grids, null), 10);
+  assert.equal(gridFor(20 * READABLE, grids, null), 20);
+  assert.equal(gridFor(20 * READABLE - 1, grids, null), 10);
+  assert.equal(gridFor(20 * READABLE - 1, grids, 20), 20);
+  assert.equal(gridFor(20 * READABLE * 0.8, grids, 20), 10);
+  assert.equal(gridFor(1e6, grids, null), 40);
+});
+
+test("what is visible never leaves the level", () => {
+  assert.deepEqual(visible(0, 1000, 10, 1000), [0, 9]);
+  assert.deepEqual(visible(-250, 1000, 10, 300), [2, 5]);
+  assert.deepEqual(visible(5000, 1000, 10, 300), [0, 0]);
+});
+
+test("arrows go straight ahead, else the least detour, and stop at the end", () => {
+  const [x, y] = [[0, 1, 2, 3, 0], [0, 0, 0, 1, 3]];
+  assert.deepEqual([0, 1, 2, 3].map((from) => towards(x, y, from, 1, 0)), [1, 2, 3, -1]);
+  assert.equal(towards(x, y, 4, 0, -1), 0);
+  assert.equal(nearestCell(x, y, 4, 0.9, 0.4), 3);
+});
+
+const known = { layers: ["mixed4a/3x3", "b"], grids: () => [10, 20], classes: 5 };
+const start: State = {
+  layer: "mixed4a/3x3", grid: null, x: 0.5, y: 0.5, zoom: 1, classA: null, classB: null,
+  sign: "for", pin: null, density: false, labels: true,
+};
+
+test("a permalink keeps everything", () => {
+  const all: State = {
+    layer: "b", grid: 20, x: 0.1234, y: 1, zoom: 12.5, classA: 3, classB: 0, sign: "against",
+    pin: { grid: 10, x: 3, y: 9 }, density: true, labels: false,
+  };
+  for (const state of [start, all]) assert.deepEqual(readHash(writeHash(state), known), state);
+  assert.equal(writeHash(start), "#layer=mixed4a/3x3");
+});
+
+test("a permalink that cannot be is as at the start", () => {
+  const bad = ["", "#", "#%E0%A4%A", "#layer=c&grid=11&class=5&cell=1,2&at=x,y,z&sign=up", "#at=,,", "#cell=10,-1,2", "#versus=2", "#class=-1", "#grid=1e1"];
+  for (const hash of bad) assert.deepEqual(readHash(hash, known), start, hash);
+  assert.equal(readHash("#class=2&versus=2", known).classB, null);
+  assert.equal(readHash("#at=9,-9,1e9", known).zoom, 1000);
+});
+
+test("a shade is as strong as its effect is large", () => {
+  const ends = column(-1, 4);
+  assert.deepEqual(shadeOne(2, ends, "both"), { strength: 0.5, hue: 0 });
+  assert.deepEqual(shadeOne(-1, ends, "both"), { strength: 0.25, hue: 1 });
+  assert.deepEqual(shadeOne(-1, ends, "against"), { strength: 1, hue: 1 });
+  assert.equal(shadeOne(-1, ends, "for").strength, 0);
+  assert.equal(shadeOne(3, column(-2, -1), "for").strength, 0);
+  assert.equal(shadeOne(0, column(0, 0), "both").strength, 0);
+});
+
+test("two classes share one scale", () => {
+  const [a, b] = [column(-1, 4), column(-3, 1)];
+  assert.deepEqual(shadeTwo(2, 0, a, b, "for"), { strength: 0.5, hue: 0 });
+  assert.deepEqual(shadeTwo(1, 1, a, b, "for"), { strength: 0.25, hue: 0.5 });
+  assert.deepEqual(shadeTwo(-1, -3, a, b, "against"), { strength: 1, hue: 0.75 });
+  assert.equal(shadeTwo(-1, -3, a, b, "for").strength, 0);
+});
+
+test("colours run from one end to the other, and what says nothing sinks", () => {
+  const palette = PALETTES.dark;
+  assert.deepEqual([0, 0.5, 1].map((hue) => colourOf(hue, palette)), [palette.positive, palette.both, palette.negative]);
+  assert.ok(dimmed(0) > 0.7 && dimmed(1) === 0 && dimmed(0.4) > dimmed(0.6));
+  assert.ok(fills(100, 100) === 1 && fills(1, 100) < 0.4);
+});
+
+test("labels do not cover one another, and the largest regions come first", () => {
+  const regions: Region[] = [[0.5, 0.5, 0, 9], [0.52, 0.5, 1, 8], [0.5, 0.8, 2, 7]];
+  const names = ["tench, Tinca tinca", "b", "a name that is far too long for a label"];
+  const width = (text: string): number => 8 * text.length;
+  assert.deepEqual(place(regions, names, 500, width).map((label) => label.text), ["tench", shortName(names[2])]);
+  assert.equal(place(regions, names, 9000, width).length, 3);
+  assert.equal(shortName(names[2]).length, 22);
+});
+
+test("the search ranks whole names, words, and beginnings", () => {
+  const names = ["catamaran", "bullfrog, Rana catesbeiana", "tabby, tabby cat", "cat", "mobcat", "dog"];
+  const wnids = ["n0", "n1", "n2", "n3", "n4", "n5"];
+  assert.deepEqual(matches("Cat", names, wnids), [3, 2, 0, 1, 4]);
+  assert.deepEqual(matches("n5", names, wnids), [5]);
+  assert.deepEqual(matches(" ", names, wnids), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(matches("zebra", names, wnids), []);
+});
+
+test("a file of data is told from any other", () => {
+  assert.deepEqual(parseData('document.currentScript.receive({"a":1});\n'), { a: 1 });
+  assert.throws(() => parseData("alert(1)"));
+});
