@@ -173,7 +173,9 @@ def _override(config: Any, documentation: str, overrides: list[str]) -> Any:
 
 def _make(config: Any, command: str, began: float) -> None:
     from atlasjax import data, models, pipeline, summary
+    from atlasjax.atlas.examples import open_examples
     from atlasjax.atlas.export import export
+    from atlasjax.atlas.related import related_maps
     from atlasjax.experiment import check
     from atlasjax.job import Run
     from atlasjax.reopen import networks
@@ -193,7 +195,7 @@ def _make(config: Any, command: str, began: float) -> None:
     earlier = _earlier_seconds(folder / "run.json")
     storage.write_json(folder / "run.json", record | {"seconds": earlier})
     finished = pipeline.run(job)
-    examples(job)  # export(..., examples=...) may show them: see `atlas.examples.open_examples`
+    patches = {level: open_examples(folder, *level).patch for level in examples(job)}
     classes = models.class_names(config.model, config.weights)
     fidelity = report(job, finished.levels, [c.name for c in classes])
     record |= {
@@ -207,7 +209,13 @@ def _make(config: Any, command: str, began: float) -> None:
     }
     storage.write_json(folder / "run.json", record)
     page = export(
-        folder, finished.levels, record, [c.name for c in classes], [c.wnid for c in classes]
+        folder,
+        finished.levels,
+        record,
+        [c.name for c in classes],
+        [c.wnid for c in classes],
+        examples=patches,
+        related=related_maps(folder),
     )
     summary.show(finished, page, time.perf_counter() - began, _peak_memory())
 

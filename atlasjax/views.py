@@ -28,6 +28,7 @@ from atlasjax.atlas.grid import fitting
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.methods import source_of
 from atlasjax.atlas.open import Atlas, open_atlas
+from atlasjax.atlas.related import HOMES, related_maps, relink
 from atlasjax.classes import resolve, short_name
 from atlasjax.errors import UserError, unknown
 from atlasjax.experiment import as_json, check
@@ -133,8 +134,7 @@ def compare(
 def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas:
     parent, names = opened.run, [_slug(opened, index) for index in classes]
     kind = "class" if len(classes) == 1 else "comparison"
-    home = {"class": "classes", "comparison": "comparisons"}[kind]
-    place = Path(options.out) if options.out else parent.folder / home / "--".join(names)
+    place = Path(options.out) if options.out else parent.folder / HOMES[kind] / "--".join(names)
     run = _child(parent, place, options)
     title = " or ".join(short_name(opened.classes[i]) for i in classes)
     record: dict[str, Any] = dict(opened.record) | {
@@ -164,14 +164,19 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     if kind == "comparison":
         record["edges"] = {n: edges(part.effect(), *classes) for n, part in parts.items()}
     storage.write_json(run.folder / "run.json", record)
-    # Here goes what the page is told beyond this: kind=kind, classes=classes, related=[...].
+    inside = run.folder.resolve().is_relative_to(parent.folder)
+    whole = f"{record['run']}/index.html".replace(os.sep, "/")
     export(
         run.folder,
         levels,
         record,
         [known.name for known in opened.classes],
         [known.wnid for known in opened.classes],
+        kind=kind,
+        classes=classes,
+        related=[(f"All of {parent.config.name}", whole)] if inside else [],
     )
+    relink(parent.folder, related_maps(parent.folder))
     return open_atlas(run.folder)
 
 

@@ -60,7 +60,7 @@ def asked(widget, monkeypatch, path):
 def test_the_kernel_sends_what_the_viewer_asks_for(run, monkeypatch):
     pytest.importorskip("anywidget", reason="the extra `notebook` is not installed")
     widget = notebook.view(run, height=300)
-    assert widget.height == 300
+    assert widget.height == 300  # pyright: ignore[reportAttributeAccessIssue]
     for path in ("atlas.js", "data/mixed4c-1.js", "sprites/mixed4c-1/all.webp"):
         assert asked(widget, monkeypatch, path) == (run / path).read_bytes()
     for path in ("none.js", "../secret.js", "/etc/passwd", "run.json", "", "levels/mixed4c-1.npz"):

@@ -29,6 +29,15 @@ def script(value: Any) -> str:
     return BEFORE + as_json(value, separators=(",", ":")) + AFTER
 
 
+def of_script(text: str) -> Any:
+    """Return the value that `script` wrote.
+
+    >>> of_script(script({"name": "a <b>"}))
+    {'name': 'a <b>'}
+    """
+    return json.loads(text.removeprefix(BEFORE).removesuffix(AFTER))
+
+
 def as_json(value: Any, **layout: Any) -> str:
     r"""Write JSON in ASCII, safe inside a script element.
 
