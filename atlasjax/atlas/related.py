@@ -1,6 +1,6 @@
 """Related: the maps that a run has beside its own, for its page to list.
 
-RUN/classes/wok/  RUN/comparisons/wok--frying-pan/
+They are atlases of their own in `RUN/classes/wok` or `RUN/comparisons/wok--frying-pan`, say.
 """
 
 import json
