@@ -27,6 +27,7 @@ import atlasjax as ax
 from atlasjax import data, models
 from atlasjax.models.inception_v1 import InceptionV1
 from atlasjax.parallel import divide_cpu
+from benchmarks import profiling
 
 LAYER, ICONS, SIZE, PHOTOGRAPHS = "mixed4c", 16, 96, 64
 OURS, TUNED, LAST, LUCENT = "atlasjax", "PyTorch, tuned", "PyTorch, tuned, NHWC", "Lucent"
@@ -120,6 +121,19 @@ def first_step(model: InceptionV1, directions: np.ndarray, whitening: np.ndarray
     return time.perf_counter() - began
 
 
+def show_profile(model: InceptionV1, programs: Path, *what: np.ndarray) -> dict[str, float]:
+    """Say where the time of a step goes; return the milliseconds of each kind of operation."""
+    steps, loop = 32, ours(model, *what)
+    loop(steps)
+    seconds = profiling.seconds_by_kind(lambda: loop(steps), programs)
+    each = {kind: 1e3 * found / steps / jax.device_count() for kind, found in seconds.items()}
+    print(f"a step of {ICONS} icons on {jax.device_count()} devices, in ms on each of them")
+    for kind, ms in each.items():
+        print(f"{kind:<60}{ms:>8.1f}")
+    print(f"{'all':<60}{sum(each.values()):>8.1f}")
+    return each
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=Path)
@@ -128,12 +142,18 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="where the time of a step goes")
     chosen = parser.parse_args()
     weights = chosen.data / "bvlc_googlenet" / "weights.safetensors"
+    programs = profiling.write_programs() if chosen.profile else None
     divide_cpu()  # as the command line does
     try:
         model = models.load("googlenet", weights)
         directions, whitening = task(model, chosen.data / "imagenet_sample")
     except ax.UserError as error:
         sys.exit(f"icons.py: {error}")
+    if programs is not None:
+        each = show_profile(model, programs, directions, whitening)
+        if chosen.json:
+            print(json.dumps({"milliseconds": each}))
+        return
     first = first_step(model, directions, whitening)
     loops = {OURS: ours(model, directions, whitening)} | peers(weights, directions, whitening)
     long, short = (8, 2) if chosen.quick else (32, 4)

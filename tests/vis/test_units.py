@@ -22,10 +22,12 @@ def test_channels_are_drawn_and_measured(toy, quick):
     assert made.captions == ("1", "3", "5")
     assert (made.measure, made.title) == ("mean activation", "grid")
     mean = grid(made.images).mean((1, 2))
-    assert mean.argmax(1).tolist() == [1, 3, 5]
+    # Each channel answers most to the picture that was made for it.
+    assert mean[:, [1, 3, 5]].argmax(0).tolist() == [0, 1, 2]
     np.testing.assert_allclose(made.reached, mean[range(3), [1, 3, 5]], rtol=1e-5)  # float32
     assert (made.reached > 0.4).all()  # grey reaches .25
-    assert made.images.std((1, 2, 3)).min() > 0.1
+    # The best for a colour is that colour everywhere, so nothing is grey.
+    assert np.abs(made.images.mean((1, 2)) - 0.5).max(1).min() > 0.1
 
 
 def test_a_neuron_changes_the_middle_alone(toy, quick):
@@ -51,7 +53,7 @@ def test_classes_report_the_probability(toy, quick):
     logits = 9 * grid(made.images).mean((1, 2))[0]
     expected = np.exp(logits[4]) / np.exp(logits).sum()
     np.testing.assert_allclose(made.reached, [expected], rtol=1e-4)  # float32, through exp
-    assert made.reached[0] > 0.5
+    assert made.reached[0] > 2 / 6  # twice what an even choice gives
 
 
 def test_attempts_keep_the_best(toy, quick):

@@ -1,0 +1,63 @@
+"""Where the time of a compiled program goes, by kind of operation.
+
+JAX's profiler says how long each operation of XLA took; what kind it is, the program as XLA
+compiled it tells. So the programs are written to a folder while they are compiled.
+"""
+
+import collections
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+KINDS = {
+    "convolutions": ("conv_general_dilated",),
+    "products (1x1 convolutions)": ("dot_general",),
+    "resampling (gather, scatter)": ("gather", "scatter-add", "scatter"),
+    "Fourier transforms": ("fft",),
+}
+REST = "one pass over memory each: pooling, LRN, rectifiers, Adam"
+NAMED = re.compile(r"\s*(?:ROOT )?%?([\w.\-]+) = .*?op_name=\"([^\"]*)\"")
+CONTAINERS = ("while", "call", "conditional")
+
+
+def write_programs() -> Path:
+    """Have XLA write its programs to a new folder; to be called before JAX starts."""
+    folder = tempfile.mkdtemp(prefix="programs-")
+    flags = f"--xla_dump_to={folder} --xla_dump_hlo_as_text"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+    return Path(folder)
+
+
+def seconds_by_kind(run: Callable[[], object], programs: Path) -> dict[str, float]:
+    """Run something once under the profiler, and add up what each kind of operation took.
+
+    Of several threads each adds its own time.
+    """
+    import jax
+
+    with tempfile.TemporaryDirectory() as trace:
+        with jax.profiler.trace(trace):
+            run()
+        file = next(Path(trace).rglob("*.xplane.pb"))
+        planes = jax.profiler.ProfileData.from_file(str(file)).planes
+        events = [(e.name, e.duration_ns) for p in planes for line in p.lines for e in line.events]
+    kinds = _kinds(programs)
+    total: collections.Counter[str] = collections.Counter()
+    for name, duration in events:
+        if name in kinds and name.split(".")[0] not in CONTAINERS:
+            total[kinds[name]] += duration / 1e9
+    return dict(total.most_common())
+
+
+def _kinds(programs: Path) -> dict[str, str]:
+    """Return the kind of each operation of the largest program: the one that was waited for."""
+    largest = max(programs.glob("*cpu_after_optimizations.txt"), key=lambda p: p.stat().st_size)
+    found = {}
+    for line in largest.read_text().splitlines():
+        if named := NAMED.match(line):
+            primitive = named[2].rpartition("/")[2]
+            kind = (kind for kind, primitives in KINDS.items() if primitive in primitives)
+            found[named[1]] = next(kind, REST)
+    return found
