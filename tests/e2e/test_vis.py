@@ -109,7 +109,7 @@ def test_every_subject_makes_a_sheet(subject: str, here: Path, monkeypatch: pyte
     monkeypatch.setattr(models, "abstract", lambda name: toy)
     monkeypatch.setattr(models, "load", lambda name, weights, seed: toy)
     arguments, name, captions = SUBJECTS[subject]
-    cli.main(["vis", TINY, *arguments, "--size", "32", "--steps", "8"])
+    cli.main(["vis", TINY, *arguments, "--size", "32", "--steps", "32"])
     record, _ = drawn(here, f"vis/{TINY}-{name}")
     assert [made["caption"] for made in record["pictures"]] == captions
     reached = [made["reached"] for made in record["pictures"] if made["reached"] is not None]
@@ -152,7 +152,7 @@ MISTAKES = {
     "an empty range": ([*LAYER, "--channels", "4:4"], "no numbers in it"),
     "no such channel": ([*LAYER, "--channels", "99"], "no channel 99; there are 0 to 31"),
     "no such class": (["vis", TINY, "--class", "clasp 3"], "did you mean class 3"),
-    "no such file": ([*LAYER, "--invert", "block.png"], "did you mean blocks.png?"),
+    "no such file": ([*LAYER, "--invert", "block.png"], "did you mean blocks.png"),
     "no image": ([*LAYER, "--dream", "broken.png"], "broken.png: not an image"),
     "no directions": ([*LAYER, "--direction", "blocks.png"], "not a .npy file of numbers"),
     "directions of another layer": (

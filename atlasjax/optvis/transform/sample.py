@@ -45,33 +45,12 @@ def between(
     columns = xy * y + xx * x + (width - 1) / 2 + shift_x
     top, left = jnp.floor(rows), jnp.floor(columns)
     down, right = (rows - top)[..., None], (columns - left)[..., None]
-    upper_left, upper_right, lower_left, lower_right = _corners(
-        image, top.astype(jnp.int32), left.astype(jnp.int32), mode, fill
-    )
-    upper = upper_left * (1 - right) + upper_right * right
-    lower = lower_left * (1 - right) + lower_right * right
-    return upper * (1 - down) + lower * down
-
-
-def _corners(
-    image: Float[Array, "h w c"],
-    top: Int[Array, "h2 w2"],
-    left: Int[Array, "h2 w2"],
-    mode: str,
-    fill: Fill,
-) -> list[Float[Array, "h2 w2 c"]]:
-    """Return the four pixels around every place: upper left, upper right, and those below."""
-    height, width, _ = image.shape
-    if mode == "periodic":
-        # Each pixel with its neighbours behind it is read at once, and its gradient added at once.
-        below = jnp.roll(image, -1, 0)
-        pairs = [image, jnp.roll(image, -1, 1), below, jnp.roll(below, -1, 1)]
-        read = jnp.concatenate(pairs, -1).at[top % height, left % width]
-        return jnp.split(read.get(mode="promise_in_bounds"), 4, axis=-1)
+    r0, r1 = _inside(top.astype(jnp.int32), height, mode)
+    c0, c1 = _inside(left.astype(jnp.int32), width, mode)
     source = _framed(image, fill)
-    r0, r1 = _inside(top, height, mode)
-    c0, c1 = _inside(left, width, mode)
-    return [source[r, c] for r in (r0, r1) for c in (c0, c1)]
+    upper = source[r0, c0] * (1 - right) + source[r0, c1] * right
+    lower = source[r1, c0] * (1 - right) + source[r1, c1] * right
+    return upper * (1 - down) + lower * down
 
 
 def whole(
