@@ -14,9 +14,11 @@ from atlasjax import data, models, progress
 from atlasjax.atlas.whitening import second_moment, whitening
 from atlasjax.experiment import Experiment
 from atlasjax.optvis.objectives import measures
+from atlasjax.optvis.transform import similarity
 from atlasjax.taps import Model, as_pytree, capture
 
 SAMPLES = 8  # positions of each photograph
+MOVES = 4  # random transforms of each icon, through which it is measured
 
 
 class Cut(NamedTuple):
@@ -36,10 +38,15 @@ class Cut(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """The mean cosine between icons and their directions, as it is and in whitened coordinates."""
+    """The mean cosine between icons and their directions, as it is and in whitened coordinates.
+
+    Of icons seen as they are; and of icons that are moved, by the random transforms of an atlas.
+    """
 
     plain: float
     white: float
+    moved: float
+    moved_white: float
 
 
 def cut(folder: Path, layer: str, grids: Sequence[int], limit: int | None) -> Cut:
@@ -72,8 +79,10 @@ def some(n: int, count: int) -> np.ndarray:
 def measure(
     cut: Cut,
 ) -> Callable[[UInt8[np.ndarray, "n h w 3"], Float[np.ndarray, "n c"]], Reached]:
-    """Return the function that tells how well icons show their directions, seen as they are."""
+    """Return the function that tells how well icons show their directions."""
     model, white = as_pytree(cut.model), jnp.asarray(cut.white, jnp.float32)
+    settings = ax.IconSettings()
+    move = jax.jit(jax.vmap(similarity(settings.jitter, settings.scale, settings.rotate)))
 
     @jax.jit
     def cosines(model: Model, images: Array, direction: Array) -> tuple[Array, Array]:
@@ -84,8 +93,11 @@ def measure(
 
     def reached(icon: UInt8[np.ndarray, "n h w 3"], direction: np.ndarray) -> Reached:
         images = jnp.asarray(icon, jnp.float32) / 255.0
-        found = cosines(model, images, jnp.asarray(direction, jnp.float32))
-        return Reached(*(float(values.mean()) for values in found))
+        target = jnp.asarray(direction, jnp.float32)
+        found = [float(values.mean()) for values in cosines(model, images, target)]
+        keys = jax.random.split(jax.random.key(1), (MOVES, len(images)))
+        moved = [cosines(model, move(own, images), target) for own in keys]
+        return Reached(*found, *(float(jnp.stack(v).mean()) for v in zip(*moved, strict=True)))
 
     return reached
 

@@ -29,6 +29,7 @@ import rich.table
 
 import atlasjax as ax
 from atlasjax.atlas.zoom import parents
+from atlasjax.parallel import divide_cpu
 
 
 class Size(NamedTuple):
@@ -147,6 +148,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, help="of the finest level; 32 by default, quick 6")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
+    divide_cpu()  # as the command line does
     size = QUICK if chosen.quick else FULL
     size = size if chosen.cells is None else size._replace(cells=chosen.cells)
     try:
