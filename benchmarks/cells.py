@@ -1,24 +1,33 @@
 """Cells of GoogLeNet to draw icons for, from photographs; shared by the benchmarks of icons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float, UInt8
 
 import atlasjax as ax
 from atlasjax import data, models, progress
 from atlasjax.atlas.whitening import second_moment, whitening
 from atlasjax.experiment import Experiment
+from atlasjax.optvis import objectives
+from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.objectives import measures
+from atlasjax.optvis.param import fourier
 from atlasjax.optvis.transform import similarity
 from atlasjax.taps import Model, as_pytree, capture
 
 SAMPLES = 8  # positions of each photograph
+PLAIN = 0.05  # the learning rate of plain Adam
 MOVES = 4  # random transforms of each icon, through which it is measured
+
+
+Icons = Mapping[int, np.ndarray]
+"""Icons by the number of steps they took."""
 
 
 class Cut(NamedTuple):
@@ -69,6 +78,26 @@ def cut(folder: Path, layer: str, grids: Sequence[int], limit: int | None) -> Cu
     cells = {size: ax.grid(xy, value, size, more_than=config.more_than) for size in grids}
     white = whitening(second_moment(value), config.ridge)
     return Cut(model, layer, white, {size: found.direction for size, found in cells.items()})
+
+
+def by_plain_adam(cut: Cut, direction: np.ndarray, steps: tuple[int, ...]) -> Icons:
+    """Draw icons by Adam at 0.05 and nothing else, as the article's recipe has it, in one run."""
+    settings = ax.IconSettings()
+    objective = objectives.direction_neuron(
+        cut.layer, direction, power=settings.power, whiten=cut.white
+    )
+    made = ax.visualize(
+        cut.model,
+        objective,
+        jax.random.key(0),
+        param=fourier(settings.size),
+        transform=similarity(settings.jitter, settings.scale, settings.rotate),
+        optimizer=optax.adam(PLAIN),
+        loop=Loop(steps[-1], snapshots=steps),
+        batch=settings.batch,
+    )
+    shots = np.round(np.asarray(made.snapshot) * 255).astype(np.uint8)
+    return {count: shots[:, i] for i, count in enumerate(steps)}
 
 
 def some(n: int, count: int) -> np.ndarray:

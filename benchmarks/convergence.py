@@ -20,20 +20,13 @@ from typing import NamedTuple
 import cells
 import jax
 import numpy as np
-import optax
 import rich.box
 import rich.console
 import rich.table
 from PIL import Image, ImageDraw
 
 import atlasjax as ax
-from atlasjax.optvis import objectives
-from atlasjax.optvis.loop import Loop
-from atlasjax.optvis.param import fourier
-from atlasjax.optvis.transform import similarity
 from atlasjax.parallel import divide_cpu
-
-PLAIN = 0.05
 
 
 class Size(NamedTuple):
@@ -49,30 +42,8 @@ class Size(NamedTuple):
 FULL = Size(24, None, 20, (16, 24, 32, 48, 96), (8, 16, 24, 32, 48, 64, 96, 128, 192))
 QUICK = Size(8, 100, 8, (8, 16), (4, 8, 16, 24, 32))
 
-Icons = Mapping[int, np.ndarray]
-"""Icons by the number of steps they took."""
 
-
-def by_plain_adam(cut: cells.Cut, direction: np.ndarray, steps: tuple[int, ...]) -> Icons:
-    settings = ax.IconSettings()
-    objective = objectives.direction_neuron(
-        cut.layer, direction, power=settings.power, whiten=cut.white
-    )
-    made = ax.visualize(
-        cut.model,
-        objective,
-        jax.random.key(0),
-        param=fourier(settings.size),
-        transform=similarity(settings.jitter, settings.scale, settings.rotate),
-        optimizer=optax.adam(PLAIN),
-        loop=Loop(steps[-1], snapshots=steps),
-        batch=settings.batch,
-    )
-    shots = np.round(np.asarray(made.snapshot) * 255).astype(np.uint8)
-    return {count: shots[:, i] for i, count in enumerate(steps)}
-
-
-def by_default(cut: cells.Cut, direction: np.ndarray, steps: tuple[int, ...]) -> Icons:
+def by_default(cut: cells.Cut, direction: np.ndarray, steps: tuple[int, ...]) -> cells.Icons:
     keys = jax.random.split(jax.random.key(0), len(direction))
     made = {}
     for count in steps:
@@ -139,7 +110,7 @@ def main() -> None:
     direction = everything[cells.some(len(everything), size.icons)]
     reached = cells.measure(cut)
     default = by_default(cut, direction, size.default)
-    plain = by_plain_adam(cut, direction, size.plain)
+    plain = cells.by_plain_adam(cut, direction, size.plain)
     of_default, of_plain = (
         {n: reached(icon, direction) for n, icon in made.items()} for made in (default, plain)
     )
@@ -147,7 +118,7 @@ def main() -> None:
     if chosen.sheet:
         titles = {f"default, {n} steps": icon for n, icon in default.items()}
         beside = {n for n in size.plain if n in size.default or n == size.plain[-1]}
-        titles |= {f"plain Adam {PLAIN}, {n} steps": plain[n] for n in sorted(beside)}
+        titles |= {f"plain Adam {cells.PLAIN}, {n} steps": plain[n] for n in sorted(beside)}
         sheet(titles, chosen.sheet)
     if chosen.json:
         curve = [{"steps": n, **found._asdict()} for n, found in of_plain.items()]
