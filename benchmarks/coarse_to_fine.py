@@ -44,7 +44,7 @@ class Size(NamedTuple):
 
 
 FULL = Size(
-    cells=16,
+    cells=12,
     photographs=None,
     grids=(10, 20, 40),
     plain=(16, 32, 64, 96, 128, 192),
@@ -171,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=Path)
     parser.add_argument("--quick", action="store_true", help="two levels, few cells and steps")
-    parser.add_argument("--cells", type=int, help="of the finest level; 16 by default, quick 6")
+    parser.add_argument("--cells", type=int, help="of the finest level; 12 by default, quick 6")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
     divide_cpu()  # as the command line does

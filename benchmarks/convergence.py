@@ -39,7 +39,7 @@ class Size(NamedTuple):
     plain: tuple[int, ...]
 
 
-FULL = Size(24, None, 20, (16, 24, 32, 48, 96), (8, 16, 24, 32, 48, 64, 96, 128, 192))
+FULL = Size(24, None, 20, (16, 24, 32, 48, 96), (16, 24, 32, 48, 64, 96, 128, 192))
 QUICK = Size(8, 100, 8, (8, 16), (4, 8, 16, 24, 32))
 
 
@@ -58,25 +58,29 @@ def show(
     """Print both curves, and return the rows of the default with their ratios."""
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("")
-    kinds = ("cosine", "whitened", "moved", "whitened")
-    for column in ("steps", *kinds, *(f"plain takes: {kind}" for kind in kinds)):
+    for column in ("steps", "cosine", "moved", "plain Adam takes", "moved"):
         table.add_column(column, justify="right")
     rows = []
     for count, found in default.items():
         row: dict[str, float | None] = {"steps": count, **found._asdict()}
-        shown = []
+        times = []
         for kind in found._fields:
             curve = [getattr(reached, kind) for reached in plain.values()]
             needed = cells.steps_to(getattr(found, kind), list(plain), curve)
             row[f"ratio_{kind}"] = None if needed is None else needed / count
             most = f"> {max(plain) / count:.1f} x"
-            shown.append(most if needed is None else f"{needed / count:.1f} x")
-        table.add_row("default", str(count), *(f"{x:.3f}" for x in found), *shown)
+            times.append(most if needed is None else f"{needed / count:.1f} x")
+        table.add_row("default", str(count), *pairs([f"{x:.3f}" for x in found]), *pairs(times))
         rows.append(row)
     for count, found in plain.items():
-        table.add_row("plain Adam", str(count), *(f"{x:.3f}" for x in found))
+        table.add_row("plain Adam", str(count), *pairs([f"{x:.3f}" for x in found]))
     rich.console.Console(highlight=False, soft_wrap=True).print(table)
+    print("each as it is / whitened; moved: of icons seen through the transforms")
     return rows
+
+
+def pairs(shown: list[str]) -> list[str]:
+    return [" / ".join(two) for two in zip(shown[::2], shown[1::2], strict=True)]
 
 
 def sheet(rows: Mapping[str, np.ndarray], path: Path, most: int = 16) -> None:

@@ -54,7 +54,7 @@ class IconSettings:
     jitter: float = 6.0
     scale: tuple[float, float] = (0.95, 1.1)
     rotate: float = 5.0
-    still: float = 1 / 3
+    still: float = 0.25
     batch: int = 16
     refine_steps: int = 16
     refine_kept: float = 0.5
