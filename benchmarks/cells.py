@@ -24,6 +24,7 @@ from atlasjax.taps import Model, as_pytree, capture
 SAMPLES = 8  # positions of each photograph
 PLAIN = 0.05  # the learning rate of plain Adam
 MOVES = 4  # random transforms of each icon, through which it is measured
+WIDTH = 140  # of a table, in characters
 
 
 Icons = Mapping[int, np.ndarray]

@@ -156,7 +156,7 @@ def show(drawn: dict[str, list[Way]], grids: tuple[int, ...]) -> None:
             if kind == "zoomed":
                 shown += [times(drawn[other], way) for other in ("plain", "fresh")]
             table.add_row(way.name, f"{way.steps:.1f}", *shown)
-    rich.console.Console(highlight=False, soft_wrap=True).print(table)
+    rich.console.Console(highlight=False, width=cells.WIDTH).print(table)
     print("cosines: as they are / whitened; ratios: the same, of all levels as they are")
 
 

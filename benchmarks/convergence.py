@@ -74,7 +74,7 @@ def show(
         rows.append(row)
     for count, found in plain.items():
         table.add_row("plain Adam", str(count), *pairs([f"{x:.3f}" for x in found]))
-    rich.console.Console(highlight=False, soft_wrap=True).print(table)
+    rich.console.Console(highlight=False, width=cells.WIDTH).print(table)
     print("each as it is / whitened; moved: of icons seen through the transforms")
     return rows
 
