@@ -57,9 +57,9 @@ def brisk(steps: int, height: float | None = None) -> optax.GradientTransformati
 
     Args:
         steps: how many.
-        height: the largest learning rate; by default `min(0.2, 1 / sqrt(steps))`. Far above it, colours
-            are driven to their ends, where nothing can be changed any more; far below, images stay
-            pale, and some never find what they are made for.
+        height: the largest learning rate; by default `min(0.2, 1 / sqrt(steps))`. Far above it,
+            colours are driven to their ends, where nothing can be changed any more; far below,
+            images stay pale, and some never find what they are made for.
 
     Returns:
         Adam with `b1 = 1/2` and the `learning_rates` of a straight rise over a tenth of the steps.
