@@ -1,22 +1,34 @@
 """Cells of GoogLeNet to draw icons for, from photographs; shared by the benchmarks of icons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float, UInt8
 
 import atlasjax as ax
 from atlasjax import data, models, progress
 from atlasjax.atlas.whitening import second_moment, whitening
 from atlasjax.experiment import Experiment
+from atlasjax.optvis import objectives
+from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.objectives import measures
+from atlasjax.optvis.param import fourier
+from atlasjax.optvis.transform import similarity
 from atlasjax.taps import Model, as_pytree, capture
 
 SAMPLES = 8  # positions of each photograph
+PLAIN = 0.05  # the learning rate of plain Adam
+MOVES = 4  # random transforms of each icon, through which it is measured
+WIDTH = 140  # of a table, in characters
+
+
+Icons = Mapping[int, np.ndarray]
+"""Icons by the number of steps they took."""
 
 
 class Cut(NamedTuple):
@@ -36,10 +48,15 @@ class Cut(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """The mean cosine between icons and their directions, as it is and in whitened coordinates."""
+    """The mean cosine between icons and their directions, as it is and in whitened coordinates.
+
+    Of icons seen as they are; and of icons that are moved, by the random transforms of an atlas.
+    """
 
     plain: float
     white: float
+    moved: float
+    moved_white: float
 
 
 def cut(folder: Path, layer: str, grids: Sequence[int], limit: int | None) -> Cut:
@@ -64,6 +81,26 @@ def cut(folder: Path, layer: str, grids: Sequence[int], limit: int | None) -> Cu
     return Cut(model, layer, white, {size: found.direction for size, found in cells.items()})
 
 
+def by_plain_adam(cut: Cut, direction: np.ndarray, steps: tuple[int, ...]) -> Icons:
+    """Draw icons by Adam at 0.05 and nothing else, as the article's recipe has it, in one run."""
+    settings = ax.IconSettings()
+    objective = objectives.direction_neuron(
+        cut.layer, direction, power=settings.power, whiten=cut.white
+    )
+    made = ax.visualize(
+        cut.model,
+        objective,
+        jax.random.key(0),
+        param=fourier(settings.size),
+        transform=similarity(settings.jitter, settings.scale, settings.rotate),
+        optimizer=optax.adam(PLAIN),
+        loop=Loop(steps[-1], snapshots=steps),
+        batch=settings.batch,
+    )
+    shots = np.round(np.asarray(made.snapshot) * 255).astype(np.uint8)
+    return {count: shots[:, i] for i, count in enumerate(steps)}
+
+
 def some(n: int, count: int) -> np.ndarray:
     """Return up to `count` of n indices, spread evenly."""
     return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int))
@@ -72,8 +109,10 @@ def some(n: int, count: int) -> np.ndarray:
 def measure(
     cut: Cut,
 ) -> Callable[[UInt8[np.ndarray, "n h w 3"], Float[np.ndarray, "n c"]], Reached]:
-    """Return the function that tells how well icons show their directions, seen as they are."""
+    """Return the function that tells how well icons show their directions."""
     model, white = as_pytree(cut.model), jnp.asarray(cut.white, jnp.float32)
+    settings = ax.IconSettings()
+    move = jax.jit(jax.vmap(similarity(settings.jitter, settings.scale, settings.rotate)))
 
     @jax.jit
     def cosines(model: Model, images: Array, direction: Array) -> tuple[Array, Array]:
@@ -84,8 +123,11 @@ def measure(
 
     def reached(icon: UInt8[np.ndarray, "n h w 3"], direction: np.ndarray) -> Reached:
         images = jnp.asarray(icon, jnp.float32) / 255.0
-        found = cosines(model, images, jnp.asarray(direction, jnp.float32))
-        return Reached(*(float(values.mean()) for values in found))
+        target = jnp.asarray(direction, jnp.float32)
+        found = [float(values.mean()) for values in cosines(model, images, target)]
+        keys = jax.random.split(jax.random.key(1), (MOVES, len(images)))
+        moved = [cosines(model, move(own, images), target) for own in keys]
+        return Reached(*found, *(float(jnp.stack(v).mean()) for v in zip(*moved, strict=True)))
 
     return reached
 

@@ -3,14 +3,14 @@
     python benchmarks/coarse_to_fine.py DATA [--quick] [--json]
 
 DATA is a folder with bvlc_googlenet/weights.safetensors and imagenet_sample/. Mixed4c is cut by the
-grids 10, 20 and 40, from eight positions of every photograph. The icons are drawn twice: each from
-noise, with several numbers of steps; and from coarse to fine, the coarsest level from noise and
-every other from its parents' finished icons. Compute is counted in steps: one gradient of the
-network for one icon.
+grids 10, 20 and 40, from eight positions of every photograph. The icons are drawn in three ways:
+each from noise, by plain Adam at 0.05; each from noise, by the default, with several numbers of
+steps; and from coarse to fine, the coarsest level from noise and every other from its parents'
+finished icons. Compute is counted in steps: one gradient of the network for one icon.
 
 Some cells of the finest level are drawn, with their parents and their parents' parents. Every level
-counts by the number of its cells, so that means and compute are those of the whole atlas. The ratio
-is how many times as much compute drawing from noise takes for the same mean cosine.
+counts by the number of its cells, so that means and compute are those of the whole atlas. The
+ratios are how many times as much compute drawing from noise takes for the same mean cosine.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import rich.table
 
 import atlasjax as ax
 from atlasjax.atlas.zoom import parents
+from atlasjax.parallel import divide_cpu
 
 
 class Size(NamedTuple):
@@ -37,12 +38,27 @@ class Size(NamedTuple):
     cells: int
     photographs: int | None
     grids: tuple[int, ...]
+    plain: tuple[int, ...]
     fresh: tuple[int, ...]
-    refined: tuple[int, ...]
+    refined: tuple[tuple[int, int], ...]  # steps of the coarsest level, and of all others
 
 
-FULL = Size(32, None, (10, 20, 40), (16, 32, 64, 96), (8, 16, 24))
-QUICK = Size(6, 100, (4, 8), (8, 16), (4, 8))
+FULL = Size(
+    cells=12,
+    photographs=None,
+    grids=(10, 20, 40),
+    plain=(16, 32, 64, 96, 128, 192),
+    fresh=(16, 24, 32, 48, 96),
+    refined=((32, 8), (32, 16), (96, 8), (96, 16)),
+)
+QUICK = Size(
+    cells=6,
+    photographs=100,
+    grids=(4, 8),
+    plain=(8, 16, 24, 32),
+    fresh=(8, 16),
+    refined=((16, 4), (16, 8)),
+)
 
 
 class Way(NamedTuple):
@@ -93,8 +109,8 @@ def weigh(name: str, steps: list[int], found: list[cells.Reached], counts: np.nd
 
 def ways(
     cut: cells.Cut, size: Size, reached: Callable[[np.ndarray, np.ndarray], cells.Reached]
-) -> tuple[list[Way], list[Way]]:
-    """Draw from noise with every number of steps, then coarse to fine."""
+) -> dict[str, list[Way]]:
+    """Draw by plain Adam, by the default with every number of steps, then coarse to fine."""
     directions = family(cut, size.grids, size.cells)
     counts = np.array([len(cut.direction[grid]) for grid in size.grids])
 
@@ -102,63 +118,77 @@ def ways(
         pairs = zip(made, directions.values(), strict=True)
         return weigh(name, steps, [reached(icon, d) for icon, d in pairs], counts)
 
-    fresh, zoomed, made = [], [], []
-    for n in size.fresh:
-        made = draw(cut, directions, ax.IconSettings(steps=n))
-        fresh.append(way(f"noise, {n}", made, [n] * len(counts)))
-    most, first = size.fresh[-1], made[0]
-    for n in size.refined:
-        made = draw(cut, directions, ax.IconSettings(refine_steps=n), first)
-        steps = [most] + [n] * (len(counts) - 1)
-        zoomed.append(way(f"coarse to fine, {most} then {n}", made, steps))
-    return fresh, zoomed
+    adam = [cells.by_plain_adam(cut, direction, size.plain) for direction in directions.values()]
+    plain = [
+        way(f"plain Adam, {n}", [made[n] for made in adam], [n] * len(counts)) for n in size.plain
+    ]
+    drawn = {n: draw(cut, directions, ax.IconSettings(steps=n)) for n in size.fresh}
+    fresh = [way(f"default, {n}", made, [n] * len(counts)) for n, made in drawn.items()]
+    zoomed = []
+    for first, then in size.refined:
+        made = draw(cut, directions, ax.IconSettings(refine_steps=then), drawn[first][0])
+        steps = [first] + [then] * (len(counts) - 1)
+        zoomed.append(way(f"coarse to fine, {first} then {then}", made, steps))
+    return {"plain": plain, "fresh": fresh, "zoomed": zoomed}
 
 
-def ratios(fresh: list[Way], way: Way) -> dict[str, float | None]:
+def ratios(noise: list[Way], way: Way) -> dict[str, float | None]:
     """Return how many times as much compute drawing from noise takes for the same mean cosine."""
     found = {}
     for kind in cells.Reached._fields:
-        curve = [getattr(other.whole, kind) for other in fresh]
-        steps = cells.steps_to(getattr(way.whole, kind), [other.steps for other in fresh], curve)
+        curve = [getattr(other.whole, kind) for other in noise]
+        steps = cells.steps_to(getattr(way.whole, kind), [other.steps for other in noise], curve)
         found[kind] = None if steps is None else steps / way.steps
     return found
 
 
-def show(fresh: list[Way], zoomed: list[Way], grids: tuple[int, ...]) -> None:
+def show(drawn: dict[str, list[Way]], grids: tuple[int, ...]) -> None:
+    """Print what every way reaches; and of those from coarse to fine, the ratios to the others."""
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("steps of an icon")
-    headings = ("mean steps", *(f"grid {grid}" for grid in grids), "all", "ratio", "whitened")
-    for column in headings:
+    headings = ("mean steps", *(f"grid {grid}" for grid in grids), "all", "moved")
+    for column in (*headings, "plain Adam takes", "default takes"):
         table.add_column(column, justify="right")
-    for way in (*fresh, *zoomed):
-        shown = [f"{r.plain:.3f} / {r.white:.3f}" for r in (*way.levels, way.whole)]
-        found = ratios(fresh, way).values() if way in zoomed else ()
-        most = f"> {fresh[-1].steps / way.steps:.1f} x"
-        times = [most if value is None else f"{value:.1f} x" for value in found]
-        table.add_row(way.name, f"{way.steps:.1f}", *shown, *times)
-    rich.console.Console(highlight=False, soft_wrap=True).print(table)
-    print("cosines: as they are / whitened")
+    for kind, found in drawn.items():
+        for way in found:
+            shown = [f"{r.plain:.3f} / {r.white:.3f}" for r in (*way.levels, way.whole)]
+            shown.append(f"{way.whole.moved:.3f} / {way.whole.moved_white:.3f}")
+            if kind == "zoomed":
+                shown += [times(drawn[other], way) for other in ("plain", "fresh")]
+            table.add_row(way.name, f"{way.steps:.1f}", *shown)
+    rich.console.Console(highlight=False, width=cells.WIDTH).print(table)
+    print("cosines: as they are / whitened; ratios: the same, of all levels as they are")
+
+
+def times(noise: list[Way], way: Way) -> str:
+    found = ratios(noise, way)
+    most = f"> {noise[-1].steps / way.steps:.1f} x"
+    shown = (found[kind] for kind in ("plain", "white"))
+    return " / ".join(most if value is None else f"{value:.1f} x" for value in shown)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=Path)
     parser.add_argument("--quick", action="store_true", help="two levels, few cells and steps")
-    parser.add_argument("--cells", type=int, help="of the finest level; 32 by default, quick 6")
+    parser.add_argument("--cells", type=int, help="of the finest level; 12 by default, quick 6")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
+    divide_cpu()  # as the command line does
     size = QUICK if chosen.quick else FULL
     size = size if chosen.cells is None else size._replace(cells=chosen.cells)
     try:
         cut = cells.cut(chosen.data, "mixed4c", size.grids, size.photographs)
     except ax.UserError as error:
         sys.exit(f"coarse_to_fine.py: {error}")
-    fresh, zoomed = ways(cut, size, cells.measure(cut))
-    show(fresh, zoomed, size.grids)
+    drawn = ways(cut, size, cells.measure(cut))
+    show(drawn, size.grids)
     if chosen.json:
         rows = [
-            {"name": way.name, "steps": way.steps, **way.whole._asdict(), "ratio": times}
-            for way, times in [(w, None) for w in fresh] + [(w, ratios(fresh, w)) for w in zoomed]
+            {"name": way.name, "steps": way.steps, **way.whole._asdict()}
+            | {f"{other}_takes": ratios(drawn[other], way) for other in ("plain", "fresh")}
+            for found in drawn.values()
+            for way in found
         ]
         print(json.dumps({"grids": size.grids, "ways": rows}))
 

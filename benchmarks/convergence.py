@@ -7,7 +7,7 @@ drawn for cells of mixed4c, from noise, by the objective and the transforms of a
 counted in steps: one gradient of the network for one icon. The default has a schedule that ends
 where the steps do, so every number of steps is a run of its own; plain Adam is one run, looked at
 on its way. Printed are the mean cosines reached, whitened and not, and how many times as many steps
-plain Adam takes for the same.
+plain Adam takes for the same; of the icons as they are, and of the icons moved by the transforms.
 """
 
 import argparse
@@ -20,19 +20,13 @@ from typing import NamedTuple
 import cells
 import jax
 import numpy as np
-import optax
 import rich.box
 import rich.console
 import rich.table
 from PIL import Image, ImageDraw
 
 import atlasjax as ax
-from atlasjax.optvis import objectives
-from atlasjax.optvis.loop import Loop
-from atlasjax.optvis.param import fourier
-from atlasjax.optvis.transform import similarity
-
-PLAIN = 0.05
+from atlasjax.parallel import divide_cpu
 
 
 class Size(NamedTuple):
@@ -45,33 +39,11 @@ class Size(NamedTuple):
     plain: tuple[int, ...]
 
 
-FULL = Size(32, None, 20, (16, 32, 64, 96), (8, 16, 24, 32, 48, 64, 96, 128, 192, 256))
+FULL = Size(24, None, 20, (16, 24, 32, 48, 96), (16, 24, 32, 48, 64, 96, 128, 192))
 QUICK = Size(8, 100, 8, (8, 16), (4, 8, 16, 24, 32))
 
-Icons = Mapping[int, np.ndarray]
-"""Icons by the number of steps they took."""
 
-
-def by_plain_adam(cut: cells.Cut, direction: np.ndarray, steps: tuple[int, ...]) -> Icons:
-    settings = ax.IconSettings()
-    objective = objectives.direction_neuron(
-        cut.layer, direction, power=settings.power, whiten=cut.white
-    )
-    made = ax.visualize(
-        cut.model,
-        objective,
-        jax.random.key(0),
-        param=fourier(settings.size),
-        transform=similarity(settings.jitter, settings.scale, settings.rotate),
-        optimizer=optax.adam(PLAIN),
-        loop=Loop(steps[-1], snapshots=steps),
-        batch=settings.batch,
-    )
-    shots = np.round(np.asarray(made.snapshot) * 255).astype(np.uint8)
-    return {count: shots[:, i] for i, count in enumerate(steps)}
-
-
-def by_default(cut: cells.Cut, direction: np.ndarray, steps: tuple[int, ...]) -> Icons:
+def by_default(cut: cells.Cut, direction: np.ndarray, steps: tuple[int, ...]) -> cells.Icons:
     keys = jax.random.split(jax.random.key(0), len(direction))
     made = {}
     for count in steps:
@@ -86,24 +58,29 @@ def show(
     """Print both curves, and return the rows of the default with their ratios."""
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("")
-    for column in ("steps", "cosine", "whitened", "plain takes", "whitened"):
+    for column in ("steps", "cosine", "moved", "plain Adam takes", "moved"):
         table.add_column(column, justify="right")
     rows = []
     for count, found in default.items():
         row: dict[str, float | None] = {"steps": count, **found._asdict()}
-        shown = []
+        times = []
         for kind in found._fields:
             curve = [getattr(reached, kind) for reached in plain.values()]
             needed = cells.steps_to(getattr(found, kind), list(plain), curve)
             row[f"ratio_{kind}"] = None if needed is None else needed / count
             most = f"> {max(plain) / count:.1f} x"
-            shown.append(most if needed is None else f"{needed / count:.1f} x")
-        table.add_row("default", str(count), *(f"{x:.3f}" for x in found), *shown)
+            times.append(most if needed is None else f"{needed / count:.1f} x")
+        table.add_row("default", str(count), *pairs([f"{x:.3f}" for x in found]), *pairs(times))
         rows.append(row)
     for count, found in plain.items():
-        table.add_row("plain Adam", str(count), *(f"{x:.3f}" for x in found))
-    rich.console.Console(highlight=False, soft_wrap=True).print(table)
+        table.add_row("plain Adam", str(count), *pairs([f"{x:.3f}" for x in found]))
+    rich.console.Console(highlight=False, width=cells.WIDTH).print(table)
+    print("each as it is / whitened; moved: of icons seen through the transforms")
     return rows
+
+
+def pairs(shown: list[str]) -> list[str]:
+    return [" / ".join(two) for two in zip(shown[::2], shown[1::2], strict=True)]
 
 
 def sheet(rows: Mapping[str, np.ndarray], path: Path, most: int = 16) -> None:
@@ -127,6 +104,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     parser.add_argument("--sheet", type=Path, help="write the icons side by side to this file")
     chosen = parser.parse_args()
+    divide_cpu()  # as the command line does
     size = QUICK if chosen.quick else FULL
     try:
         cut = cells.cut(chosen.data, "mixed4c", (size.grid,), size.photographs)
@@ -136,7 +114,7 @@ def main() -> None:
     direction = everything[cells.some(len(everything), size.icons)]
     reached = cells.measure(cut)
     default = by_default(cut, direction, size.default)
-    plain = by_plain_adam(cut, direction, size.plain)
+    plain = cells.by_plain_adam(cut, direction, size.plain)
     of_default, of_plain = (
         {n: reached(icon, direction) for n, icon in made.items()} for made in (default, plain)
     )
@@ -144,7 +122,7 @@ def main() -> None:
     if chosen.sheet:
         titles = {f"default, {n} steps": icon for n, icon in default.items()}
         beside = {n for n in size.plain if n in size.default or n == size.plain[-1]}
-        titles |= {f"plain Adam {PLAIN}, {n} steps": plain[n] for n in sorted(beside)}
+        titles |= {f"plain Adam {cells.PLAIN}, {n} steps": plain[n] for n in sorted(beside)}
         sheet(titles, chosen.sheet)
     if chosen.json:
         curve = [{"steps": n, **found._asdict()} for n, found in of_plain.items()]

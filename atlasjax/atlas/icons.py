@@ -38,6 +38,8 @@ class IconSettings:
         jitter: largest shift in a step, in pixels.
         scale: smallest and largest magnification in a step.
         rotate: largest angle in a step, in degrees.
+        still: share of the steps, the last, in which icons are seen without being moved, from 0 to
+            1; see `optvis.loop.Loop`.
         batch: icons drawn at a time.
         refine_steps: optimization steps of an icon that starts from a finished one.
         refine_kept: how much of the finished icon's spectrum they start with, from 0 to 1.
@@ -52,6 +54,7 @@ class IconSettings:
     jitter: float = 6.0
     scale: tuple[float, float] = (0.95, 1.1)
     rotate: float = 5.0
+    still: float = 0.25
     batch: int = 16
     refine_steps: int = 16
     refine_kept: float = 0.5
@@ -121,7 +124,7 @@ def icon_drawer(
             fourier(settings.size),
             similarity(settings.jitter, settings.scale, settings.rotate),
             brisk(steps, settings.learning_rate),
-            Loop(steps),
+            Loop(steps, still=int(settings.still * steps)),
             mesh,
         )
         for steps in (settings.steps, settings.refine_steps)
@@ -252,5 +255,6 @@ def _check(settings: IconSettings) -> None:
     for name, bound in least.items():
         if getattr(settings, name) < bound:
             raise UserError(f"icon {name} {getattr(settings, name)}: must be at least {bound}")
-    if not 0 <= settings.refine_kept <= 1:
-        raise UserError(f"icon refine_kept {settings.refine_kept}: must be from 0 to 1")
+    for name in ("still", "refine_kept"):
+        if not 0 <= getattr(settings, name) <= 1:
+            raise UserError(f"icon {name} {getattr(settings, name)}: must be from 0 to 1")

@@ -18,6 +18,9 @@ class Loop:
             least this; None to go on to the end.
         wake: number of first steps in which gradients leak through rectifiers; see `gradients`.
         dtype: what the network computes in: "float32", "bfloat16" or "float16".
+        still: number of last steps in which images are seen as they are, without the transform. It
+            brings into focus what was drawn through moving glass: a larger score of the finished
+            image, though not of one that is moved a little.
     """
 
     steps: int
@@ -25,6 +28,7 @@ class Loop:
     stop_at: float | None = None
     wake: int = 0
     dtype: str = "float32"
+    still: int = 0
 
 
 def check_loop(loop: Loop) -> None:
@@ -41,5 +45,7 @@ def check_loop(loop: Loop) -> None:
             raise UserError(f"snapshot after step {step}: must be from 1 to {loop.steps}")
     if loop.wake < 0:
         raise UserError(f"wake {loop.wake}: must be at least 0")
+    if not 0 <= loop.still <= loop.steps:
+        raise UserError(f"still for {loop.still} steps: must be from 0 to {loop.steps}")
     if loop.dtype not in DTYPES:
         raise UserError(f"dtype {loop.dtype!r}: must be one of {', '.join(DTYPES)}")

@@ -19,6 +19,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
 
+from atlasjax.errors import UserError
 from atlasjax.optvis.gradients import leak_at, leaking
 from atlasjax.optvis.look import cast_to, disturb, divide, images_of, look
 from atlasjax.optvis.loop import Loop, check_loop
@@ -171,9 +172,7 @@ def _render(
     model = cast_to(model, loop.dtype)
 
     def loss(params: PyTree, step: Array) -> tuple[Array, tuple[Array, Array]]:
-        images = jax.vmap(lambda k, frames: disturb(program.transform, k, frames))(
-            jax.vmap(lambda k: jax.random.fold_in(k, step))(keys), images_of(param, params)
-        )
+        images = _through(program, keys, step, images_of(param, params))
         tap = leaking(leak_at(step, loop.wake)) if loop.wake else identity
         scores, measured = look(model, images, shared, own, tap)
         return -scores.sum(), (scores.sum(1), measured.mean(1))
@@ -213,6 +212,26 @@ def _render(
     )
     one = jax.tree.map(lambda leaf: leaf[0], state.params)
     return made if jax.eval_shape(param.image, one).ndim == 4 else _without_frames(made)
+
+
+def _through(
+    program: _Program, keys: Key[Array, " units"], step: Array, images: Array
+) -> Float[Array, "units frames h w c"]:
+    """Return how images are seen in a step: through a transform; as they are in the last steps."""
+
+    def moved() -> Array:
+        own = jax.vmap(lambda k: jax.random.fold_in(k, step))(keys)
+        return jax.vmap(lambda k, frames: disturb(program.transform, k, frames))(own, images)
+
+    if not program.loop.still:
+        return moved()
+    shape = jax.eval_shape(moved).shape
+    if shape != images.shape:
+        raise UserError(
+            f"still for {program.loop.still} steps: the transform makes {shape[2:]} of images of "
+            f"{images.shape[2:]}, where it must keep the size"
+        )
+    return jax.lax.cond(step > program.loop.steps - program.loop.still, lambda: images, moved)
 
 
 def _without_frames(made: Rendered) -> Rendered:

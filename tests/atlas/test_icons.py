@@ -112,7 +112,7 @@ def test_only_icons_that_fail_are_drawn_again_and_the_best_is_kept():
 
 
 def test_another_attempt_is_another_start(model):
-    draw, target, own = icon_drawer(model, LAYER, QUICK), directions(2), keys(2)
+    draw, target, own = icon_drawer(model, LAYER, QUICK), directions(4), keys(4)
     once = icons(draw, target, own, batch=4, attempts=1)
     thrice = icons(draw, target, own, batch=4, attempts=3, enough=2.0)
     assert (thrice.cosine >= once.cosine).all()
@@ -180,10 +180,19 @@ def test_icons_of_another_size_are_no_start(model):
         draw(directions(1), keys(1), np.zeros((1, 48, 48, 3), np.uint8))
 
 
-@pytest.mark.parametrize("kept", [-0.1, 1.5])
-def test_a_share_of_the_start_is_refused_out_of_range(model, kept: float):
-    with pytest.raises(UserError, match=f"icon refine_kept {kept}: must be from 0 to 1"):
-        icon_drawer(model, LAYER, replace(QUICK, refine_kept=kept))
+@pytest.mark.parametrize("name", ["still", "refine_kept"])
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_shares_out_of_range_are_refused(model, name: str, share: float):
+    with pytest.raises(UserError, match=f"icon {name} {share}: must be from 0 to 1"):
+        icon_drawer(model, LAYER, replace(QUICK, **{name: share}))
+
+
+def test_icons_that_are_held_still_at_the_end_reach_more(model):
+    held, moved = (
+        icon_drawer(model, LAYER, replace(QUICK, still=share))(directions(4), keys(4))
+        for share in (0.5, 0.0)
+    )
+    assert held.cosine.mean() > moved.cosine.mean()
 
 
 @pytest.mark.parametrize("field", ["size", "steps", "attempts", "batch", "refine_steps"])

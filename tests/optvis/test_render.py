@@ -125,6 +125,22 @@ def test_snapshots_are_the_images_after_those_steps():
     np.testing.assert_array_equal(made.snapshot[:, 2], made.image)
 
 
+@pytest.mark.parametrize("frozen", [0, 2, 5])
+def test_the_last_steps_see_images_as_they_are(frozen: int):
+    render = renderer(
+        PIXELS, lambda key, image: 2 * image, optax.sgd(1.0), Loop(5, still=frozen), ONE
+    )
+    made = render(NO_MODEL, total([1.0]), total([1.0]), keys(1))
+    # The transform doubles the gradient; small whole numbers are exact.
+    np.testing.assert_array_equal(made.image, np.full((1, 2, 2, 3), 2 * (5 - frozen) + frozen))
+
+
+def test_what_changes_the_size_cannot_be_left_out_at_the_end():
+    render = renderer(PIXELS, lambda key, image: image[1:], optax.sgd(1.0), Loop(5, still=2), ONE)
+    with pytest.raises(UserError, match=r"still for 2 steps: the transform makes \(1, 2, 3\) of"):
+        render(NO_MODEL, total([1.0]), total([1.0]), keys(1))
+
+
 def test_the_history_is_what_was_seen_before_each_step():
     made = make(PIXELS, still, optax.sgd(1.0), 3, [1.0, 2.0], keys(2))
     np.testing.assert_array_equal(made.score, [[0, 12, 24], [0, 48, 96]])
@@ -168,6 +184,7 @@ def test_the_optimizer_works_on_each_unit_by_itself():
         (Loop(4, snapshots=(0,)), "snapshot after step 0: must be from 1 to 4"),
         (Loop(4, snapshots=(5,)), "snapshot after step 5"),
         (Loop(4, wake=-1), "wake -1"),
+        (Loop(4, still=5), "still for 5 steps: must be from 0 to 4"),
         (Loop(4, dtype="int8"), "dtype 'int8'"),
     ],
 )
