@@ -64,11 +64,12 @@ def cached(
     Returns:
         The arrays.
 
+    >>> import os
+    >>> from unittest.mock import patch
     >>> with tempfile.TemporaryDirectory() as temporary:
-    ...     os.environ["ATLASJAX_CACHE"] = temporary
-    ...     first = cached("toy", "00", {"a": (2,)}, lambda: {"a": np.ones(2, np.float32)})
-    ...     again = cached("toy", "00", {"a": (2,)}, lambda: {})
-    ...     del os.environ["ATLASJAX_CACHE"]
+    ...     with patch.dict(os.environ, ATLASJAX_CACHE=temporary):
+    ...         first = cached("toy", "00", {"a": (2,)}, lambda: {"a": np.ones(2, np.float32)})
+    ...         again = cached("toy", "00", {"a": (2,)}, lambda: {})
     >>> again
     {'a': array([1., 1.], dtype=float32)}
     """
@@ -112,6 +113,7 @@ def store(place: Path, values: Mapping[str, np.ndarray]) -> bool:
     Returns:
         Whether it is now there. A cache that cannot be written is no error.
 
+    >>> import os
     >>> store(Path(os.devnull) / "weights" / "toy-00", {})
     False
     """

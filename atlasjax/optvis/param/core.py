@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.color import Matrix, to_rgb
 
-Params = PyTree[Array]
+Params = PyTree[Array | np.ndarray]
+"""On the device, or back on the host as a finished visualization has them."""
 
 Size = int | tuple[int, int]
 """The height and width of an image in pixels; one number for both."""
