@@ -49,9 +49,7 @@ def test_there_is_a_device_for_each_core_and_programs_are_kept(tmp_path: Path):
 @pytest.mark.slow
 def test_what_the_user_has_set_stays(tmp_path: Path):
     own = tmp_path / "own"
-    devices, cache = prepared(
-        tmp_path, JAX_NUM_CPU_DEVICES="3", JAX_COMPILATION_CACHE_DIR=str(own)
-    )
+    devices, cache = prepared(tmp_path, JAX_NUM_CPU_DEVICES="3", JAX_COMPILATION_CACHE_DIR=str(own))
     assert (devices, cache) == (3, str(own))
 
 
