@@ -87,8 +87,9 @@ def edges(
     Returns:
         Two differences, in logits; where they have different signs, 0 lies between.
 
-    >>> edges(np.array([[0.0, -1.0], [0.0, 1.0]]), 0, 1, scale="linear")
-    (-1.176..., 1.176...)
+    >>> left, right = edges(np.array([[0.0, -1.0], [0.0, 1.0]]), 0, 1, scale="linear")
+    >>> round(left, 3), round(right, 3)
+    (-1.176, 1.176)
     """
     x, unit = _across(attribution, source, target, scale)
     ends = np.stack(extent(np.stack([x, x], -1)))[:, 0].astype(np.float64)

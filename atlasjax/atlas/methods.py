@@ -82,7 +82,7 @@ def named(method: str | Method) -> _Laid:
 
     >>> named("umapp")
     Traceback (most recent call last):
-    atlasjax.errors.UserError: no layout 'umapp'; did you mean umap?
+    atlasjax.errors.UserError: no layout 'umapp'; did you mean umap, pacmap?
     """
     if not isinstance(method, str):
         return functools.partial(_own, method)
