@@ -145,7 +145,7 @@ def gradient_gflop(model: InceptionV1) -> float:
     def score(images: jax.Array, model: InceptionV1) -> jax.Array:
         return ax.capture(model, images, [LAYER])[LAYER].sum()
 
-    images = jax.ShapeDtypeStruct((ICONS, SIZE, SIZE, 3), jnp.float32)
+    images = jax.ShapeDtypeStruct((ICONS, SIZE, SIZE, 3), np.float32)
     cost = jax.jit(jax.grad(score)).lower(images, model).cost_analysis()
     return cost["flops"] / 1e9
 
