@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from atlasjax import process, storage, vis_command
+from atlasjax import process, storage, views_command, vis_command
 from atlasjax.errors import UserError, unknown
 
 COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view", "export")
@@ -74,18 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
     vis_command.add(commands)
 
-    one = commands.add_parser("class", help="make the atlas of one class from a finished run")
-    one.add_argument("run_dir", help="a folder that `atlasjax run` made")
-    one.add_argument("which", help="WordNet id, index or part of the name")
-    _add_view_options(one)
-    one.set_defaults(function=_class)
-
-    compare = commands.add_parser("compare", help="compare two classes of a finished run")
-    compare.add_argument("run_dir", help="a folder that `atlasjax run` made")
-    compare.add_argument("left", help="a class: WordNet id, index or part of the name")
-    compare.add_argument("right", help="another class")
-    _add_view_options(compare)
-    compare.set_defaults(function=_compare)
+    views_command.add(commands)
 
     listing = commands.add_parser("list", help="list the experiments and the models")
     listing.set_defaults(function=_list)
@@ -114,39 +103,6 @@ def _parser() -> argparse.ArgumentParser:
     single.add_argument("--light", action="store_true", help="leave out the large icons")
     single.set_defaults(function=_export)
     return parser
-
-
-def _add_view_options(parser: argparse.ArgumentParser) -> None:
-    from atlasjax.atlas.select import TOP
-
-    parser.add_argument("--layers", nargs="+", help="some of the run's; all by default")
-    parser.add_argument("--grids", nargs="+", type=int, help="cells in each direction")
-    parser.add_argument("--top", type=int, default=TOP, help="activations of a class, at most")
-    parser.add_argument(
-        "--more-than", type=int, default=2, help="a cell is drawn when it holds more"
-    )
-    parser.add_argument("--weights", help="where the weights are now, if not where they were")
-    parser.add_argument("--out", help="folder of the result; one in the run's by default")
-
-
-def _class(chosen: argparse.Namespace) -> None:
-    from atlasjax.views import class_atlas
-
-    atlas = class_atlas(chosen.run_dir, chosen.which, **_view_options(chosen))
-    print(f"open {atlas.folder / 'index.html'}")
-
-
-def _compare(chosen: argparse.Namespace) -> None:
-    from atlasjax.views import compare
-
-    atlas = compare(chosen.run_dir, chosen.left, chosen.right, **_view_options(chosen))
-    print(f"open {atlas.folder / 'index.html'}")
-
-
-def _view_options(chosen: argparse.Namespace) -> dict[str, Any]:
-    names = ("layers", "grids", "top", "more_than", "weights", "out")
-    command = shlex.join(["atlasjax", *chosen.given])
-    return {name: getattr(chosen, name) for name in names} | {"command": command}
 
 
 def _run(chosen: argparse.Namespace) -> None:

@@ -1,0 +1,54 @@
+"""The commands `atlasjax class` and `atlasjax compare`: more maps of a finished run."""
+
+import argparse
+import shlex
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Add both commands to a parser's subcommands."""
+    one = commands.add_parser("class", help="make the atlas of one class from a finished run")
+    one.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    one.add_argument("which", help="WordNet id, index or part of the name")
+    _add_options(one)
+    one.set_defaults(function=_class)
+
+    compare = commands.add_parser("compare", help="compare two classes of a finished run")
+    compare.add_argument("run_dir", help="a folder that `atlasjax run` made")
+    compare.add_argument("left", help="a class: WordNet id, index or part of the name")
+    compare.add_argument("right", help="another class")
+    _add_options(compare)
+    compare.set_defaults(function=_compare)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    from atlasjax.atlas.select import TOP
+
+    parser.add_argument("--layers", nargs="+", help="some of the run's; all by default")
+    parser.add_argument("--grids", nargs="+", type=int, help="cells in each direction")
+    parser.add_argument("--top", type=int, default=TOP, help="activations of a class, at most")
+    parser.add_argument(
+        "--more-than", type=int, default=2, help="a cell is drawn when it holds more"
+    )
+    parser.add_argument("--weights", help="where the weights are now, if not where they were")
+    parser.add_argument("--out", help="folder of the result; one in the run's by default")
+
+
+def _class(chosen: argparse.Namespace) -> None:
+    from atlasjax.views import class_atlas
+
+    atlas = class_atlas(chosen.run_dir, chosen.which, **_options(chosen))
+    print(f"open {atlas.folder / 'index.html'}")
+
+
+def _compare(chosen: argparse.Namespace) -> None:
+    from atlasjax.views import compare
+
+    atlas = compare(chosen.run_dir, chosen.left, chosen.right, **_options(chosen))
+    print(f"open {atlas.folder / 'index.html'}")
+
+
+def _options(chosen: argparse.Namespace) -> dict[str, Any]:
+    names = ("layers", "grids", "top", "more_than", "weights", "out")
+    command = shlex.join(["atlasjax", *chosen.given])
+    return {name: getattr(chosen, name) for name in names} | {"command": command}
