@@ -5,9 +5,11 @@ Eight positions of every image stand in for the article's one, so that 800 photo
     atlasjax run googlenet --weights bvlc_googlenet.caffemodel --images FOLDER
 
 All three layers are looked at at the same places of each image, and each map is laid out from the
-one before: what stays alike from layer to layer stays in its place. Expect about 230 cells in
-mixed4c at the middle grid, which hold nearly all activations, and icons there that reach a mean
-cosine of about .8; the summary at the end prints yours.
+one before: what stays alike from layer to layer stays in its place.
+
+With 800 ImageNet photographs it takes about a quarter of an hour and 2.4 GiB of memory on two CPU
+cores. Expect about 220 cells in mixed4c at the middle grid, which hold 99% of the activations, and
+icons there that reach a mean cosine of about .84; the summary at the end prints yours.
 
 Source: Carter et al., "Activation Atlas", Distill 2019.
 """
