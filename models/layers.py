@@ -1,9 +1,9 @@
 """The layers that Flax does not have, written so that their gradients are fast on every backend.
 
 Feature visualization spends its time in input gradients, and XLA's CPU backend has slow ones for
-two layers of the Inception family: max pooling (its gradient is a scatter) and local response
-normalization (a windowed sum and a power). Both have forms made only of slices, maxima and matrix
-products, equal to the usual ones to rounding, which is what stands here.
+some layers of the Inception family: local response normalization (a windowed sum and a power), and
+convolutions inside loops or with strides. What stands here is equal to the usual forms to rounding;
+max pooling has a file of its own, `pooling`.
 """
 
 from collections.abc import Callable

@@ -24,7 +24,6 @@ def tuned(
     size: int,
     *,
     channels_last: bool,
-    compiled: bool = False,
 ) -> Loop:
     """Return the loop tuned by hand: it stops at the layer, at the icons' own size.
 
@@ -68,8 +67,6 @@ def tuned(
         cosine = dot / found.norm(dim=1).clamp(min=1e-8)
         return -(dot * cosine.clamp(min=0.1) ** 4).sum()
 
-    step = torch.compile(loss) if compiled else loss
-
     def run(steps: int) -> float:
         spectrum = torch.randn(n, 3, size, size // 2 + 1, 2) * 0.01
         spectrum.requires_grad_(True)
@@ -77,7 +74,7 @@ def tuned(
         began = time.perf_counter()
         for _ in range(steps):
             optimizer.zero_grad()
-            step(spectrum).backward()
+            loss(spectrum).backward()
             optimizer.step()
         return time.perf_counter() - began
 
