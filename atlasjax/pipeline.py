@@ -26,7 +26,7 @@ from atlasjax.job import Run
 from atlasjax.stages import whitening
 from atlasjax.stages.activations import collected, reader, skipped
 from atlasjax.stages.effects import CellAttributions, effects
-from atlasjax.stages.layout import Laid, lay_out
+from atlasjax.stages.layout import Laid, lay_out, prepare
 from atlasjax.stages.whitening import Whitening
 
 
@@ -78,6 +78,7 @@ def run(run: Run) -> Finished:
         UserError: settings, layers or grids that no atlas can be made with.
     """
     check(run.config)
+    prepare(run)  # UMAP compiles while the images are looked at
     digests, before = collected(run), None
     maps, cells = {}, {}
     for group in run.maps:

@@ -46,7 +46,9 @@ class Options(NamedTuple):
         layers: some of the run's layers; all of them by default.
         grids: cells in each direction, one map for each; by default the finest one whose cells
             hold nine tenths of the activations.
-        top: how many activations to take that speak most for a class; see `atlas.select.of_class`.
+        top: how many activations to take that speak most for a class, at most; see
+            `atlas.select.of_class`.
+        evidence: and how much of all that speaks for it they are to hold.
         more_than: a cell is drawn when it holds more activations than this; fewer than a whole
             run's, since a class has few.
         out: folder of the result; one in the run folder by default.
@@ -56,6 +58,7 @@ class Options(NamedTuple):
     layers: Sequence[str] | None = None
     grids: Sequence[int] | None = None
     top: int = select.TOP
+    evidence: float = select.EVIDENCE
     more_than: int = 2
     out: str | os.PathLike | None = None
     command: str | None = None
@@ -143,12 +146,13 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
         "kind": kind,
         "classes": list(classes),
         "top": options.top,
+        "evidence": options.evidence,
         "run": os.path.relpath(parent.folder, run.folder),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     record |= {"command": options.command} if options.command else {}
     storage.write_json(run.folder / "run.json", record)
-    parts = {name: _part(parent, name, classes, options.top) for name in _layers(run, options)}
+    parts = {name: _part(parent, name, classes, options) for name in _layers(run, options)}
     maps = {name: _map(run, name, part, classes, options) for name, part in parts.items()}
     levels = {}
     for own, laid, cells in maps.values():
@@ -221,15 +225,16 @@ class _Part(NamedTuple):
     digest: str
 
 
-def _part(parent: Run, name: str, classes: tuple[int, ...], top: int) -> _Part:
+def _part(parent: Run, name: str, classes: tuple[int, ...], options: Options) -> _Part:
     folder = parent.layer(name)
+    bounds = {"top": options.top, "evidence": options.evidence}
     digest = storage.fingerprint_of(folder / "activations.npz")
     made_from = storage.fingerprint(stage="attribution", activations=digest)
     effect = rows.mapped(folder / "attribution.npz", "value", made_from)
     if effect is None:
         path = folder / "attribution.npz"
         raise UserError(f"{path} is missing or damaged: run the experiment again")
-    chosen = [select.of_class(effect, index, top=top) for index in classes]
+    chosen = [select.of_class(effect, index, **bounds) for index in classes]
     which = functools.reduce(np.union1d, chosen)
 
     def values() -> Float[np.ndarray, "selected c"]:
@@ -240,7 +245,9 @@ def _part(parent: Run, name: str, classes: tuple[int, ...], top: int) -> _Part:
         values,
         lambda: np.asarray(effect[which]),
         lambda: storage.read(folder / "whitening.npz", Whitening),
-        storage.fingerprint(stage="part", of=made_from, classes=classes, top=top, format=FORMAT),
+        storage.fingerprint(
+            stage="part", of=made_from, classes=classes, selected=which.tolist(), format=FORMAT
+        ),
     )
 
 

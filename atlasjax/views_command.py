@@ -22,11 +22,17 @@ def add(commands: Any) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    from atlasjax.atlas.select import TOP
+    from atlasjax.atlas.select import EVIDENCE, TOP
 
     parser.add_argument("--layers", nargs="+", help="some of the run's; all by default")
     parser.add_argument("--grids", nargs="+", type=int, help="cells in each direction")
     parser.add_argument("--top", type=int, default=TOP, help="activations of a class, at most")
+    parser.add_argument(
+        "--evidence",
+        type=float,
+        default=EVIDENCE,
+        help="and no more than hold this share of all that speaks for it",
+    )
     parser.add_argument(
         "--more-than", type=int, default=2, help="a cell is drawn when it holds more"
     )
@@ -49,6 +55,6 @@ def _compare(chosen: argparse.Namespace) -> None:
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:
-    names = ("layers", "grids", "top", "more_than", "weights", "out")
+    names = ("layers", "grids", "top", "evidence", "more_than", "weights", "out")
     command = shlex.join(["atlasjax", *chosen.given])
     return {name: getattr(chosen, name) for name in names} | {"command": command}

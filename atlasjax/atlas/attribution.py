@@ -47,7 +47,18 @@ def attribution(
     Array([[[2.]]], dtype=float32)
     """
     value = capture(model, images, [layer])[layer]
-    height, width, channels = images.shape[1:]
+    return _effects(model, layer, images.shape[1:], value, position)
+
+
+def _effects(
+    model: Model,
+    layer: str,
+    size: tuple[int, ...],
+    value: Float[Array, "b rows columns c"],
+    position: Int[Array, "b k 2"],
+) -> Float[Array, "b k classes"]:
+    """Return `attribution` from the layer's value and the images' height, width and channels."""
+    height, width, channels = size
     _, push = jax.linearize(head(model, layer, (height, width, channels)), value)
     batch = jnp.arange(len(value))
 
@@ -120,12 +131,18 @@ def attributions(
     """
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
 
-    def share(
-        model: Model, images: UInt8[Array, "b h w c"], position: Int[Array, "b k 2"]
-    ) -> Float[Array, "b k classes"]:
-        return attribution(model, layer, images.astype(jnp.float32) / 255.0, position)
+    def upto(model: Model, images: UInt8[Array, "b h w c"]) -> Float[Array, "b rows columns c"]:
+        return capture(model, images.astype(jnp.float32) / 255.0, [layer])[layer]
 
-    compute = split_batch(share, mesh, replicated=1)
+    def onwards(
+        model: Model,
+        images: UInt8[Array, "b h w c"],
+        value: Float[Array, "b rows columns c"],
+        position: Int[Array, "b k 2"],
+    ) -> Float[Array, "b k classes"]:
+        return _effects(model, layer, images.shape[1:], value, position)
+
+    see, push = (split_batch(f, mesh, replicated=1) for f in (upto, onwards))
     size, done, samples = 0, 0, positions.shape[1]
     for batch in batches:
         n = len(batch.images)
@@ -133,8 +150,9 @@ def attributions(
             continue
         size = max(size, share_of(n, mesh))
         images, position = pad_batch((batch.images, positions[done : done + n]), size)
+        value = see(model, images)
         parts = [
-            np.asarray(compute(model, images, position[:, k : k + AT_A_TIME]))[:n]
+            np.asarray(push(model, images, value, position[:, k : k + AT_A_TIME]))[:n]
             for k in range(0, samples, AT_A_TIME)
         ]
         found = np.concatenate(parts, axis=1)

@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +26,13 @@ NEIGHBORS, MIN_DIST = 50, 0.05  # Carter et al. 2019
 UMAP = "umap"
 EXTRAS = {"cuml": "cuml", "pacmap": "pacmap", "tsne": "openTSNE"}  # packages, by the extra's name
 
-EXACT_AT_MOST = 20_000  # points; beyond, comparing all with all takes longer than compiling
+EXACT_AT_MOST = 50_000  # points; beyond, comparing all with all takes longer than seeking
 # From a map that is there already UMAP moves points less: with its own rate and epochs they end as
 # far from where they were again, and the map is no truer (benchmarks/alignment.py).
 GENTLY = {"learning_rate": 0.1, "n_epochs": 200}
 FIT_AT_MOST = 200_000  # points; more are placed among these by UMAP's transform
+# Some of Numba's thread pools end the process when two threads use them at once.
+ONE_AT_A_TIME = threading.Lock()
 
 
 class Settings(NamedTuple):
@@ -132,9 +135,16 @@ def umap(activations: Float[np.ndarray, "n c"], settings: Settings) -> Float[np.
 
     Source: McInnes et al. 2018.
     """
-    if len(activations) <= FIT_AT_MOST:
-        exact = len(activations) <= EXACT_AT_MOST and settings.metric in METRICS
-        return _fit_umap(activations, settings, exact)[1]
+    with ONE_AT_A_TIME:
+        if len(activations) <= FIT_AT_MOST:
+            exact = len(activations) <= EXACT_AT_MOST and settings.metric in METRICS
+            return _fit_umap(activations, settings, exact)[1]
+        return _fit_umap_to_some(activations, settings)
+
+
+def _fit_umap_to_some(
+    activations: Float[np.ndarray, "n c"], settings: Settings
+) -> Float[np.ndarray, "n d"]:
     chosen = np.random.default_rng(settings.seed).permutation(len(activations))
     first, rest = np.sort(chosen[:FIT_AT_MOST]), np.sort(chosen[FIT_AT_MOST:])
     like = None if settings.like is None else settings.like[first]
@@ -144,13 +154,17 @@ def umap(activations: Float[np.ndarray, "n c"], settings: Settings) -> Float[np.
     return xy
 
 
+def umap_module() -> Any:
+    """Return UMAP's module, whose import takes a second and warns where TensorFlow is absent."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # which is how it should be here
+        return importlib.import_module("umap")
+
+
 def _fit_umap(
     activations: Float[np.ndarray, "n c"], settings: Settings, exact: bool = False
 ) -> tuple[Any, Float[np.ndarray, "n d"]]:
-    with warnings.catch_warnings():
-        # Importing it warns where TensorFlow is absent, which is how it should be here.
-        warnings.simplefilter("ignore")
-        import umap
+    umap = umap_module()
     k = min(settings.n_neighbors, len(activations) - 1)
     known = neighbors(activations, k, settings.metric) if exact else (None, None, None)
     start: Any = "pca" if settings.like is None else settings.like

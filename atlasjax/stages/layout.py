@@ -9,7 +9,8 @@ from jaxtyping import Float
 from atlasjax import progress, storage
 from atlasjax.atlas.joint import joint
 from atlasjax.atlas.layout import layout
-from atlasjax.atlas.methods import source_of
+from atlasjax.atlas.methods import UMAP, source_of
+from atlasjax.atlas.warmup import warm_up
 from atlasjax.job import Run
 from atlasjax.stages import FORMAT
 from atlasjax.stages.whitening import Whitening
@@ -26,6 +27,19 @@ class Laid(NamedTuple):
 
     xy: Float[np.ndarray, "n 2"]
     digest: str
+
+
+def prepare(run: Run) -> None:
+    """Begin to compile what the layouts need, where one is not on disk yet.
+
+    Args:
+        run: the run.
+    """
+    settings = [run.config.layout_settings(group[0]) for group in run.maps]
+    laid = all((run.layer(name) / "layout.npz").exists() for name in run.names)
+    if not laid and run.config.layout == UMAP:
+        count = len(run.source) * run.config.samples_per_image
+        warm_up(count, [one["metric"] for one in settings])
 
 
 def lay_out(
