@@ -49,6 +49,9 @@ class Options(NamedTuple):
         top: how many activations to take that speak most for a class, at most; see
             `atlas.select.of_class`.
         evidence: and how much of all that speaks for it they are to hold.
+        neighbors: UMAP's n_neighbors; fewer than for a whole run, since a class has few activations.
+            It and `min_dist` are those of the published notebook.
+        min_dist: UMAP's min_dist.
         more_than: a cell is drawn when it holds more activations than this; fewer than a whole
             run's, since a class has few.
         out: folder of the result; one in the run folder by default.
@@ -59,6 +62,8 @@ class Options(NamedTuple):
     grids: Sequence[int] | None = None
     top: int = select.TOP
     evidence: float = select.EVIDENCE
+    neighbors: int = 20
+    min_dist: float = 0.01
     more_than: int = 2
     out: str | os.PathLike | None = None
     command: str | None = None
@@ -147,6 +152,8 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
         "classes": list(classes),
         "top": options.top,
         "evidence": options.evidence,
+        "neighbors": options.neighbors,
+        "min_dist": options.min_dist,
         "run": os.path.relpath(parent.folder, run.folder),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -256,6 +263,7 @@ def _map(
 ) -> tuple[Run, pipeline.Map, pipeline.Cut]:
     """Lay out what was selected of a layer, and cut it."""
     settings, values = run.config.layout_settings(name), functools.cache(part.values)
+    settings |= {"n_neighbors": options.neighbors, "min_dist": options.min_dist}
     method = settings.pop("method")
     digest = storage.fingerprint(
         stage="view", part=part.digest, method=source_of(method), **settings
