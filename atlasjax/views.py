@@ -49,8 +49,8 @@ class Options(NamedTuple):
         top: how many activations to take that speak most for a class, at most; see
             `atlas.select.of_class`.
         evidence: and how much of all that speaks for it they are to hold.
-        neighbors: UMAP's n_neighbors; fewer than for a whole run, since a class has few activations.
-            It and `min_dist` are those of the published notebook.
+        neighbors: UMAP's n_neighbors; fewer than for a whole run, a class has few activations;
+            as in the published notebook, as is `min_dist`.
         min_dist: UMAP's min_dist.
         more_than: a cell is drawn when it holds more activations than this; fewer than a whole
             run's, since a class has few.
