@@ -38,6 +38,9 @@ from atlasjax.stages import FORMAT
 from atlasjax.stages.layout import Laid, Layout
 from atlasjax.stages.whitening import Whitening
 
+# What of a run's record is of the run alone.
+PARENTS = ("finished", "seconds", "peak_memory_bytes", "levels", "activations", "report")
+
 
 class Options(NamedTuple):
     """What the maps of a class and of two have in common.
@@ -145,7 +148,9 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     place = Path(options.out) if options.out else parent.folder / HOMES[kind] / "--".join(names)
     run = _child(parent, place, options)
     title = " or ".join(short_name(opened.classes[i]) for i in classes)
-    record: dict[str, Any] = dict(opened.record) | {
+    # Before the record of an earlier atlas there is overwritten: it refuses what is out of range.
+    parts = {name: _part(parent, name, classes, options) for name in _layers(run, options)}
+    record: dict[str, Any] = {k: v for k, v in opened.record.items() if k not in PARENTS} | {
         "name": f"{parent.config.name}: {title}",
         "experiment": as_json(dataclasses.replace(run.config, out=None)),
         "kind": kind,
@@ -159,7 +164,6 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     }
     record |= {"command": options.command} if options.command else {}
     storage.write_json(run.folder / "run.json", record)
-    parts = {name: _part(parent, name, classes, options) for name in _layers(run, options)}
     maps = {name: _map(run, name, part, classes, options) for name, part in parts.items()}
     levels = {}
     for own, laid, cells in maps.values():
@@ -197,6 +201,8 @@ def _child(parent: Run, place: Path, options: Options) -> Run:
     changes: dict[str, Any] = {
         "grids": tuple(options.grids or config.grids),
         "more_than": options.more_than,
+        **dict.fromkeys(("neighbors", "early_neighbors"), options.neighbors),
+        "min_dist": options.min_dist,
     }
     if options.layers is not None:
         for name in options.layers:
@@ -263,7 +269,6 @@ def _map(
 ) -> tuple[Run, pipeline.Map, pipeline.Cut]:
     """Lay out what was selected of a layer, and cut it."""
     settings, values = run.config.layout_settings(name), functools.cache(part.values)
-    settings |= {"n_neighbors": options.neighbors, "min_dist": options.min_dist}
     method = settings.pop("method")
     digest = storage.fingerprint(
         stage="view", part=part.digest, method=source_of(method), **settings

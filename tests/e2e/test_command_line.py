@@ -284,6 +284,16 @@ def test_a_grid_too_fine_is_refused_before_anything_is_drawn(
     assert "of the 96 activations" in line
 
 
+@pytest.mark.slow
+def test_a_mistake_leaves_a_finished_run_as_it_was(
+    run_dir: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+):
+    before = (run_dir / "run.json").read_text()
+    again = ["run", "debug", "--images", str(photographs), "--out", str(run_dir)]
+    assert "no layer 'mixed4k'" in refused([*again, "--layers", "mixed4k"], capsys)
+    assert (run_dir / "run.json").read_text() == before
+
+
 MISTAKES = {
     "no command of that name": (["rum", "debug"], "no command 'rum'; did you mean run?"),
     "no experiment of that name": (["run", "gogglenet"], "did you mean googlenet?"),
@@ -318,6 +328,7 @@ MISTAKES = {
     "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
     "nothing to view": (["view", "{tmp}"], "atlas.json"),
     "no command": ([], "required: COMMAND"),
+    "no experiment": (["run"], "required: experiment (see"),
 }
 
 

@@ -120,7 +120,12 @@ def test_a_class_has_an_atlas_of_its_own(run_dir: Path):
     selected = atlas.record["activations"]["mixed4a"]
     assert 3 <= selected < 96
     assert atlas.level("mixed4a", grid[0]).count.sum() >= 0.9 * selected
-    json.loads((atlas.folder / "run.json").read_text())
+    assert "report" not in atlas.record  # which is the run's
+    before = (atlas.folder / "run.json").read_text()
+    json.loads(before)
+    with pytest.raises(ax.UserError, match="evidence 2: must be above 0"):
+        ax.class_atlas(run_dir, "class 5", evidence=2)
+    assert (atlas.folder / "run.json").read_text() == before
 
 
 def test_other_weights_than_the_runs_are_refused(run_dir: Path, tmp_path: Path):
@@ -140,6 +145,8 @@ MISTAKES = {
         ["class", "{run}", "3", "--layers", "mixed4b"],
         "no layer 'mixed4b'; did you mean mixed4a",
     ),
+    "no neighbours": (["class", "{run}", "3", "--neighbors", "1"], "must be at least 2"),
+    "too far apart": (["compare", "{run}", "3", "4", "--min-dist", "7"], "must be at most 1"),
     "too fine": (["class", "{run}", "3", "--grids", "300"], "grid 300 is too fine"),
     "other weights": (["class", "{run}", "3", "--weights", "{run}/w.safetensors"], "w.safetensors"),
 }
