@@ -49,9 +49,6 @@ class Options(NamedTuple):
         top: how many activations to take that speak most for a class, at most; see
             `atlas.select.of_class`.
         evidence: and how much of all that speaks for it they are to hold.
-        neighbors: UMAP's n_neighbors; fewer than for a whole run, a class has few activations;
-            as in the published notebook, as is `min_dist`.
-        min_dist: UMAP's min_dist.
         more_than: a cell is drawn when it holds more activations than this; fewer than a whole
             run's, since a class has few.
         out: folder of the result; one in the run folder by default.
@@ -62,8 +59,6 @@ class Options(NamedTuple):
     grids: Sequence[int] | None = None
     top: int = select.TOP
     evidence: float = select.EVIDENCE
-    neighbors: int = 20
-    min_dist: float = 0.01
     more_than: int = 2
     out: str | os.PathLike | None = None
     command: str | None = None
@@ -152,8 +147,6 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
         "classes": list(classes),
         "top": options.top,
         "evidence": options.evidence,
-        "neighbors": options.neighbors,
-        "min_dist": options.min_dist,
         "run": os.path.relpath(parent.folder, run.folder),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -263,7 +256,6 @@ def _map(
 ) -> tuple[Run, pipeline.Map, pipeline.Cut]:
     """Lay out what was selected of a layer, and cut it."""
     settings, values = run.config.layout_settings(name), functools.cache(part.values)
-    settings |= {"n_neighbors": options.neighbors, "min_dist": options.min_dist}
     method = settings.pop("method")
     digest = storage.fingerprint(
         stage="view", part=part.digest, method=source_of(method), **settings

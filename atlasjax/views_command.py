@@ -29,8 +29,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--grids", nargs="+", type=int, help="cells in each direction")
     add("--top", type=int, help="activations that speak most for a class, at most")
     add("--evidence", type=float, help="share of all that speaks for it which they hold, at most")
-    add("--neighbors", type=int, help="UMAP's n_neighbors")
-    add("--min-dist", type=float, help="UMAP's min_dist")
     add("--more-than", type=int, help="a cell is drawn when it holds more activations than this")
     add("--weights", help="where the weights are now, if not where they were")
     add("--out", help="folder of the result; one in the run's by default")
@@ -51,16 +49,6 @@ def _compare(chosen: argparse.Namespace) -> None:
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:
-    names = (
-        "layers",
-        "grids",
-        "top",
-        "evidence",
-        "neighbors",
-        "min_dist",
-        "more_than",
-        "weights",
-        "out",
-    )
+    names = ("layers", "grids", "top", "evidence", "more_than", "weights", "out")
     given = {name: getattr(chosen, name) for name in names if name in chosen}
     return given | {"command": shlex.join(["atlasjax", *chosen.given])}
