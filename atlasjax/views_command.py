@@ -22,22 +22,16 @@ def add(commands: Any) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    from atlasjax.atlas.select import EVIDENCE, TOP
-
-    parser.add_argument("--layers", nargs="+", help="some of the run's; all by default")
-    parser.add_argument("--grids", nargs="+", type=int, help="cells in each direction")
-    parser.add_argument("--top", type=int, default=TOP, help="activations of a class, at most")
-    parser.add_argument(
-        "--evidence",
-        type=float,
-        default=EVIDENCE,
-        help="and no more than hold this share of all that speaks for it",
-    )
-    parser.add_argument(
-        "--more-than", type=int, default=2, help="a cell is drawn when it holds more"
-    )
-    parser.add_argument("--weights", help="where the weights are now, if not where they were")
-    parser.add_argument("--out", help="folder of the result; one in the run's by default")
+    """Add what both take; what is not given is left to `views.Options`."""
+    parser.argument_default = argparse.SUPPRESS
+    add = parser.add_argument
+    add("--layers", nargs="+", help="some of the run's; all by default")
+    add("--grids", nargs="+", type=int, help="cells in each direction")
+    add("--top", type=int, help="activations that speak most for a class, at most")
+    add("--evidence", type=float, help="share of all that speaks for it which they hold, at most")
+    add("--more-than", type=int, help="a cell is drawn when it holds more activations than this")
+    add("--weights", help="where the weights are now, if not where they were")
+    add("--out", help="folder of the result; one in the run's by default")
 
 
 def _class(chosen: argparse.Namespace) -> None:
@@ -56,5 +50,5 @@ def _compare(chosen: argparse.Namespace) -> None:
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:
     names = ("layers", "grids", "top", "evidence", "more_than", "weights", "out")
-    command = shlex.join(["atlasjax", *chosen.given])
-    return {name: getattr(chosen, name) for name in names} | {"command": command}
+    given = {name: getattr(chosen, name) for name in names if name in chosen}
+    return given | {"command": shlex.join(["atlasjax", *chosen.given])}

@@ -1,6 +1,6 @@
 """An atlas of GoogLeNet (InceptionV1, BVLC) from a few hundred photographs, on a laptop.
 
-Eight positions of every image stand in for the article's one, so that 800 photographs are enough.
+Sixteen positions of every image stand in for the article's one, so that 800 photographs are enough.
 
     atlasjax run googlenet --weights bvlc_googlenet.caffemodel --images FOLDER
 
@@ -21,6 +21,6 @@ CONFIG = Experiment(
     model="googlenet",
     layers=("mixed3b", "mixed4c", "mixed5b"),
     grids=(10, 20, 40),
-    samples_per_image=8,
+    samples_per_image=16,
     attempts=3,
 )

@@ -54,7 +54,7 @@ def _effects(
     model: Model,
     layer: str,
     size: tuple[int, ...],
-    value: Float[Array, "b rows columns c"],
+    value: Float[Array, "b rows columns channels"],
     position: Int[Array, "b k 2"],
 ) -> Float[Array, "b k classes"]:
     """Return `attribution` from the layer's value and the images' height, width and channels."""
@@ -131,13 +131,15 @@ def attributions(
     """
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
 
-    def upto(model: Model, images: UInt8[Array, "b h w c"]) -> Float[Array, "b rows columns c"]:
+    def upto(
+        model: Model, images: UInt8[Array, "b h w c"]
+    ) -> Float[Array, "b rows columns channels"]:
         return capture(model, images.astype(jnp.float32) / 255.0, [layer])[layer]
 
     def onwards(
         model: Model,
         images: UInt8[Array, "b h w c"],
-        value: Float[Array, "b rows columns c"],
+        value: Float[Array, "b rows columns channels"],
         position: Int[Array, "b k 2"],
     ) -> Float[Array, "b k classes"]:
         return _effects(model, layer, images.shape[1:], value, position)

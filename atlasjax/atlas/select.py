@@ -45,7 +45,7 @@ def of_class(
     >>> of_class(effect, 0, evidence=0.8).tolist()  # 3 and 2 of all 5.5
     [0, 1, 2]
     """
-    n, classes = attribution.shape
+    classes = attribution.shape[1]
     if not 0 <= index < classes:
         raise UserError(f"class {index}: must be from 0 to {classes - 1}")
     if top < 1:

@@ -27,7 +27,9 @@ def test_a_class_has_what_is_strongest_for_it_and_what_speaks_most_for_it(
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.floats(0.01, 0.99), st.integers(0, 999))
-def test_they_hold_the_share_of_the_evidence_and_none_can_be_spared(n: int, share: float, seed: int):
+def test_they_hold_the_share_of_the_evidence_and_none_can_be_spared(
+    n: int, share: float, seed: int
+):
     effect = np.stack([np.random.default_rng(seed).normal(size=n), np.full(n, 1000.0)], -1)
     found = of_class(effect, 0, evidence=share)
     own, wanted = effect[found, 0], share * effect[:, 0].clip(0).sum()
