@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import atlasjax as ax
 from atlasjax import cli, models, pipeline, storage
@@ -22,17 +21,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of two random networks, over two layers of different fineness."""
-    folder = tmp_path_factory.mktemp("photographs")
-    rng = np.random.default_rng(0)
-    for i in range(24):
-        blocks = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(np.kron(blocks, np.ones((8, 8, 1), np.uint8))).save(folder / f"{i:02}.png")
     out = tmp_path_factory.mktemp("runs") / "two"
     less = ["--layers", "mixed3a", "mixed4a", "--grids", "2", "--steps", "2"]
     other = ["--other-model", "inception_v1_tiny"]
-    cli.main(["run", "debug", "--images", str(folder), *less, *other, "--out", str(out)])
+    cli.main(["run", "debug", "--images", str(photographs), *less, *other, "--out", str(out)])
     return out
 
 
