@@ -22,7 +22,6 @@ from atlasjax import process, storage, views_command, vis_command
 from atlasjax.errors import UserError, unknown
 
 COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view", "export")
-COMPUTE = ("run", "vis", "class", "compare", "report")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given and not given[0].startswith("-") and given[0] not in COMMANDS:
             raise unknown("command", given[0], COMMANDS)
         chosen = _parser().parse_args(given, argparse.Namespace(given=given))
-        if given[0] in COMPUTE:
+        if chosen.computes:
             process.prepare()
         chosen.function(chosen)
     except UserError as error:
@@ -60,6 +59,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="atlasjax", description="Activation atlases and feature visualization.")
     parser.add_argument("--version", action="version", version=_version("atlasjax"))
+    parser.set_defaults(computes=False)  # what runs a network says otherwise
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     run = commands.add_parser("run", help="make an atlas from an experiment config")
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="--FIELD VALUE",
         help="change any field; `atlasjax run EXPERIMENT --help` lists them",
     )
-    run.set_defaults(function=_run)
+    run.set_defaults(function=_run, computes=True)
 
     vis_command.add(commands)
 
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="make a run's fidelity report anew")
     report.add_argument("run_dir", help="a folder that `atlasjax run` made")
     report.add_argument("--weights", help="where the weights are now, if not where they were")
-    report.set_defaults(function=_report)
+    report.set_defaults(function=_report, computes=True)
 
     single = commands.add_parser("export", help="write a run's page into one file, to be mailed")
     single.add_argument("run_dir", help="a folder that `atlasjax run` made")

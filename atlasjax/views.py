@@ -12,16 +12,12 @@ import functools
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import Float, Float16, Int
-
-from atlasjax import pipeline, progress, rows, storage, summary
+from atlasjax import pipeline, progress, storage, summary
 from atlasjax.atlas import select
-from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.comparison import comparison, edges
 from atlasjax.atlas.export import export
 from atlasjax.atlas.grid import fitting
@@ -29,14 +25,13 @@ from atlasjax.atlas.layout import layout
 from atlasjax.atlas.methods import source_of
 from atlasjax.atlas.open import Atlas, open_atlas
 from atlasjax.atlas.related import HOMES, related_maps, relink
+from atlasjax.class_part import Part, part_of
 from atlasjax.classes import resolve, short_name
 from atlasjax.errors import UserError, unknown
 from atlasjax.experiment import as_json, check
 from atlasjax.job import Run
 from atlasjax.reopen import Reopened, reopen
-from atlasjax.stages import FORMAT
 from atlasjax.stages.layout import Laid, Layout
-from atlasjax.stages.whitening import Whitening
 
 
 class Options(NamedTuple):
@@ -152,7 +147,8 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     }
     record |= {"command": options.command} if options.command else {}
     storage.write_json(run.folder / "run.json", record)
-    parts = {name: _part(parent, name, classes, options) for name in _layers(run, options)}
+    bounds = {"top": options.top, "evidence": options.evidence}
+    parts = {name: part_of(parent, name, classes, **bounds) for name in _layers(run, options)}
     maps = {name: _map(run, name, part, classes, options) for name, part in parts.items()}
     levels = {}
     for own, laid, cells in maps.values():
@@ -207,52 +203,8 @@ def _layers(run: Run, options: Options) -> tuple[str, ...]:
     return run.names if options.layers is None else tuple(dict.fromkeys(options.layers))
 
 
-class _Part(NamedTuple):
-    """Those activations of a layer that have to do with the classes.
-
-    Attributes:
-        which: their rows among all of the layer's.
-        values: gives the activations.
-        effect: gives their attributions.
-        whitening: gives the whole layer's whitening.
-        digest: of what all this was made from.
-    """
-
-    which: Int[np.ndarray, " selected"]
-    values: Callable[[], Float[np.ndarray, "selected c"]]
-    effect: Callable[[], Float16[np.ndarray, "selected classes"]]
-    whitening: Callable[[], Whitening]
-    digest: str
-
-
-def _part(parent: Run, name: str, classes: tuple[int, ...], options: Options) -> _Part:
-    folder = parent.layer(name)
-    bounds = {"top": options.top, "evidence": options.evidence}
-    digest = storage.fingerprint_of(folder / "activations.npz")
-    made_from = storage.fingerprint(stage="attribution", activations=digest)
-    effect = rows.mapped(folder / "attribution.npz", "value", made_from)
-    if effect is None:
-        path = folder / "attribution.npz"
-        raise UserError(f"{path} is missing or damaged: run the experiment again")
-    chosen = [select.of_class(effect, index, **bounds) for index in classes]
-    which = functools.reduce(np.union1d, chosen)
-
-    def values() -> Float[np.ndarray, "selected c"]:
-        return storage.read(folder / "activations.npz", Activations).value[which]
-
-    return _Part(
-        which,
-        values,
-        lambda: np.asarray(effect[which]),
-        lambda: storage.read(folder / "whitening.npz", Whitening),
-        storage.fingerprint(
-            stage="part", of=made_from, classes=classes, selected=which.tolist(), format=FORMAT
-        ),
-    )
-
-
 def _map(
-    run: Run, name: str, part: _Part, classes: tuple[int, ...], options: Options
+    run: Run, name: str, part: Part, classes: tuple[int, ...], options: Options
 ) -> tuple[Run, pipeline.Map, pipeline.Cut]:
     """Lay out what was selected of a layer, and cut it."""
     settings, values = run.config.layout_settings(name), functools.cache(part.values)

@@ -11,14 +11,14 @@ def add(commands: Any) -> None:
     one.add_argument("run_dir", help="a folder that `atlasjax run` made")
     one.add_argument("which", help="WordNet id, index or part of the name")
     _add_options(one)
-    one.set_defaults(function=_class)
+    one.set_defaults(function=_class, computes=True)
 
     compare = commands.add_parser("compare", help="compare two classes of a finished run")
     compare.add_argument("run_dir", help="a folder that `atlasjax run` made")
     compare.add_argument("left", help="a class: WordNet id, index or part of the name")
     compare.add_argument("right", help="another class")
     _add_options(compare)
-    compare.set_defaults(function=_compare)
+    compare.set_defaults(function=_compare, computes=True)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
