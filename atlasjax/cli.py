@@ -23,7 +23,6 @@ from atlasjax.errors import UserError, unknown
 from atlasjax.interrupt import interruptible
 
 COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view", "export")
-COMPUTE = ("run", "vis", "class", "compare", "report")
 RESUME = ("run", "class", "compare")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
@@ -53,7 +52,7 @@ def _do(given: list[str]) -> None:
     if given and not given[0].startswith("-") and given[0] not in COMMANDS:
         raise unknown("command", given[0], COMMANDS)
     chosen = _parser().parse_args(given, argparse.Namespace(given=given))
-    if given[0] in COMPUTE:
+    if chosen.computes:
         from atlasjax import process  # which imports JAX
 
         process.prepare()
@@ -70,6 +69,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="atlasjax", description="Activation atlases and feature visualization.")
     parser.add_argument("--version", action="version", version=_version("atlasjax"))
+    parser.set_defaults(computes=False)  # what runs a network says otherwise
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     run = commands.add_parser("run", help="make an atlas from an experiment config")
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="change any field; `atlasjax run EXPERIMENT --help` lists them",
     )
     overrides.required = False  # as argparse would have it
-    run.set_defaults(function=_run)
+    run.set_defaults(function=_run, computes=True)
 
     vis_command.add(commands)
 
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="make a run's fidelity report anew")
     report.add_argument("run_dir", help="a folder that `atlasjax run` made")
     report.add_argument("--weights", help="where the weights are now, if not where they were")
-    report.set_defaults(function=_report)
+    report.set_defaults(function=_report, computes=True)
 
     single = commands.add_parser("export", help="write a run's page into one file, to be mailed")
     single.add_argument("run_dir", help="a folder that `atlasjax run` made")

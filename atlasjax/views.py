@@ -12,16 +12,12 @@ import functools
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import Float, Float16, Int
-
-from atlasjax import pipeline, progress, rows, storage, summary
+from atlasjax import pipeline, progress, storage, summary
 from atlasjax.atlas import select
-from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.comparison import comparison, edges
 from atlasjax.atlas.export import export
 from atlasjax.atlas.grid import fitting
@@ -29,14 +25,13 @@ from atlasjax.atlas.layout import layout
 from atlasjax.atlas.methods import source_of
 from atlasjax.atlas.open import Atlas, open_atlas
 from atlasjax.atlas.related import HOMES, related_maps, relink
+from atlasjax.class_part import Part, part_of
 from atlasjax.classes import resolve, short_name
 from atlasjax.errors import UserError, unknown
 from atlasjax.experiment import as_json, check
 from atlasjax.job import Run
 from atlasjax.reopen import Reopened, reopen
-from atlasjax.stages import FORMAT
 from atlasjax.stages.layout import Laid, Layout
-from atlasjax.stages.whitening import Whitening
 
 # What of a run's record is of the run alone.
 PARENTS = ("finished", "seconds", "peak_memory_bytes", "levels", "activations", "report")
@@ -52,9 +47,6 @@ class Options(NamedTuple):
         top: how many activations to take that speak most for a class, at most; see
             `atlas.select.of_class`.
         evidence: and how much of all that speaks for it they are to hold.
-        neighbors: UMAP's n_neighbors; fewer than for a whole run, a class has few activations;
-            as in the published notebook, as is `min_dist`.
-        min_dist: UMAP's min_dist.
         more_than: a cell is drawn when it holds more activations than this; fewer than a whole
             run's, since a class has few.
         out: folder of the result; one in the run folder by default.
@@ -65,8 +57,6 @@ class Options(NamedTuple):
     grids: Sequence[int] | None = None
     top: int = select.TOP
     evidence: float = select.EVIDENCE
-    neighbors: int = 20
-    min_dist: float = 0.01
     more_than: int = 2
     out: str | os.PathLike | None = None
     command: str | None = None
@@ -149,7 +139,8 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     run = _child(parent, place, options)
     title = " or ".join(short_name(opened.classes[i]) for i in classes)
     # Before the record of an earlier atlas there is overwritten: it refuses what is out of range.
-    parts = {name: _part(parent, name, classes, options) for name in _layers(run, options)}
+    bounds = {"top": options.top, "evidence": options.evidence}
+    parts = {name: part_of(parent, name, classes, **bounds) for name in _layers(run, options)}
     record: dict[str, Any] = {k: v for k, v in opened.record.items() if k not in PARENTS} | {
         "name": f"{parent.config.name}: {title}",
         "experiment": as_json(dataclasses.replace(run.config, out=None)),
@@ -157,8 +148,6 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
         "classes": list(classes),
         "top": options.top,
         "evidence": options.evidence,
-        "neighbors": options.neighbors,
-        "min_dist": options.min_dist,
         "run": os.path.relpath(parent.folder, run.folder),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -220,52 +209,8 @@ def _layers(run: Run, options: Options) -> tuple[str, ...]:
     return run.names if options.layers is None else tuple(dict.fromkeys(options.layers))
 
 
-class _Part(NamedTuple):
-    """Those activations of a layer that have to do with the classes.
-
-    Attributes:
-        which: their rows among all of the layer's.
-        values: gives the activations.
-        effect: gives their attributions.
-        whitening: gives the whole layer's whitening.
-        digest: of what all this was made from.
-    """
-
-    which: Int[np.ndarray, " selected"]
-    values: Callable[[], Float[np.ndarray, "selected c"]]
-    effect: Callable[[], Float16[np.ndarray, "selected classes"]]
-    whitening: Callable[[], Whitening]
-    digest: str
-
-
-def _part(parent: Run, name: str, classes: tuple[int, ...], options: Options) -> _Part:
-    folder = parent.layer(name)
-    bounds = {"top": options.top, "evidence": options.evidence}
-    digest = storage.fingerprint_of(folder / "activations.npz")
-    made_from = storage.fingerprint(stage="attribution", activations=digest)
-    effect = rows.mapped(folder / "attribution.npz", "value", made_from)
-    if effect is None:
-        path = folder / "attribution.npz"
-        raise UserError(f"{path} is missing or damaged: run the experiment again")
-    chosen = [select.of_class(effect, index, **bounds) for index in classes]
-    which = functools.reduce(np.union1d, chosen)
-
-    def values() -> Float[np.ndarray, "selected c"]:
-        return storage.read(folder / "activations.npz", Activations).value[which]
-
-    return _Part(
-        which,
-        values,
-        lambda: np.asarray(effect[which]),
-        lambda: storage.read(folder / "whitening.npz", Whitening),
-        storage.fingerprint(
-            stage="part", of=made_from, classes=classes, selected=which.tolist(), format=FORMAT
-        ),
-    )
-
-
 def _map(
-    run: Run, name: str, part: _Part, classes: tuple[int, ...], options: Options
+    run: Run, name: str, part: Part, classes: tuple[int, ...], options: Options
 ) -> tuple[Run, pipeline.Map, pipeline.Cut]:
     """Lay out what was selected of a layer, and cut it."""
     settings, values = run.config.layout_settings(name), functools.cache(part.values)

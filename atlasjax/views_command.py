@@ -11,14 +11,14 @@ def add(commands: Any) -> None:
     one.add_argument("run_dir", help="a folder that `atlasjax run` made")
     one.add_argument("which", help="WordNet id, index or part of the name")
     _add_options(one)
-    one.set_defaults(function=_class)
+    one.set_defaults(function=_class, computes=True)
 
     compare = commands.add_parser("compare", help="compare two classes of a finished run")
     compare.add_argument("run_dir", help="a folder that `atlasjax run` made")
     compare.add_argument("left", help="a class: WordNet id, index or part of the name")
     compare.add_argument("right", help="another class")
     _add_options(compare)
-    compare.set_defaults(function=_compare)
+    compare.set_defaults(function=_compare, computes=True)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +29,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--grids", nargs="+", type=int, help="cells in each direction")
     add("--top", type=int, help="activations that speak most for a class, at most")
     add("--evidence", type=float, help="share of all that speaks for it which they hold, at most")
-    add("--neighbors", type=int, help="UMAP's n_neighbors")
-    add("--min-dist", type=float, help="UMAP's min_dist")
     add("--more-than", type=int, help="a cell is drawn when it holds more activations than this")
     add("--weights", help="where the weights are now, if not where they were")
     add("--out", help="folder of the result; one in the run's by default")
@@ -51,16 +49,6 @@ def _compare(chosen: argparse.Namespace) -> None:
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:
-    names = (
-        "layers",
-        "grids",
-        "top",
-        "evidence",
-        "neighbors",
-        "min_dist",
-        "more_than",
-        "weights",
-        "out",
-    )
+    names = ("layers", "grids", "top", "evidence", "more_than", "weights", "out")
     given = {name: getattr(chosen, name) for name in names if name in chosen}
     return given | {"command": shlex.join(["atlasjax", *chosen.given])}

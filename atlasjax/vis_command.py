@@ -59,7 +59,7 @@ def add(commands: Any) -> None:
     how.add_argument("--attempts", type=int, help="make each so often, and keep the best")
     how.add_argument("--batch", type=int, help="pictures at a time")
     how.add_argument("--out", metavar="FILE.png", help="the sheet; under vis/ by default")
-    vis.set_defaults(function=run)
+    vis.set_defaults(function=run, computes=True)
 
 
 def _add_subjects(group: Any) -> None:

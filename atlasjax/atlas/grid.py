@@ -1,5 +1,6 @@
 """Grid: a map cut into cells, each with the average of the activations that fall into it."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -87,6 +88,9 @@ def fitting(
 ) -> int:
     """Return the finest grid whose drawn cells hold a share of the activations.
 
+    It has no more cells than the activations could fill, spread evenly: where they lie in a few
+    tight heaps, finer cells would hold as many and be hard to see.
+
     Args:
         xy: places in [0, 1].
         more_than: a cell is drawn when it holds more activations than this.
@@ -96,10 +100,10 @@ def fitting(
     Returns:
         Cells in each direction; 1 where no finer grid will do.
 
-    >>> fitting(np.repeat([[0.1, 0.1], [0.9, 0.9]], 6, axis=0), most=4), fitting(np.zeros((3, 2)))
-    (4, 1)
+    >>> fitting(np.repeat([[0.1, 0.1], [0.9, 0.9]], 6, axis=0)), fitting(np.zeros((3, 2)))
+    (2, 1)
     """
-    for size in range(most, 1, -1):
+    for size in range(min(most, math.ceil(math.sqrt(len(xy) / (more_than + 1)))), 1, -1):
         column, row = np.minimum((xy * size).astype(np.int64), size - 1).T
         count = np.bincount(row * size + column)
         if count[count > more_than].sum() >= share * len(xy):

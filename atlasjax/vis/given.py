@@ -77,17 +77,16 @@ def caricature(
     """Draw what each layer sees in a picture, exaggerated: its activations, gone further.
 
     Args:
-        model: a callable pytree `model(images, tap)`.
-        layers: names of layers with positions; see `atlasjax.layers`.
-        image: the picture; its square middle is taken, at the settings' size.
-        key: what the starts and the transforms are drawn from.
-        settings: how pictures are made; the defaults of `Settings` if none are given.
+        model: as for `inversion`.
+        layers: as for `inversion`.
+        image: as for `inversion`.
+        key: as for `inversion`.
+        settings: as for `inversion`.
         power: of the cosine in the objective; see `objectives.caricature`.
-        progress: called with the number of layers done, and to do.
+        progress: as for `inversion`.
 
     Returns:
-        The given picture, then one for each layer, with the mean over all positions of the cosine
-        between the activations of both.
+        As for `inversion`.
 
     Raises:
         UserError: no such layer, an image that is none, or one to which a layer does not answer.

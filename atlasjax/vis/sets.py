@@ -36,11 +36,11 @@ def diversity(
     the others. As a factor, diversity suits channels of any strength.
 
     Args:
-        model: a callable pytree `model(images, tap)`.
-        layer: its name; see `atlasjax.layers`.
-        which: numbers of channels, from 0.
-        key: what the starts and the transforms are drawn from.
-        settings: how pictures are made; the defaults of `Settings` if none are given.
+        model: as for `channels`.
+        layer: as for `channels`.
+        which: as for `channels`.
+        key: as for `channels`.
+        settings: as for `channels`.
         count: pictures of each channel, at least 2.
         weight: how much differing counts, from 0 to 1.
         among: the layer whose textures should differ; the channel's own by default.
@@ -95,12 +95,11 @@ def interpolation(
     change.
 
     Args:
-        model: a callable pytree `model(images, tap)`.
+        model: as for `channels`.
         first: what the first picture is made for, of at least 0.
         second: what the last picture is made for, of at least 0.
-        key: what the starts and the transforms are drawn from.
-        settings: how pictures are made, of which a third of the learning rate is taken; the
-            defaults of `Settings` if none are given.
+        key: as for `channels`.
+        settings: as for `channels`, but a third of the learning rate is taken.
         frames: pictures, at least 2.
         title: what is interpolated.
         progress: called with the number of interpolations done: 1, at the end.

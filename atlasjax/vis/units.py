@@ -66,12 +66,12 @@ def neurons(
     Only what the neuron sees is drawn; in an early layer that is a patch in the middle.
 
     Args:
-        model: a callable pytree `model(images, tap)`.
-        layer: its name; see `atlasjax.layers`.
-        which: numbers of channels, from 0.
-        key: what the starts and the transforms are drawn from.
-        settings: how pictures are made; the defaults of `Settings` if none are given.
-        progress: called with the number of pictures done, and to do so far.
+        model: as for `channels`.
+        layer: as for `channels`.
+        which: as for `channels`; the position is [h // 2, w // 2].
+        key: as for `channels`.
+        settings: as for `channels`.
+        progress: as for `channels`.
 
     Returns:
         One picture for each neuron, with the neuron's activation.
@@ -106,14 +106,14 @@ def directions(
     """Draw directions of a layer's activations, at all positions.
 
     Args:
-        model: a callable pytree `model(images, tap)`.
-        layer: its name; see `atlasjax.layers`.
-        vectors: one direction or several; their lengths do not matter.
-        key: what the starts and the transforms are drawn from.
-        settings: how pictures are made; the defaults of `Settings` if none are given.
+        model: as for `channels`.
+        layer: as for `channels`.
+        vectors: one direction, [c], or several, [n, c]; their lengths do not matter.
+        key: as for `channels`.
+        settings: as for `channels`.
         power: of the cosine in the objective; see `objectives.direction`.
         captions: one for each direction; their numbers by default.
-        progress: called with the number of pictures done, and to do so far.
+        progress: as for `channels`.
 
     Returns:
         One picture for each direction, with the mean over all positions of the cosine between the
@@ -156,11 +156,10 @@ def classes(
     Args:
         model: a callable pytree `model(images, tap)` that returns logits.
         which: numbers of classes, from 0; see `classes.resolve` for names.
-        key: what the starts and the transforms are drawn from.
-        settings: how pictures are made, `wake` left out; the defaults of `Settings` if none are
-            given.
+        key: as for `channels`.
+        settings: as for `channels`, but `wake` is left out.
         captions: one for each class; "class 7" by default.
-        progress: called with the number of pictures done, and to do so far.
+        progress: as for `channels`.
 
     Returns:
         One picture for each class, with the probability that the network gives it.

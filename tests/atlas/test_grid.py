@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlasjax.atlas.grid import average, grid
+from atlasjax.atlas.grid import average, fitting, grid
 from atlasjax.errors import UserError
 
 
@@ -50,3 +50,24 @@ def test_a_cell_needs_more_than_the_bound():
     assert "holds 5 of the 5 activations" in str(error.value)
     with pytest.raises(UserError, match="grid 0: must be at least 1"):
         grid(xy, np.zeros((5, 1)), 0)
+
+
+def drawn(xy: np.ndarray, size: int, more_than: int) -> float:
+    """Return the share of the activations whose cell is drawn."""
+    places = [(int(x * size), int(y * size)) for x, y in xy]
+    return sum(places.count(p) > more_than for p in places) / len(places)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 80), st.integers(0, 4), st.floats(0.02, 0.3), st.integers(0, 99))
+def test_the_fitting_grid_is_the_finest_that_draws_enough(
+    n: int, more_than: int, spread: float, seed: int
+):
+    rng = np.random.default_rng(seed)
+    heaps = rng.random((3, 2))[rng.integers(0, 3, n)]
+    xy = np.clip(heaps + rng.normal(0, spread, (n, 2)), 0, 0.999)
+    size = fitting(xy, more_than=more_than, most=8)
+    could_be_filled = [s for s in range(2, 9) if (s - 1) ** 2 * (more_than + 1) < n]
+    assert size in {1, *could_be_filled}
+    assert size == 1 or drawn(xy, size, more_than) >= 0.9
+    assert all(drawn(xy, s, more_than) < 0.9 for s in could_be_filled if s > size)

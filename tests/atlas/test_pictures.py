@@ -4,42 +4,26 @@ import sys
 import numpy as np
 import pytest
 
-from atlasjax.atlas.level import Level
 from atlasjax.atlas.pictures import cell_size, picture, sheets, strips
 
-# (x, y): no symmetry, so that a transposed or mirrored map is a different one.
-PLACES = ((0, 0), (1, 0), (2, 0), (3, 1), (0, 3))
 
-
-def colour(index):
-    return np.array([40 * index + 10, 250 - 30 * index, (90 * index) % 256], np.uint8)
-
-
-def made(places=PLACES, *, size=8):
-    n = len(places)
-    x, y = np.array(places).T
-    icon = np.stack([np.broadcast_to(colour(i % 6), (size, size, 3)) for i in range(n)])
-    one = np.ones((n, 1))
-    return Level(x, y, np.arange(n) + 6, one, one[:, 0], one, icon)
-
-
-def test_picture_has_every_icon_at_its_column_and_row():
+def test_picture_has_every_icon_at_its_column_and_row(made, colour, places):
     drawn = picture(made(), 4)
     assert drawn.shape == (32, 32, 4)
-    for i, (x, y) in enumerate(PLACES):
+    for i, (x, y) in enumerate(places):
         cell = drawn[y * 8 : y * 8 + 8, x * 8 : x * 8 + 8]
         assert (cell[..., :3] == colour(i)).all()
         assert (cell[..., 3] == 255).all()
-    assert (drawn[..., 3] > 0).sum() == len(PLACES) * 64
+    assert (drawn[..., 3] > 0).sum() == len(places) * 64
 
 
-def test_icons_keep_their_own_orientation():
+def test_icons_keep_their_own_orientation(made):
     level = made(((0, 0),))
     icon = np.arange(192, dtype=np.uint8).reshape(1, 8, 8, 3)
     assert (picture(level._replace(icon=icon), 2)[:8, :8, :3] == icon[0]).all()
 
 
-def test_picture_is_scaled_down_smoothly_to_the_largest_side():
+def test_picture_is_scaled_down_smoothly_to_the_largest_side(made):
     checkered = np.indices((1, 8, 8, 3)).sum(0).astype(np.uint8) % 2 * 200
     level = made(((1, 2),))._replace(icon=checkered)
     drawn = picture(level, 4, largest=18)
@@ -74,7 +58,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / dra
 
 
 @pytest.mark.parametrize("size", [8, 64, 100])
-def test_sheets_put_together_are_the_picture(size):
+def test_sheets_put_together_are_the_picture(size, made):
     rng = np.random.default_rng(size)
     grid = 40
     x, y = np.divmod(rng.choice(grid * grid, 60, replace=False), grid)

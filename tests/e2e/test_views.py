@@ -4,11 +4,11 @@ One run of the debug experiment, as small as it can be, serves all.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import atlasjax as ax
 from atlasjax import cli, models, pipeline, storage
@@ -21,17 +21,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of two random networks, over two layers of different fineness."""
-    folder = tmp_path_factory.mktemp("photographs")
-    rng = np.random.default_rng(0)
-    for i in range(24):
-        blocks = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(np.kron(blocks, np.ones((8, 8, 1), np.uint8))).save(folder / f"{i:02}.png")
     out = tmp_path_factory.mktemp("runs") / "two"
     less = ["--layers", "mixed3a", "mixed4a", "--grids", "2", "--steps", "2"]
     other = ["--other-model", "inception_v1_tiny"]
-    cli.main(["run", "debug", "--images", str(folder), *less, *other, "--out", str(out)])
+    cli.main(["run", "debug", "--images", str(photographs), *less, *other, "--out", str(out)])
     return out
 
 
@@ -153,11 +148,6 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_get_one_line(mistake: str, run_dir: Path, capsys: pytest.CaptureFixture[str]):
+def test_mistakes_get_one_line(mistake: str, run_dir: Path, refused: Callable[[list[str]], str]):
     arguments, expected = MISTAKES[mistake]
-    with pytest.raises(SystemExit) as stop:
-        cli.main([a.format(run=run_dir) for a in arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert expected in error
-    assert error.count("\n") == 1
+    assert expected in refused([a.format(run=run_dir) for a in arguments])

@@ -147,7 +147,17 @@ def spread(objective: Objective, n: int) -> Objective:
 
 
 def take(objective: Objective, which: Any) -> Objective:
-    """Return the objective with the data of some of its units, which must have been spread."""
+    """Return the objective with the data of some of its units, or of one, to be evaluated.
+
+    Args:
+        objective: with data for each unit, see `spread`. Unit 0 can be taken of any.
+        which: the unit's number, and the axis of units is gone; or an array of several.
+
+    >>> evaluate(take(constant(2.0), 0), Seen(jnp.ones((1, 4, 4, 3)), {}))
+    Array([2.], dtype=float32)
+    >>> units(take(spread(constant(2.0), 3), np.array([0, 2])))
+    2
+    """
     return jax.tree.map(lambda leaf: leaf[which], objective)
 
 

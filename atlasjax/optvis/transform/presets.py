@@ -8,16 +8,14 @@ from jaxtyping import Array, Key
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.transform.chain import compose
-from atlasjax.optvis.transform.checks import at_least_zero
+from atlasjax.optvis.transform.checks import Number, at_least_zero
 from atlasjax.optvis.transform.core import Affine, Move, Placed, Size, Transform
 from atlasjax.optvis.transform.moves import rotate, scale
 from atlasjax.optvis.transform.windows import crop_by, pad
 
 
 def similarity(
-    jitter: float | int = 6.0,
-    scale: tuple[float | int, float | int] = (0.95, 1.1),
-    rotate: float | int = 5.0,
+    jitter: Number = 6.0, scale: tuple[Number, Number] = (0.95, 1.1), rotate: Number = 5.0
 ) -> Affine:
     """Return a random shift, scaling and rotation about the centre, as one bilinear resampling.
 
@@ -46,8 +44,9 @@ def similarity(
         raise UserError(
             f"similarity scale {scale}: must be the smallest and the largest, both more than 0"
         )
+    drawn = tuple(float(value) for value in (jitter, *scale, rotate))
     # One move, not three in a composition: icons of atlases repeat to the bit.
-    return Affine((Move(_similarity, (jitter, scale[0], scale[1], rotate)),))
+    return Affine((Move(_similarity, drawn),))
 
 
 def lucid_standard() -> Transform:

@@ -214,6 +214,12 @@ def test_it_is_what_it_was_to_the_bit(drawn: tuple):
         np.testing.assert_array_equal(now, then)
 
 
+def test_whole_numbers_are_taken_as_they_are_written():
+    image = jnp.asarray(noise(12))
+    seen = similarity(jitter=3, scale=(1, 2), rotate=5)(KEY, image)
+    np.testing.assert_array_equal(seen, similarity(3.0, (1.0, 2.0), 5.0)(KEY, image))
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [

@@ -1,0 +1,96 @@
+"""Every mistake at the command line: one line that says what is wrong, and what would be right."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atlasjax import cli, models, process
+
+MISTAKES = {
+    "no command of that name": (["rum", "debug"], "no command 'rum'; did you mean run?"),
+    "no experiment of that name": (["run", "gogglenet"], "did you mean googlenet?"),
+    "no images given": (["run", "debug"], "no images: give --images FOLDER"),
+    "no such folder": (["run", "debug", "--images", "/nowhere/at/all"], "no folder"),
+    "an empty folder": (["run", "debug", "--images", "{tmp}"], "no images"),
+    "no layer of that name": (
+        ["run", "debug", "--images", "{images}", "--layers", "mixed4k", "--out", "{tmp}/r"],
+        "no layer 'mixed4k'; did you mean mixed4",
+    ),
+    "a layer without positions": (
+        ["run", "debug", "--images", "{images}", "--layers", "logits", "--out", "{tmp}/r"],
+        "layer 'logits' has no positions",
+    ),
+    "no weights given": (["run", "googlenet", "--images", "{images}"], "--weights PATH"),
+    "no such weights": (
+        ["run", "googlenet", "--images", "{images}", "--weights", "{tmp}/w.safetensors"],
+        "w.safetensors",
+    ),
+    "a model of no such name": (
+        ["run", "debug", "--images", "{images}", "--model", "inception_v1_tyni"],
+        "did you mean inception_v1_tiny",
+    ),
+    "a setting out of range": (
+        ["run", "debug", "--images", "{images}", "--steps", "0"],
+        "steps 0: must be at least 1",
+    ),
+    "a run folder that is a file": (
+        ["run", "debug", "--images", "{images}", "--out", "{images}/dog/broken.jpg"],
+        "cannot be written to",
+    ),
+    "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
+    "nothing to view": (["view", "{tmp}"], "atlas.json"),
+    "no command": ([], "required: COMMAND"),
+    "no experiment": (["run"], "required: experiment (see"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_get_one_line(
+    mistake: str, photographs: Path, tmp_path: Path, refused: Callable[[list[str]], str]
+):
+    arguments, expected = MISTAKES[mistake]
+    filled = [a.format(tmp=tmp_path, images=photographs) for a in arguments]
+    assert expected in refused(filled)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "of another network"])
+def test_weights_that_do_not_fit_are_refused(
+    damage: str, photographs: Path, tmp_path: Path, refused: Callable[[list[str]], str]
+):
+    weights = tmp_path / "weights.safetensors"
+    models.save(models.load("inception_v1_tiny"), weights)
+    if damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-1000])
+    arguments = ["run", "googlenet", "--images", str(photographs), "--weights", str(weights)]
+    assert str(weights) in refused([*arguments, "--out", str(tmp_path / "run")])
+
+
+def test_an_unknown_field_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["run", "debug", "--stepz", "3"])
+    assert stop.value.code == 2
+    assert "--steps" in capsys.readouterr().err
+
+
+COMPUTES = {
+    "run": (["gogglenet"], True),
+    "vis": (["gogglenet", "mixed4a"], True),
+    "class": (["/nowhere", "wok"], True),
+    "compare": (["/nowhere", "wok", "pan"], True),
+    "report": (["/nowhere"], True),
+    "layers": (["gogglenet"], False),
+    "view": (["/nowhere"], False),
+    "export": (["/nowhere", "--single-file", "page.html"], False),
+}
+
+
+@pytest.mark.parametrize("command", COMPUTES)
+def test_devices_are_set_up_for_what_computes(
+    command: str, refused: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+):
+    prepared = []
+    monkeypatch.setattr(process, "prepare", lambda: prepared.append(command))
+    arguments, computes = COMPUTES[command]
+    refused([command, *arguments])
+    assert prepared == [command] * computes
