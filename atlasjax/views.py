@@ -190,8 +190,6 @@ def _child(parent: Run, place: Path, options: Options) -> Run:
     changes: dict[str, Any] = {
         "grids": tuple(options.grids or config.grids),
         "more_than": options.more_than,
-        **dict.fromkeys(("neighbors", "early_neighbors"), options.neighbors),
-        "min_dist": options.min_dist,
     }
     if options.layers is not None:
         for name in options.layers:

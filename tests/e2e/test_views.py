@@ -140,8 +140,6 @@ MISTAKES = {
         ["class", "{run}", "3", "--layers", "mixed4b"],
         "no layer 'mixed4b'; did you mean mixed4a",
     ),
-    "no neighbours": (["class", "{run}", "3", "--neighbors", "1"], "must be at least 2"),
-    "too far apart": (["compare", "{run}", "3", "4", "--min-dist", "7"], "must be at most 1"),
     "too fine": (["class", "{run}", "3", "--grids", "300"], "grid 300 is too fine"),
     "other weights": (["class", "{run}", "3", "--weights", "{run}/w.safetensors"], "w.safetensors"),
 }
