@@ -42,13 +42,13 @@ def bar(title: str, unit: str) -> Iterator[Progress]:
 
     console = rich.console.Console(stderr=True)
     with rp.Progress(*_columns(console.width), console=console) as shown:
-        task = shown.add_task(title, total=None, count="", unit=unit, rate="")
+        task = shown.add_task(title, total=None, count="", rate="", left="")
 
         def report(done: int, total: int) -> None:
             shown.update(task, completed=done, total=total)  # first, for the rate to include it
             speed = shown.tasks[task].finished_speed or shown.tasks[task].speed
             rate = f"{speed:.1f}/s" if speed else ""
-            shown.update(task, count=f"{done:>6}/{total:<6}", rate=rate)
+            shown.update(task, count=f"{done:>6}/{total:<6} {unit}", rate=rate, left="left")
 
         yield report
 
@@ -61,19 +61,15 @@ def _columns(width: int) -> list[Any]:
     def text(form: str) -> Any:
         return rp.TextColumn(form, table_column=Column(no_wrap=True))
 
-    count, left = (
-        text("{task.fields[count]} {task.fields[unit]}"),
-        [
-            text("left"),
-            rp.TimeRemainingColumn(table_column=Column(no_wrap=True)),
-        ],
-    )
+    count, left = text("{task.fields[count]}"), text("{task.fields[left]}")
+    remaining = rp.TimeRemainingColumn(table_column=Column(no_wrap=True))
     if width < WIDE:
         title = text("{task.description:<20}")
-        return [title, rp.BarColumn(bar_width=8), count, *left]
+        return [title, rp.BarColumn(bar_width=8), count, left, remaining]
     passed = rp.TimeElapsedColumn(table_column=Column(no_wrap=True))
     rate = text("{task.fields[rate]:>12}")
-    return [text("{task.description:<28}"), rp.BarColumn(bar_width=24), count, rate, passed, *left]
+    title, whole = text("{task.description:<28}"), rp.BarColumn(bar_width=24)
+    return [title, whole, count, rate, passed, left, remaining]
 
 
 @contextmanager
