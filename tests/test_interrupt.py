@@ -6,13 +6,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from atlasjax import interrupt
 from atlasjax.interrupt import interruptible
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Let interrupts be heard where the tests run in a script's background as well."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def press() -> None:
@@ -81,12 +89,9 @@ def test_everything_is_as_before_afterwards():
 
 
 def test_an_interrupt_that_is_ignored_stays_so():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with interruptible():
-            press()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptible():
+        press()
 
 
 def test_other_threads_are_let_alone():

@@ -118,8 +118,8 @@ def test_a_class_has_an_atlas_of_its_own(run_dir: Path):
     assert "report" not in atlas.record  # which is the run's
     before = (atlas.folder / "run.json").read_text()
     json.loads(before)
-    with pytest.raises(ax.UserError, match="evidence 2: must be above 0"):
-        ax.class_atlas(run_dir, "class 5", evidence=2)
+    with pytest.raises(ax.UserError, match=r"evidence 2\.0: must be above 0"):
+        ax.class_atlas(run_dir, "class 5", evidence=2.0)
     assert (atlas.folder / "run.json").read_text() == before
 
 
