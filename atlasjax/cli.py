@@ -18,10 +18,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from atlasjax import process, storage, views_command, vis_command
+from atlasjax import views_command, vis_command
 from atlasjax.errors import UserError, unknown
+from atlasjax.interrupt import interruptible
 
 COMMANDS = ("run", "vis", "class", "compare", "report", "list", "layers", "view", "export")
+RESUME = ("run", "class", "compare")
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
 
 
@@ -33,20 +35,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given and not given[0].startswith("-") and given[0] not in COMMANDS:
-            raise unknown("command", given[0], COMMANDS)
-        chosen = _parser().parse_args(given, argparse.Namespace(given=given))
-        if chosen.computes:
-            process.prepare()
-        chosen.function(chosen)
+        with interruptible():
+            _do(given)
     except UserError as error:
         print(f"atlasjax: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("atlasjax: stopped; the same command goes on from here", file=sys.stderr)
+        goes_on = "; the same command goes on from here" if given[0] in RESUME else ""
+        print(f"atlasjax: stopped{goes_on}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _do(given: list[str]) -> None:
+    if given and not given[0].startswith("-") and given[0] not in COMMANDS:
+        raise unknown("command", given[0], COMMANDS)
+    chosen = _parser().parse_args(given, argparse.Namespace(given=given))
+    if chosen.computes:
+        from atlasjax import process  # which imports JAX
+
+        process.prepare()
+    chosen.function(chosen)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -64,12 +74,13 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="make an atlas from an experiment config")
     run.add_argument("experiment", help="its name: see `atlasjax list`")
-    run.add_argument(
+    overrides = run.add_argument(
         "overrides",
         nargs=argparse.REMAINDER,
         metavar="--FIELD VALUE",
         help="change any field; `atlasjax run EXPERIMENT --help` lists them",
     )
+    overrides.required = False  # as argparse would have it
     run.set_defaults(function=_run, computes=True)
 
     vis_command.add(commands)
@@ -128,7 +139,7 @@ def _override(config: Any, documentation: str, overrides: list[str]) -> Any:
 
 
 def _make(config: Any, command: str, began: float) -> None:
-    from atlasjax import data, models, pipeline, summary
+    from atlasjax import data, models, pipeline, storage, summary
     from atlasjax.atlas.examples import open_examples
     from atlasjax.atlas.export import export
     from atlasjax.atlas.related import related_maps
@@ -137,6 +148,7 @@ def _make(config: Any, command: str, began: float) -> None:
     from atlasjax.reopen import networks
     from atlasjax.report.write import report
     from atlasjax.run_examples import examples
+    from atlasjax.stages.activations import check_networks
 
     check(config)
     if config.model not in models.available():
@@ -147,6 +159,7 @@ def _make(config: Any, command: str, began: float) -> None:
     network, other = networks(config)
     folder = storage.make_run_folder(config.run_dir)
     job = Run(config, *network, source, folder, other=other)
+    check_networks(job)  # before the record of an earlier run there is overwritten
     record = _record(job, command)
     earlier = _earlier_seconds(folder / "run.json")
     storage.write_json(folder / "run.json", record | {"seconds": earlier})

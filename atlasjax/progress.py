@@ -7,9 +7,12 @@ Functions of the library take a `Progress` and call it with how far they are; th
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`."""
+
+WIDE = 115  # characters that a line takes with everything on it
 
 
 def silent(done: int, total: int) -> None:
@@ -37,25 +40,36 @@ def bar(title: str, unit: str) -> Iterator[Progress]:
     import rich.console
     import rich.progress as rp
 
-    columns = (
-        rp.TextColumn("{task.description:<28}"),
-        rp.BarColumn(bar_width=24),
-        rp.TextColumn("{task.completed:>6.0f}/{task.total:<6.0f} {task.fields[unit]}"),
-        rp.TextColumn("{task.fields[rate]:>12}"),
-        rp.TimeElapsedColumn(),
-        rp.TextColumn("left"),
-        rp.TimeRemainingColumn(),
-    )
     console = rich.console.Console(stderr=True)
-    with rp.Progress(*columns, console=console) as shown:
-        task = shown.add_task(title, total=1, unit=unit, rate="")
+    with rp.Progress(*_columns(console.width), console=console) as shown:
+        task = shown.add_task(title, total=None, count="", rate="", left="")
 
         def report(done: int, total: int) -> None:
             shown.update(task, completed=done, total=total)  # first, for the rate to include it
             speed = shown.tasks[task].finished_speed or shown.tasks[task].speed
-            shown.update(task, rate=f"{speed:.1f}/s" if speed else "")
+            rate = f"{speed:.1f}/s" if speed else ""
+            shown.update(task, count=f"{done:>6}/{total:<6} {unit}", rate=rate, left="left")
 
         yield report
+
+
+def _columns(width: int) -> list[Any]:
+    """Return what a bar's line shows; in a narrow terminal less, and that whole."""
+    import rich.progress as rp
+    from rich.table import Column
+
+    def text(form: str) -> Any:
+        return rp.TextColumn(form, table_column=Column(no_wrap=True))
+
+    count, left = text("{task.fields[count]}"), text("{task.fields[left]}")
+    remaining = rp.TimeRemainingColumn(table_column=Column(no_wrap=True))
+    if width < WIDE:
+        title = text("{task.description:<20}")
+        return [title, rp.BarColumn(bar_width=8), count, left, remaining]
+    passed = rp.TimeElapsedColumn(table_column=Column(no_wrap=True))
+    rate = text("{task.fields[rate]:>12}")
+    title, whole = text("{task.description:<28}"), rp.BarColumn(bar_width=24)
+    return [title, whole, count, rate, passed, left, remaining]
 
 
 @contextmanager

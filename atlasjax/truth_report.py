@@ -25,6 +25,7 @@ from atlasjax.atlas.truth import Score, on_part, score
 from atlasjax.data import ImageSource, batches, prepare
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
+from atlasjax.progress import Progress, silent
 from atlasjax.receptive import receptive_field
 from atlasjax.stages.effects import CellAttributions
 from atlasjax.taps import Model
@@ -106,6 +107,7 @@ def score_run(
     count: int = 10,
     draws: int = 1000,
     seed: int = 0,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Score every planted shortcut in every layer of a finished run.
 
@@ -128,6 +130,7 @@ def score_run(
         count: how many cells to choose; see `score`.
         draws: how many random choices to compare with.
         seed: of these choices, and of the positions.
+        progress: called with the number of comparisons done.
 
     Returns:
         One row for each layer and shortcut, in this order.
@@ -150,8 +153,9 @@ def score_run(
         name: (_index(source, shortcut.source), _index(source, shortcut.target))
         for name, shortcut in shortcuts.items()
     }
-    rows = []
-    for layer in settings["layers"] if layers is None else layers:
+    rows, names = [], settings["layers"] if layers is None else layers
+    progress(0, len(names) * len(shortcuts))
+    for layer in names:
         atlas, field = _atlas(folder, layer, settings["grids"]), receptive_field(model, layer)
         two = _gather(model, layer, source, atlas.activations, pairs, settings, positions, seed)
         for name, shortcut in shortcuts.items():
@@ -167,6 +171,7 @@ def score_run(
                     rate(atlas.cells, atlas.effect, everywhere, *pair),
                 )
             )
+            progress(len(rows), len(names) * len(shortcuts))
     return rows
 
 

@@ -33,6 +33,9 @@ from atlasjax.job import Run
 from atlasjax.reopen import Reopened, reopen
 from atlasjax.stages.layout import Laid, Layout
 
+# What of a run's record is of the run alone.
+PARENTS = ("finished", "seconds", "peak_memory_bytes", "levels", "activations", "report")
+
 
 class Options(NamedTuple):
     """What the maps of a class and of two have in common.
@@ -135,7 +138,10 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     place = Path(options.out) if options.out else parent.folder / HOMES[kind] / "--".join(names)
     run = _child(parent, place, options)
     title = " or ".join(short_name(opened.classes[i]) for i in classes)
-    record: dict[str, Any] = dict(opened.record) | {
+    # Before the record of an earlier atlas there is overwritten: it refuses what is out of range.
+    bounds = {"top": options.top, "evidence": options.evidence}
+    parts = {name: part_of(parent, name, classes, **bounds) for name in _layers(run, options)}
+    record: dict[str, Any] = {k: v for k, v in opened.record.items() if k not in PARENTS} | {
         "name": f"{parent.config.name}: {title}",
         "experiment": as_json(dataclasses.replace(run.config, out=None)),
         "kind": kind,
@@ -147,8 +153,6 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     }
     record |= {"command": options.command} if options.command else {}
     storage.write_json(run.folder / "run.json", record)
-    bounds = {"top": options.top, "evidence": options.evidence}
-    parts = {name: part_of(parent, name, classes, **bounds) for name in _layers(run, options)}
     maps = {name: _map(run, name, part, classes, options) for name, part in parts.items()}
     levels = {}
     for own, laid, cells in maps.values():

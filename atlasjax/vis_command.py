@@ -88,7 +88,8 @@ def run(chosen: argparse.Namespace) -> None:
     with progress.bar(f"vis {subject}", "drawn") as report:
         gallery = draw(*arguments, settings=settings, progress=report, **options)
     page = save(gallery, page, _record(chosen, subject, settings), chosen.model)
-    print(f"{len(gallery.images)} pictures, {_range(gallery)}")
+    n = len(gallery.images)
+    print(f"{n} {'picture' if n == 1 else 'pictures'}, {_range(gallery)}")
     print(f"open {page}")
 
 

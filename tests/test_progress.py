@@ -17,10 +17,10 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @contextmanager
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """Make standard error a real (pseudo) terminal, 160 wide; yields what it is shown."""
+def terminal(monkeypatch: pytest.MonkeyPatch, width: int = 160) -> Iterator[list[bytes]]:
+    """Make standard error a real (pseudo) terminal; yields what it is shown."""
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", str(width))
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     ours, theirs = os.openpty()
@@ -76,6 +76,25 @@ def test_a_terminal_is_shown_title_count_and_rate(monkeypatch: pytest.MonkeyPatc
     # 10 more images in a twentieth of a second or, on a busy machine, rather longer.
     assert 1 < float(found[-1]) <= 200
     assert "left" in text
+
+
+@pytest.mark.parametrize("width", [80, 114, 115, 200])
+def test_nothing_is_cut_off_however_wide_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch):
+    with terminal(monkeypatch, width) as shown, bar("attribution mixed4d", "activations") as report:
+        report(0, 12_800)
+        report(1_280, 12_800)
+        report(12_800, 12_800)
+    text = text_of(shown)
+    assert "12800/12800" in text
+    assert re.search(r"left 0:00:00\b", text)
+    assert "…" not in text
+
+
+def test_before_anything_is_known_no_count_is_shown(monkeypatch: pytest.MonkeyPatch):
+    with terminal(monkeypatch) as shown, bar("collect", "images"):
+        pass
+    assert "collect" in text_of(shown)
+    assert "/" not in text_of(shown)
 
 
 def test_a_terminal_is_shown_a_stage_without_measure(monkeypatch: pytest.MonkeyPatch):

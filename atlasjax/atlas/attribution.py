@@ -102,6 +102,7 @@ def attribute(
     """
     samples, done, rows = samples_of(activations), 0, []
     positions = activations.position.reshape(-1, samples, 2)
+    progress(0, len(activations.value))
     for found in attributions(model, layer, batches, positions, mesh=mesh):
         rows.append(found)
         done += len(found)

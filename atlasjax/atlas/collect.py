@@ -101,6 +101,7 @@ def collect(
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
     done, size = 0, 0
+    progress(0, total)
     for batch in batches:
         skipped.extend(batch.skipped)
         n = len(batch.images)

@@ -226,6 +226,7 @@ def cut_all(
         for cell, rank in np.argwhere(want.image >= 0).tolist():
             places[int(want.image[cell, rank])].append((level, cell, rank))
     done = 0
+    progress(0, total)
     for batch in images:
         for image, index in zip(batch.images, batch.index.tolist(), strict=True):
             for level, cell, rank in places.get(index, ()):

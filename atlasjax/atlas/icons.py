@@ -228,6 +228,7 @@ def icons(
         todo = np.flatnonzero(best.cosine < enough) if attempt else np.arange(n)
         total = done + len(todo)
         parts = []
+        progress(done, total)
         for first in range(0, len(todo), batch):
             chosen = todo[first : first + batch]
             own = jax.vmap(jax.random.fold_in, (0, None))(keys[chosen], attempt)

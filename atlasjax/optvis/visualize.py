@@ -113,6 +113,7 @@ def visualize(
     for attempt in range(attempts):
         todo = np.arange(n) if best is None else np.flatnonzero(_mean(best.reached) < enough)
         total, parts = done + len(todo), []
+        progress(done, total)
         for first in range(0, len(todo), size):
             parts.append(some(todo[first : first + size], attempt))
             done += len(parts[-1].steps)

@@ -152,8 +152,9 @@ def _shortcuts(run: Run, class_names: Sequence[str]) -> list[dict[str, Any]] | N
     source = run.source
     if not isinstance(source, SceneSource) or tuple(class_names) != tuple(source.classes):
         return None
-    with run.timed("report shortcuts"), progress.spinner("report: planted shortcuts"):
-        rows = score_run(run.folder, run.model, source, SHORTCUTS, seed=run.config.seed)
+    title, seed = "report shortcuts", run.config.seed
+    with run.timed(title), progress.bar(title, "comparisons") as report:
+        rows = score_run(run.folder, run.model, source, SHORTCUTS, seed=seed, progress=report)
     return [_row(row) for row in rows]
 
 

@@ -80,6 +80,19 @@ def collected(run: Run) -> dict[str, str]:
     return digests
 
 
+def check_networks(run: Run) -> None:
+    """Refuse layers and networks that cannot be sampled as the experiment says.
+
+    Args:
+        run: the run.
+
+    Raises:
+        UserError: a layer that is not there or has too few positions; networks of unlike classes.
+    """
+    _check_classes(run)
+    _shapes(run)
+
+
 def reader(run: Run, name: str, digest: str) -> Callable[[], Activations]:
     """Return what reads a layer's activations, and collects them again where they are damaged.
 
@@ -173,13 +186,17 @@ def _check_classes(run: Run) -> None:
 
 def _shapes(run: Run) -> dict[str, tuple[int, int]]:
     """Return the rows and columns of every layer, which must be there and be large enough."""
-    side, shapes = run.config.image_size, {}
-    for name in run.names:
-        network, layer = run.network(name)
-        size = (side, side, 3)
-        found = check_layers(network.model, [layer], size, run.config.samples_per_image)
-        shapes[name] = found[layer]
-    return shapes
+    config, side = run.config, run.config.image_size
+    networks = [run.network(name)[0] for name in run.maps[0]]
+    found = [
+        check_layers(network.model, config.layers, (side, side, 3), config.samples_per_image)
+        for network in networks
+    ]
+    return {
+        name: shapes[layer]
+        for layer, group in zip(config.layers, run.maps, strict=True)
+        for name, shapes in zip(group, found, strict=True)
+    }
 
 
 def _lattice(run: Run, name: str, shape: tuple[int, int]) -> Lattice:

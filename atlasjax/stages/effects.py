@@ -91,6 +91,7 @@ def _compute(run: Run, name: str, activations: Activations, path: Path, made_fro
 def _reported(
     pieces: Iterator[np.ndarray], done: int, total: int, report: progress.Progress
 ) -> Iterator[np.ndarray]:
+    report(done, total)
     for piece in pieces:
         done += len(piece)
         report(done, total)

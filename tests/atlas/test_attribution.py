@@ -58,7 +58,7 @@ def test_rows_belong_to_the_collected_activations():
     seen = []
     rows = attribute(model, layer, batches, found, progress=lambda *a: seen.append(a))
     assert rows.dtype == np.float16
-    assert seen == [(6, 9), (9, 9)]
+    assert seen == [(0, 9), (6, 9), (9, 9)]
     one = batch_mesh(jax.local_devices()[:1])
     np.testing.assert_allclose(rows, attribute(model, layer, batches, found, mesh=one), atol=2e-3)
     direct = attribution(

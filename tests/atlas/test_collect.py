@@ -89,7 +89,7 @@ def test_unreadable_images_are_counted_and_named():
     )
     assert found.skipped == ("b.jpg: broken",)
     assert found.activations["place"].image.tolist() == [0, 2]
-    assert seen == [(3, 3)]
+    assert seen == [(0, 3), (3, 3)]
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_every_patch_is_cut_from_its_own_image_and_place():
     assert (found["fine"][1, 1] == images[1, 2:6, 6:10]).all()
     assert not found["fine"][0, 1].any()  # none was asked for
     assert not found["fine"][1, 0].any()  # the image is not there
-    assert told == [(3, 4), (4, 4)]
+    assert told == [(0, 4), (3, 4), (4, 4)]
 
 
 def test_best_and_own_cosines_of_unit_vectors_in_a_plane():

@@ -58,7 +58,7 @@ def test_batches_resume_and_give_the_same_icons(model):
     draw = icon_drawer(model, LAYER, QUICK)
     progress, kept = [], {}
     plain = icons(draw, target, own, batch=4, attempts=1, progress=lambda *a: progress.append(a))
-    assert progress == [(4, 6), (6, 6)]
+    assert progress == [(0, 6), (4, 6), (6, 6)]
 
     def keep(number, compute):
         if number not in kept:
@@ -108,7 +108,7 @@ def test_only_icons_that_fail_are_drawn_again_and_the_best_is_kept():
     assert log == [[0, 1, 2], [3, 4], [1, 2, 4], [2, 4]]
     np.testing.assert_allclose(found.cosine, [0.9, 0.6, 0.3, 0.5, 0.45])
     assert found.icon[:, 0, 0, 0].tolist() == [0, 1, 0, 0, 2]  # which attempt each is from
-    assert progress == [(3, 5), (5, 5), (8, 8), (10, 10)]
+    assert progress == [(0, 5), (3, 5), (5, 5), (5, 8), (8, 8), (8, 10), (10, 10)]
 
 
 def test_another_attempt_is_another_start(model):

@@ -258,6 +258,16 @@ def test_a_grid_too_fine_is_refused_before_anything_is_drawn(
     assert "of the 96 activations" in line
 
 
+@pytest.mark.slow
+def test_a_mistake_leaves_a_finished_run_as_it_was(
+    run_dir: Path, photographs: Path, refused: Callable[[list[str]], str]
+):
+    before = (run_dir / "run.json").read_text()
+    again = ["run", "debug", "--images", str(photographs), "--out", str(run_dir)]
+    assert "no layer 'mixed4k'" in refused([*again, "--layers", "mixed4k"])
+    assert (run_dir / "run.json").read_text() == before
+
+
 def test_list_and_layers(capsys: pytest.CaptureFixture[str]):
     cli.main(["list"])
     listed = capsys.readouterr().out

@@ -41,6 +41,7 @@ MISTAKES = {
     "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
     "nothing to view": (["view", "{tmp}"], "atlas.json"),
     "no command": ([], "required: COMMAND"),
+    "no experiment": (["run"], "required: experiment (see"),
 }
 
 

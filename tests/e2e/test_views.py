@@ -115,7 +115,12 @@ def test_a_class_has_an_atlas_of_its_own(run_dir: Path):
     selected = atlas.record["activations"]["mixed4a"]
     assert 3 <= selected < 96
     assert atlas.level("mixed4a", grid[0]).count.sum() >= 0.9 * selected
-    json.loads((atlas.folder / "run.json").read_text())
+    assert "report" not in atlas.record  # which is the run's
+    before = (atlas.folder / "run.json").read_text()
+    json.loads(before)
+    with pytest.raises(ax.UserError, match=r"evidence 2\.0: must be above 0"):
+        ax.class_atlas(run_dir, "class 5", evidence=2.0)
+    assert (atlas.folder / "run.json").read_text() == before
 
 
 def test_other_weights_than_the_runs_are_refused(run_dir: Path, tmp_path: Path):

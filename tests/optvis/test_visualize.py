@@ -35,7 +35,7 @@ def test_every_unit_of_the_objective_becomes_an_image():
     brightness = made.image.mean((1, 2))
     assert brightness.argmax(1).tolist() == [0, 1, 2, 0, 1]
     np.testing.assert_allclose(made.reached, brightness.max(1), rtol=1e-5)  # float32
-    assert seen == [(2, 5), (4, 5), (5, 5)]
+    assert seen == [(0, 5), (2, 5), (4, 5), (5, 5)]
     assert made.score.shape == (5, 6)
 
 

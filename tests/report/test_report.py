@@ -256,7 +256,8 @@ def test_planted_shortcuts_are_scored_where_images_and_network_share_classes(
 ):
     asked = []
 
-    def score_run(folder, model, source, shortcuts, *, seed):
+    def score_run(folder, model, source, shortcuts, *, seed, progress):
+        progress(1, 1)
         asked.append((folder, source, shortcuts, seed))
         return [
             some_row("noodles", "mixed4d", 0.5, 0.3),

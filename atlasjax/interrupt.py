@@ -1,0 +1,65 @@
+"""Ctrl-C: heard wherever it falls.
+
+Python raises it in whatever is running. A library's import may make another error of it, or end
+the process; a callback of the garbage collector's prints and forgets it.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SOON = 0.02  # seconds after which to see whether an import is over
+AGAIN = 0.5  # seconds after which an interrupt counts as lost
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let an interrupt end the block, as a `KeyboardInterrupt`, whatever became of it inside.
+
+    It waits for imports to be over, and is raised again until the block ends. Outside the main
+    thread, where no signal is heard, and where interrupts are ignored, as in a script's background,
+    nothing changes.
+
+    >>> with interruptible():
+    ...     pass
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        yield
+        return
+    heard = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        wait = _imports(frame)
+        # Not by a thread, whose locks may be held where this is called.
+        signal.setitimer(signal.ITIMER_REAL, SOON if wait else AGAIN)
+        if not wait:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGALRM)}
+    report = sys.unraisablehook
+    sys.unraisablehook = lambda lost: lost.exc_type is KeyboardInterrupt or report(lost)
+    try:
+        yield
+    except Exception as error:
+        if heard:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = report
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Tell whether a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
