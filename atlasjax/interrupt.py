@@ -20,14 +20,15 @@ def interruptible() -> Iterator[None]:
     """Let an interrupt end the block, as a `KeyboardInterrupt`, whatever became of it inside.
 
     It waits for imports to be over, and is raised again until the block ends. Outside the main
-    thread, where no signal is heard, and where interrupts are ignored, as in a script's background,
-    nothing changes.
+    thread, where no signal is heard, where interrupts are ignored, as in a script's background, and
+    where there are no timers, as on Windows, nothing changes.
 
     >>> with interruptible():
     ...     pass
     """
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if not main or ignored or not hasattr(signal, "setitimer"):
         yield
         return
     heard = []
