@@ -64,7 +64,7 @@ def _columns(width: int) -> list[Any]:
     count, left = text("{task.fields[count]}"), text("{task.fields[left]}")
     remaining = rp.TimeRemainingColumn(table_column=Column(no_wrap=True))
     if width < WIDE:
-        title = text("{task.description:<20}")
+        title = text("{task.description:<22}")
         return [title, rp.BarColumn(bar_width=8), count, left, remaining]
     passed = rp.TimeElapsedColumn(table_column=Column(no_wrap=True))
     rate = text("{task.fields[rate]:>12}")

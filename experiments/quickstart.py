@@ -6,7 +6,7 @@ yellow tag, sharks by teeth like the seam of a baseball), so you can see how an 
 
     atlasjax run quickstart
 
-It takes about three minutes on two CPU cores, and 1.6 GiB of memory. Expect a mean cosine of
+It takes three to four minutes on two CPU cores, and 1.7 GiB of memory. Expect a mean cosine of
 about .95 in every layer. Look for wheels, stripes and noodles in mixed4d.
 """
 
