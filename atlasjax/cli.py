@@ -143,7 +143,7 @@ def _make(config: Any, command: str, began: float) -> None:
     from atlasjax.atlas.examples import open_examples
     from atlasjax.atlas.export import export
     from atlasjax.atlas.related import related_maps
-    from atlasjax.experiment import check
+    from atlasjax.experiment import check, suited
     from atlasjax.job import Run
     from atlasjax.reopen import networks
     from atlasjax.report.write import report
@@ -156,6 +156,7 @@ def _make(config: Any, command: str, began: float) -> None:
     if config.images is None:
         raise UserError("no images: give --images FOLDER, or --images tfds:NAME/SPLIT")
     source = data.open_images(config.images, limit=config.max_images)
+    config = suited(config, len(source))
     network, other = networks(config)
     folder = storage.make_run_folder(config.run_dir)
     job = Run(config, *network, source, folder, other=other)

@@ -12,6 +12,8 @@ from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, named
 from atlasjax.atlas.neighbors import METRIC, METRICS
 from atlasjax.errors import UserError
 
+GRIDS = (20, 40, 80, 160)  # Carter et al. 2019
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -26,7 +28,8 @@ class Experiment:
         weights: file of its trained weights; seeded random ones where the network allows none.
         images: folder of images (subfolders are classes), or tfds:NAME/SPLIT.
         layers: layers to draw; `atlasjax layers MODEL` lists them.
-        grids: cells in each direction, one map for each.
+        grids: cells in each direction, one map for each; of the default ones those too fine for
+            the number of activations are left out.
         samples_per_image: positions taken from each image.
         max_images: use only this many images, spread evenly over all of them.
         image_size: side of the centre crop that the network sees, in px.
@@ -68,7 +71,7 @@ class Experiment:
     layers: tuple[str, ...]
     weights: str | None = None
     images: str | None = None
-    grids: tuple[int, ...] = (20, 40, 80, 160)
+    grids: tuple[int, ...] = GRIDS
     samples_per_image: int = 1
     max_images: int | None = None
     image_size: int = 224
@@ -198,6 +201,29 @@ def check(config: Experiment) -> None:
         metric = getattr(config, name)
         if metric not in METRICS:
             raise UserError(f"{name} {metric!r}: must be one of {', '.join(METRICS)}")
+
+
+def suited(config: Experiment, images: int) -> Experiment:
+    """Leave out those of the default grids that are too fine for the data; the coarsest stays.
+
+    A map covers half of the square, about. There are too few activations for a grid when that half
+    of its cells could not all be drawn. Other grids than the default ones are taken as they are.
+
+    Args:
+        config: the experiment.
+        images: how many there are.
+
+    Returns:
+        The experiment, with the grids that are left.
+
+    >>> suited(Experiment("mine", "googlenet", ("mixed4c",), samples_per_image=16), 800).grids
+    (20, 40)
+    """
+    if config.grids != GRIDS:
+        return config
+    enough = 2 * images * config.samples_per_image // (config.more_than + 1)
+    left = tuple(size for size in GRIDS if size**2 <= enough)
+    return dataclasses.replace(config, grids=left or GRIDS[:1])
 
 
 def as_json(config: Experiment) -> dict[str, Any]:

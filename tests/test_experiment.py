@@ -15,7 +15,7 @@ from atlasjax.atlas.icons import IconSettings
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.neighbors import METRICS
 from atlasjax.errors import UserError
-from atlasjax.experiment import Experiment, as_json, check
+from atlasjax.experiment import Experiment, as_json, check, suited
 
 
 def config(**changes: Any) -> Experiment:
@@ -40,6 +40,27 @@ def test_the_defaults_are_those_of_the_article():
     assert defaults.more_than == 5
     assert (defaults.image_size, defaults.resize) == (224, 256)
     assert 80 <= defaults.icon_size <= 96
+
+
+@pytest.mark.parametrize(
+    ("images", "samples", "grids"),
+    [
+        (1_000_000, 1, (20, 40, 80, 160)),  # the article's
+        (76_800, 1, (20, 40, 80, 160)),  # six in each of half of the cells
+        (76_799, 1, (20, 40, 80)),
+        (800, 8, (20, 40)),
+        (3, 1, (20,)),
+    ],
+)
+def test_default_grids_go_as_far_as_there_are_activations(
+    images: int, samples: int, grids: tuple[int, ...]
+):
+    assert suited(config(samples_per_image=samples), images).grids == grids
+
+
+def test_grids_of_ones_own_are_taken_as_they_are():
+    own = config(grids=(20, 40, 80))
+    assert suited(own, 3) == own
 
 
 def test_early_layers_are_laid_out_their_own_way():
