@@ -34,8 +34,8 @@ def leaking(leak: Float[Array, ""]) -> Tap:
 
     >>> def model(x, tap):
     ...     return tap("a", jax.nn.relu(tap("a/pre_relu", x)))
-    >>> jax.grad(lambda x: model(x, leaking(jnp.float32(0.5))))(-3.0)
-    Array(0.5, dtype=float32, weak_type=True)
+    >>> float(jax.grad(lambda x: model(x, leaking(jnp.float32(0.5))))(-3.0))
+    0.5
     """
     before: dict[str, Array] = {}
 

@@ -114,9 +114,10 @@ def test_only_icons_that_fail_are_drawn_again_and_the_best_is_kept():
 def test_another_attempt_is_another_start(model):
     draw, target, own = icon_drawer(model, LAYER, QUICK), directions(4), keys(4)
     once = icons(draw, target, own, batch=4, attempts=1)
-    thrice = icons(draw, target, own, batch=4, attempts=3, enough=2.0)
-    assert (thrice.cosine >= once.cosine).all()
-    assert (thrice.cosine > once.cosine).any()
+    # That the first of six is the best for all four icons is a chance of one in a thousand.
+    often = icons(draw, target, own, batch=4, attempts=6, enough=2.0)
+    assert (often.cosine >= once.cosine).all()
+    assert (often.cosine > once.cosine).any()
 
 
 def test_whitening_changes_what_is_drawn(model):
