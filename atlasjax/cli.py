@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"atlasjax: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        goes_on = "; the same command goes on from here" if given[0] in RESUME else ""
+        goes_on = "; the same command goes on from here" if given and given[0] in RESUME else ""
         print(f"atlasjax: stopped{goes_on}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has had enough

@@ -134,8 +134,9 @@ def attributions(
 
     def upto(
         model: Model, images: UInt8[Array, "b h w c"]
-    ) -> Float[Array, "b rows columns channels"]:
-        return capture(model, images.astype(jnp.float32) / 255.0, [layer])[layer]
+    ) -> tuple[UInt8[Array, "b h w c"], Float[Array, "b rows columns channels"]]:
+        # With the images, whose size the head needs: they are then on the devices already.
+        return images, capture(model, images.astype(jnp.float32) / 255.0, [layer])[layer]
 
     def onwards(
         model: Model,
@@ -153,7 +154,7 @@ def attributions(
             continue
         size = max(size, share_of(n, mesh))
         images, position = pad_batch((batch.images, positions[done : done + n]), size)
-        value = see(model, images)
+        images, value = see(model, images)
         parts = [
             np.asarray(push(model, images, value, position[:, k : k + AT_A_TIME]))[:n]
             for k in range(0, samples, AT_A_TIME)

@@ -137,7 +137,7 @@ def umap(activations: Float[np.ndarray, "n c"], settings: Settings) -> Float[np.
     """
     with ONE_AT_A_TIME:
         if len(activations) <= FIT_AT_MOST:
-            exact = len(activations) <= EXACT_AT_MOST and settings.metric in METRICS
+            exact = is_exact(len(activations), settings.metric)
             return _fit_umap(activations, settings, exact)[1]
         return _fit_umap_to_some(activations, settings)
 
@@ -152,6 +152,15 @@ def _fit_umap_to_some(
     xy = np.empty((len(activations), settings.dimensions), np.float32)
     xy[first], xy[rest] = places, fitted.transform(activations[rest])
     return xy
+
+
+def is_exact(count: int, metric: str) -> bool:
+    """Tell whether UMAP is given the exact neighbours of so many activations.
+
+    >>> is_exact(1000, "cosine"), is_exact(1000, "chebyshev"), is_exact(100_000, "cosine")
+    (True, False, False)
+    """
+    return count <= EXACT_AT_MOST and metric in METRICS
 
 
 def umap_module() -> Any:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from atlasjax.atlas.methods import EXACT_AT_MOST, FIT_AT_MOST, ONE_AT_A_TIME, umap_module
-from atlasjax.atlas.neighbors import METRICS
+from atlasjax.atlas.methods import FIT_AT_MOST, ONE_AT_A_TIME, is_exact, umap_module
 
 FEW = 100
 MANY = 4200  # from 4096 points on UMAP seeks neighbours as it does among millions
@@ -51,8 +50,8 @@ def warm_up(count: int, metrics: Sequence[str]) -> threading.Thread | None:
 
 
 def _compile(umap: Any, count: int, metric: str) -> None:
-    exact = count <= EXACT_AT_MOST and metric in METRICS
-    points = np.random.default_rng(0).random((FEW if exact else MANY, 8), np.float32)
+    n = FEW if is_exact(count, metric) else MANY
+    points = np.random.default_rng(0).random((n, 8), np.float32)
     model = umap.UMAP(metric=metric, n_epochs=11, init="pca", random_state=0, n_jobs=1)
     model.fit(points)
     if count > FIT_AT_MOST:

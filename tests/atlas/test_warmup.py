@@ -22,8 +22,8 @@ def test_a_layout_compiles_nothing_more(
 ):
     from numba.core import event
 
+    monkeypatch.setattr(methods, "EXACT_AT_MOST", exact)
     for module in (methods, warmup):
-        monkeypatch.setattr(module, "EXACT_AT_MOST", exact)
         monkeypatch.setattr(module, "FIT_AT_MOST", fit)
     thread = warm_up(4_300, ["cosine"])
     assert thread is not None
