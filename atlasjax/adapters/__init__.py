@@ -1,1 +1,1 @@
-"""Networks of other libraries as models with taps: one small file each, and `adapt`, which chooses."""
+"""Networks of other libraries as models with taps: a file for each, and `adapt`, which chooses."""

@@ -1,9 +1,9 @@
 """Adapted: a network of another library as a model with taps.
 
-Each library has a file of its own beside this one, which makes `Parts` of a network: its weights as
-a pytree, and a pure function of weights, inputs and a tap. What all of them share is here: images in
-[0, 1] become the inputs that the network was trained on, values [b, c, h, w] are shown to the tap
-as [b, h, w, c], and of several outputs one stands for the logits.
+Each library has a file of its own beside this one, which makes `Parts` of a network: its weights
+as a pytree, and a pure function of weights, inputs and a tap. What all of them share is here:
+images in [0, 1] become the inputs that the network was trained on, values [b, c, h, w] are shown to
+the tap as [b, h, w, c], and of several outputs one stands for the logits.
 """
 
 from collections.abc import Callable
@@ -27,9 +27,9 @@ class Parts(NamedTuple):
 
     Attributes:
         variables: all its arrays, as a pytree.
-        call: what it computes, a pure function of `variables`, inputs [b, h, w, c] (or [b, c, h, w],
-            where `channels_first`) and a tap, which it calls on the output of each of its modules,
-            as it is, under the module's own dotted name. Every value starts with the batch.
+        call: what it computes, a pure function of `variables`, inputs [b, h, w, c] (or
+            [b, c, h, w], where `channels_first`) and a tap, which it calls on the output of each of
+            its modules, as it is, under the module's own dotted name; values start with the batch.
         channels_first: whether inputs, and values of four dimensions, have channels before rows.
         channels_last: names of the values of four dimensions that are [b, h, w, c] all the same.
     """
