@@ -17,27 +17,29 @@ if TYPE_CHECKING:
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
-    from atlasjax.atlas.examples import Examples, open_examples
-    from atlasjax.atlas.export import export
-    from atlasjax.atlas.fidelity import explained, map_quality, spread
+    from atlasjax.atlas.examples import Examples
     from atlasjax.atlas.grid import Cells, average, grid
     from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
     from atlasjax.atlas.joint import joint
     from atlasjax.atlas.layout import layout
     from atlasjax.atlas.level import Level
-    from atlasjax.atlas.open import Atlas, open_atlas
-    from atlasjax.atlas.pictures import picture
-    from atlasjax.atlas.stability import stability
     from atlasjax.atlas.whitening import second_moment, whitening
     from atlasjax.data import open_images
     from atlasjax.errors import UserError
-    from atlasjax.experiment import Experiment
-    from atlasjax.notebook import view
-    from atlasjax.one_file import single_file
+    from atlasjax.fidelity.measures import explained, map_quality, spread
+    from atlasjax.fidelity.stability import stability
     from atlasjax.optvis.visualize import visualize
+    from atlasjax.page.export import export
+    from atlasjax.page.notebook import view
+    from atlasjax.page.pictures import picture
+    from atlasjax.page.single_file import single_file
     from atlasjax.receptive import ReceptiveField, receptive_field
+    from atlasjax.runs.examples import open_examples
+    from atlasjax.runs.experiment import Experiment
+    from atlasjax.runs.open import Atlas
     from atlasjax.taps import capture, head, intervene, layers
-    from atlasjax.views import class_atlas, compare
+    from atlasjax.workflows.open import open_atlas
+    from atlasjax.workflows.views import class_atlas, compare
 
 _HOME = {
     "attribute": "atlas.attribution",
@@ -47,12 +49,12 @@ _HOME = {
     "collect": "atlas.collect",
     "comparison": "atlas.comparison",
     "Examples": "atlas.examples",
-    "open_examples": "atlas.examples",
-    "export": "atlas.export",
-    "explained": "atlas.fidelity",
-    "map_quality": "atlas.fidelity",
-    "spread": "atlas.fidelity",
-    "picture": "atlas.pictures",
+    "open_examples": "runs.examples",
+    "export": "page.export",
+    "explained": "fidelity.measures",
+    "map_quality": "fidelity.measures",
+    "spread": "fidelity.measures",
+    "picture": "page.pictures",
     "Cells": "atlas.grid",
     "average": "atlas.grid",
     "grid": "atlas.grid",
@@ -64,25 +66,25 @@ _HOME = {
     "joint": "atlas.joint",
     "layout": "atlas.layout",
     "Level": "atlas.level",
-    "Atlas": "atlas.open",
-    "open_atlas": "atlas.open",
-    "stability": "atlas.stability",
+    "Atlas": "runs.open",
+    "open_atlas": "workflows.open",
+    "stability": "fidelity.stability",
     "second_moment": "atlas.whitening",
     "whitening": "atlas.whitening",
     "open_images": "data",
     "UserError": "errors",
-    "Experiment": "experiment",
-    "view": "notebook",
+    "Experiment": "runs.experiment",
+    "view": "page.notebook",
     "visualize": "optvis.visualize",
     "ReceptiveField": "receptive",
     "receptive_field": "receptive",
-    "single_file": "one_file",
+    "single_file": "page.single_file",
     "capture": "taps",
     "head": "taps",
     "intervene": "taps",
     "layers": "taps",
-    "class_atlas": "views",
-    "compare": "views",
+    "class_atlas": "workflows.views",
+    "compare": "workflows.views",
 }
 _MODULES = ("data", "experiments", "models", "optvis", "vis")
 

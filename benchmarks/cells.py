@@ -13,12 +13,12 @@ from jaxtyping import Array, Float, UInt8
 import atlasjax as ax
 from atlasjax import data, models, progress
 from atlasjax.atlas.whitening import second_moment, whitening
-from atlasjax.experiment import Experiment
 from atlasjax.optvis import objectives
 from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.objectives import measures
 from atlasjax.optvis.param import fourier
 from atlasjax.optvis.transform import similarity
+from atlasjax.runs.experiment import Experiment
 from atlasjax.taps import Model, as_pytree, capture
 
 SAMPLES = 8  # positions of each photograph

@@ -24,7 +24,7 @@ import rich.table
 import atlasjax as ax
 from atlasjax import cli, data, models
 from atlasjax.data.scenes import SHORTCUTS
-from atlasjax.truth_report import Row, score_run
+from atlasjax.fidelity.truth_report import Row, score_run
 
 
 def rows_of(folder: Path, draws: int) -> list[Row]:

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from atlasjax.atlas.export import export
 from atlasjax.atlas.level import Level
+from atlasjax.page.export import export
 
 LAYERS = ("mixed3b", "mixed4c", "mixed4d", "mixed5b")
 GRIDS = (10, 20, 40, 80)

@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 
 from atlasjax.errors import unknown
-from atlasjax.experiment import Experiment
+from atlasjax.runs.experiment import Experiment
 
 
 def names() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Nothing that it draws means anything; it shows that every stage runs here.
     atlasjax run debug --images FOLDER
 """
 
-from atlasjax.experiment import Experiment
+from atlasjax.runs.experiment import Experiment
 
 CONFIG = Experiment(
     name="debug",

@@ -14,7 +14,7 @@ icons there that reach a mean cosine of about .84; the summary at the end prints
 Source: Carter et al., "Activation Atlas", Distill 2019.
 """
 
-from atlasjax.experiment import Experiment
+from atlasjax.runs.experiment import Experiment
 
 CONFIG = Experiment(
     name="googlenet",

@@ -10,7 +10,7 @@ It takes three to four minutes on two CPU cores, and 1.7 GiB of memory. Expect a
 about .95 in every layer. Look for wheels, stripes and noodles in mixed4d.
 """
 
-from atlasjax.experiment import Experiment
+from atlasjax.runs.experiment import Experiment
 
 CONFIG = Experiment(
     name="quickstart",

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from atlasjax.atlas.layout import extent, normalize, place
 from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, Settings
 from atlasjax.atlas.neighbors import METRIC
-from atlasjax.atlas.truth import push
+from atlasjax.errors import UserError
 
 Vertical = Literal["umap", "principal"]
 Scale = Literal["arsinh", "linear"]
@@ -115,3 +115,33 @@ def _principal(activations: Float[np.ndarray, "n c"]) -> Float[np.ndarray, " n"]
     _, vectors = np.linalg.eigh(centred.T @ centred)  # the last one varies most
     axis = vectors[:, -1] * np.sign(vectors[np.abs(vectors[:, -1]).argmax(), -1])
     return centred @ axis
+
+
+def push(
+    attribution: Float[np.ndarray, "cells classes"], source: int, target: int
+) -> Float[np.ndarray, " cells"]:
+    """Return how much each cell moves the network from one class to another.
+
+    `attribution[:, target] - attribution[:, source]`, in logits.
+
+    Args:
+        attribution: the mean effect of each cell's activations on each logit.
+        source: index of the class that is pushed away from.
+        target: index of the class that is pushed towards, another one.
+
+    Returns:
+        One number for each cell.
+
+    Raises:
+        UserError: a class that is not there, or one class twice.
+
+    >>> push(np.array([[1.0, 3.0], [2.0, 1.0]]), 0, 1)
+    array([ 2., -1.])
+    """
+    classes = attribution.shape[1]
+    for name, index in (("source", source), ("target", target)):
+        if not 0 <= index < classes:
+            raise UserError(f"{name} class {index}: must be from 0 to {classes - 1}")
+    if source == target:
+        raise UserError(f"source and target are both class {source}; they must differ")
+    return attribution[:, target] - attribution[:, source]

@@ -4,7 +4,6 @@ An icon is what the optimizer makes of a direction; the patches are what the ima
 Where the two disagree, it is the icon that is not to be trusted.
 """
 
-import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,6 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from atlasjax import storage
 from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.cosine import cosines
 from atlasjax.atlas.grid import Cells
@@ -239,25 +237,3 @@ def cut_all(
 def _on_disk(shape: tuple[int, ...], folder: Path | None) -> np.memmap:
     with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it alive
         return np.memmap(file, np.uint8, "w+", shape=shape)
-
-
-def open_examples(folder: str | os.PathLike, layer: str, grid: int) -> Examples:
-    """Read the examples of one level of a run.
-
-    Args:
-        folder: the run folder.
-        layer: its name.
-        grid: cells in each direction.
-
-    Returns:
-        The examples, cell by cell in the order of the level.
-
-    Raises:
-        UserError: they are not there, or damaged.
-
-    >>> open_examples("runs/none/at/all", "mixed4c", 20)
-    Traceback (most recent call last):
-    atlasjax.errors.UserError: ...examples.npz is missing or damaged: run the experiment again
-    """
-    path = Path(folder) / "layers" / storage.folder_name(layer) / f"grid-{grid}" / "examples.npz"
-    return storage.read(path, Examples)

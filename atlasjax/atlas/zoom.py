@@ -18,7 +18,7 @@ class Drawn(NamedTuple):
         direction: what each was drawn for.
         icon: RGB.
         made_from: the fingerprint of what they were made from, which is part of that of the finer
-            level; see `storage.fingerprint`.
+            level; see `artifacts.fingerprint`.
     """
 
     direction: Float[np.ndarray, "n c"]

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from atlasjax import storage
 from atlasjax.data.decode import decode
 from atlasjax.data.protocol import UnreadableImage
 from atlasjax.errors import UserError, nearest
+from atlasjax.storage import artifacts
 from atlasjax.vis.gallery import Gallery
 from atlasjax.vis.sheet import sheet, to_bytes
 
@@ -106,7 +106,7 @@ def save(gallery: Gallery, page: str | Path, record: Mapping[str, Any], footer: 
         made.append({"file": path.name, "caption": caption, "reached": reached})
     _picture(page, sheet(gallery, footer))
     whole = {**record, "title": gallery.title, "measure": gallery.measure, "pictures": made}
-    storage.write_json(page.with_suffix(".json"), whole)
+    artifacts.write_json(page.with_suffix(".json"), whole)
     return page
 
 
@@ -120,7 +120,7 @@ def checked_page(page: str | Path) -> Path:
     path = Path(page).expanduser()
     if path.suffix.lower() != ".png":
         raise UserError(f"the sheet {str(page)!r}: must end in .png")
-    return storage.make_run_folder(path.parent) / path.name
+    return artifacts.make_run_folder(path.parent) / path.name
 
 
 def plain(*parts: Any) -> str:
@@ -133,7 +133,7 @@ def plain(*parts: Any) -> str:
 
 
 def _picture(path: Path, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
-    with storage.atomic(path) as temporary:
+    with artifacts.atomic(path) as temporary:
         Image.fromarray(pixels).save(temporary, "PNG")
 
 

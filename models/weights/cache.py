@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from atlasjax.storage import user_cache
+from atlasjax.storage.artifacts import user_cache
 
 CHECKPOINT = "checkpoint"
 CHECKSUM = "sha256"

@@ -13,10 +13,12 @@ import pytest
 from PIL import Image
 
 import atlasjax as ax
-from atlasjax import cli, models, pipeline, progress, storage
+from atlasjax import cli, models, progress
 from atlasjax.atlas import icons as icons_module
 from atlasjax.atlas.collect import Activations
-from atlasjax.stages import activations, effects, layout, whitening
+from atlasjax.runs import pipeline
+from atlasjax.runs.stages import activations, effects, layout, whitening
+from atlasjax.storage import artifacts
 
 SMALL = ["--layers", "mixed3a", "--image-size", "48", "--resize", "48", "--grids", "2", "3"]
 
@@ -118,13 +120,13 @@ def test_a_finished_run_is_not_done_again(
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[type]:
     """Return the kinds of all artifacts that are read from now on."""
-    real, read = storage.load, []
+    real, read = artifacts.load, []
 
     def load(path, kind, *args):
         read.append(kind)
         return real(path, kind, *args)
 
-    monkeypatch.setattr(storage, "load", load)
+    monkeypatch.setattr(artifacts, "load", load)
     return read
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from atlasjax import cli, models, process
+from atlasjax import cli, models
+from atlasjax.cli import process
 
 MISTAKES = {
     "no command of that name": (["rum", "debug"], "no command 'rum'; did you mean run?"),

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 import atlasjax as ax
-from atlasjax import cli, models, pipeline, storage
+from atlasjax import cli, models
 from atlasjax.atlas.collect import Activations
-from atlasjax.stages.layout import Layout
-from atlasjax.stages.whitening import Whitened, Whitening
+from atlasjax.runs import pipeline
+from atlasjax.runs.stages.layout import Layout
+from atlasjax.runs.stages.whitening import Whitened, Whitening
+from atlasjax.storage import artifacts
 
 NAMES = ("mixed3a", "mixed3a (other)", "mixed4a", "mixed4a (other)")
 pytestmark = pytest.mark.slow
@@ -31,7 +33,7 @@ def run_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def layer(run_dir: Path, name: str) -> Path:
-    return run_dir / "layers" / storage.folder_name(name)
+    return run_dir / "layers" / artifacts.folder_name(name)
 
 
 def test_two_networks_share_their_maps(run_dir: Path):
@@ -46,13 +48,13 @@ def test_two_networks_share_their_maps(run_dir: Path):
         assert not np.allclose(ours.direction, theirs.direction)
         assert not np.array_equal(ours.icon, theirs.icon)
         # A joint place is near those of its neighbours in both networks, not only in one.
-        xy = storage.read(layer(run_dir, name) / "layout.npz", Layout).xy
-        both = storage.read(layer(run_dir, f"{name} (other)") / "layout.npz", Layout).xy
+        xy = artifacts.read(layer(run_dir, name) / "layout.npz", Layout).xy
+        both = artifacts.read(layer(run_dir, f"{name} (other)") / "layout.npz", Layout).xy
         np.testing.assert_array_equal(xy, both)
 
 
 def test_layers_and_networks_are_looked_at_at_the_same_places(run_dir: Path):
-    found = {n: storage.read(layer(run_dir, n) / "activations.npz", Activations) for n in NAMES}
+    found = {n: artifacts.read(layer(run_dir, n) / "activations.npz", Activations) for n in NAMES}
     for name in ("mixed3a", "mixed4a"):
         ours, theirs = found[name], found[f"{name} (other)"]
         np.testing.assert_array_equal(ours.position, theirs.position)
@@ -66,12 +68,12 @@ def test_layers_and_networks_are_looked_at_at_the_same_places(run_dir: Path):
 def test_the_second_moment_is_on_record(run_dir: Path):
     for name in ("mixed3a", "mixed4a"):
         folder = layer(run_dir, name)
-        values = storage.read(folder / "activations.npz", Activations).value.astype(np.float64)
-        white = storage.read(folder / "whitening.npz", Whitening)
+        values = artifacts.read(folder / "activations.npz", Activations).value.astype(np.float64)
+        white = artifacts.read(folder / "whitening.npz", Whitening)
         assert white.count == len(values)
         np.testing.assert_allclose(white.moment, values.T @ values / len(values))
         level = ax.open_atlas(run_dir).level(name, 2)
-        whitened = storage.read(folder / "grid-2" / "whitened.npz", Whitened).direction
+        whitened = artifacts.read(folder / "grid-2" / "whitened.npz", Whitened).direction
         np.testing.assert_allclose(whitened, level.direction @ white.matrix, rtol=1e-4, atol=1e-6)
         # Early layers are not whitened, so their whitened directions are the means.
         assert np.allclose(whitened, level.direction, rtol=1e-6) == (name == "mixed3a")

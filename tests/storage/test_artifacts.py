@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlasjax.storage import cached, holds, load, save
+from atlasjax.storage.artifacts import cached, holds, load, save
 
 
 class Pair(NamedTuple):

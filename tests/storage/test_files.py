@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from atlasjax.errors import UserError
-from atlasjax.storage import atomic, folder_name, make_run_folder, write_json, write_text
+from atlasjax.storage.artifacts import atomic, folder_name, make_run_folder, write_json, write_text
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path):

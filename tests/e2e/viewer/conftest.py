@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atlasjax import serve
-from atlasjax.atlas import page_data
-from atlasjax.atlas.export import export
 from atlasjax.atlas.level import Level
+from atlasjax.page import data as page_data
+from atlasjax.page import server as serve
+from atlasjax.page.export import export
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="the browser tests need the playwright package"

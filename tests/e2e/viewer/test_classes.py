@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atlasjax.atlas.export import export
+from atlasjax.page.export import export
 
 MINUS = "\u2212"
 

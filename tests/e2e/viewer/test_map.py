@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atlasjax.atlas.export import export
+from atlasjax.page.export import export
 
 TIMES, MINUS = "\u00d7", "\u2212"
 

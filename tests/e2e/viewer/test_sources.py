@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atlasjax import cli
-from atlasjax.one_file import single_file
+from atlasjax.page.single_file import single_file
 
 BUNDLES = Path(__file__).parents[3] / "atlasjax" / "viewer"
 

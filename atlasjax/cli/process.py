@@ -1,0 +1,38 @@
+"""What a command sets up before JAX starts: devices for the cores, and programs kept between runs.
+
+Importing the library changes nothing of JAX; only programs of our own call this.
+"""
+
+import os
+
+from atlasjax.parallel import divide_cpu
+from atlasjax.storage.artifacts import user_cache
+
+
+def prepare() -> None:
+    """Divide the CPU among several devices, and keep what is compiled; call it before anything.
+
+    >>> prepare()
+    """
+    divide_cpu()
+    keep_programs()
+
+
+def keep_programs() -> None:
+    """Keep compiled programs in the user's cache, so that the next run need not compile them again.
+
+    They go to the folder `programs` of `artifacts.user_cache`. What the user has set by
+    `JAX_COMPILATION_CACHE_DIR`, or turned off by `JAX_ENABLE_COMPILATION_CACHE=false`, stays so. A
+    folder that cannot be written is done without.
+    """
+    import jax
+
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    folder = user_cache() / "programs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -1,0 +1,83 @@
+"""Write: the report of a finished run into its folder, for people and for programs."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from atlasjax.atlas.examples import Examples
+from atlasjax.fidelity.report.measure import Levels, measure
+from atlasjax.fidelity.report.page import Pictures, page
+from atlasjax.runs.job import Run
+from atlasjax.storage import artifacts
+
+FORMAT = 1  # of report.json; raised when what is in it changes
+NUMBERS, PAGE = "report.json", "report.html"
+
+
+def report(run: Run, levels: Levels, class_names: Sequence[str], *, again: bool = False) -> Path:
+    """Write the report of a finished run, where that was not done yet.
+
+    Args:
+        run: the run.
+        levels: its levels, by layer and grid.
+        class_names: one for each logit.
+        again: write it even if it is there.
+
+    Returns:
+        The page, `report.html` in the run's folder, beside `report.json` with every number.
+
+    Raises:
+        UserError: an artifact is missing or damaged.
+    """
+    made_from, path = _made_from(run, levels), run.folder / PAGE
+    if not again and path.is_file() and made_from == _written_from(run.folder / NUMBERS):
+        return path
+    began = time.perf_counter()
+    found = {
+        "format": FORMAT,
+        "made_from": made_from,
+        "name": run.config.name,
+        "stability": run.config.stability,
+        **measure(run, levels, class_names),
+    }
+    found["seconds"] = round(time.perf_counter() - began, 1)
+    text = page(found, _pictures(run, levels, found))
+    # The numbers come last: while they are those of before, the report counts as not made.
+    artifacts.write_text(path, text)
+    artifacts.write_json(run.folder / NUMBERS, found)
+    return path
+
+
+def _made_from(run: Run, levels: Levels) -> str | None:
+    """Return the fingerprint of all that the report depends on; None where that is not known."""
+    parts = {"format": FORMAT, "stability": run.config.stability, "name": run.config.name}
+    files = {run.layer(layer) / "layout.npz" for layer, _ in levels}
+    for name in levels:
+        files |= {run.level(*name) / f"{what}.npz" for what in ("cells", "icons")}
+    digests = {str(f.relative_to(run.folder)): artifacts.fingerprint_of(f) for f in files}
+    return None if None in digests.values() else artifacts.fingerprint(**parts, files=digests)
+
+
+def _written_from(path: Path) -> str:
+    """Return the fingerprint in a report's numbers; an empty one where there are none."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["made_from"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _pictures(run: Run, levels: Levels, found: dict[str, Any]) -> Pictures:
+    """Return the icons of the worst cells, each with the nearest patch where there are examples."""
+    pictures = {}
+    for layer in found["layers"]:
+        for level in layer["levels"]:
+            key = layer["layer"], level["grid"]
+            icon, patches = levels[key].icon, None
+            examples = artifacts.load(run.level(*key) / "examples.npz", Examples)
+            if examples is not None and len(examples.patch) == len(icon):
+                patches = examples.patch[:, 0]
+            cells = [cell["cell"] for cell in level["worst"]]
+            pictures[key] = [[icon[i]] if patches is None else [icon[i], patches[i]] for i in cells]
+    return pictures

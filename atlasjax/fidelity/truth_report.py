@@ -1,0 +1,262 @@
+"""The truth about a finished run: every planted shortcut scored in every layer.
+
+Beside `pipeline`, whose artifacts it reads; what a score is stands in `fidelity.truth`.
+"""
+
+import functools
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Float16
+
+from atlasjax.atlas.attribution import attribute
+from atlasjax.atlas.collect import Activations, collect
+from atlasjax.atlas.comparison import comparison
+from atlasjax.atlas.grid import Cells, average, grid
+from atlasjax.atlas.positions import interior
+from atlasjax.data import ImageSource, batches, prepare
+from atlasjax.data.subset import Subset
+from atlasjax.errors import UserError, unknown
+from atlasjax.fidelity.truth import Score, on_part, score
+from atlasjax.progress import Progress, silent
+from atlasjax.receptive import receptive_field
+from atlasjax.runs.open import finished_run
+from atlasjax.runs.stages.effects import CellAttributions
+from atlasjax.storage import artifacts
+from atlasjax.taps import Model
+
+
+@runtime_checkable
+class Shortcut(Protocol):
+    """A part that pushes from one class to another, all by name."""
+
+    @property
+    def part(self) -> str:
+        """The part of the scene that was planted."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The class that it pushes away from."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """The class that it pushes towards."""
+        ...
+
+
+@runtime_checkable
+class Scene(Protocol):
+    """An image whose parts are known."""
+
+    def mask(self, part: str, /) -> Bool[np.ndarray, "h w"]:
+        """Return where a part is; all False where it is absent."""
+        ...
+
+
+@runtime_checkable
+class SceneSource(ImageSource, Protocol):
+    """A source of images whose parts are known. Its classes are in the order of the logits."""
+
+    def scene(self, index: int, /) -> Scene:
+        """Return one image with its parts."""
+        ...
+
+
+class Row(NamedTuple):
+    """One shortcut in one layer.
+
+    Attributes:
+        shortcut: its name.
+        layer: the layer's name.
+        score: of the cells in the comparison of the shortcut's two classes.
+        everywhere: of the cells of the whole atlas, at its finest level.
+    """
+
+    shortcut: str
+    layer: str
+    score: Score
+    everywhere: Score
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the fraction in randomly chosen cells of the atlas the precision is.
+
+        None where random cells never have the part.
+        """
+        chance = self.everywhere.chance
+        return self.score.precision / chance if chance else None
+
+
+def score_run(
+    folder: str | os.PathLike,
+    model: Model,
+    source: SceneSource,
+    shortcuts: Mapping[str, Shortcut],
+    *,
+    layers: Sequence[str] | None = None,
+    size: int = 20,
+    more_than: int = 2,
+    positions: int = 100,
+    count: int = 10,
+    draws: int = 1000,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> list[Row]:
+    """Score every planted shortcut in every layer of a finished run.
+
+    The difference of two logits says something where the network decides between the two: in
+    images of either class. Elsewhere it is large for reasons of its own (stripes weigh more for a
+    wok than for a pan, in a zebra of which the network says neither). So what pushes from one class
+    to the other is looked for in their comparison (`atlas.comparison`), a map of the run's images
+    of the two classes alone. Random cells are drawn from the whole atlas.
+
+    Args:
+        folder: the run folder.
+        model: the run's network, with its weights.
+        source: the run's images, with the truth about them.
+        shortcuts: what was planted, by name.
+        layers: some of the run's layers; all of them by default.
+        size: cells in each direction into which a comparison is cut.
+        more_than: a cell counts where it holds more activations than this.
+        positions: of each image in a comparison, at most; all that are off the border where there
+            are fewer.
+        count: how many cells to choose; see `score`.
+        draws: how many random choices to compare with.
+        seed: of these choices, and of the positions.
+        progress: called with the number of comparisons done.
+
+    Returns:
+        One row for each layer and shortcut, in this order.
+
+    Raises:
+        UserError: no run, an artifact that is missing or damaged, or a class
+            that the images do not have.
+
+    >>> from atlasjax.data.scenes import scenes
+    >>> score_run("runs/none/at/all", lambda x, tap: x, scenes(1), {})
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no run folder 'runs/none/at/all'
+    """
+    folder = Path(folder)
+    if not (folder / "run.json").is_file():
+        folder = finished_run(folder)  # which says what is there instead
+    settings = _settings(folder / "run.json")
+    mask_of = _masks(source, settings["image_size"], settings["resize"])
+    pairs = {
+        name: (_index(source, shortcut.source), _index(source, shortcut.target))
+        for name, shortcut in shortcuts.items()
+    }
+    rows, names = [], settings["layers"] if layers is None else layers
+    progress(0, len(names) * len(shortcuts))
+    for layer in names:
+        atlas, field = _atlas(folder, layer, settings["grids"]), receptive_field(model, layer)
+        two = _gather(model, layer, source, atlas.activations, pairs, settings, positions, seed)
+        for name, shortcut in shortcuts.items():
+            pair, mask = pairs[name], functools.partial(mask_of, shortcut.part)
+            rate = functools.partial(score, count=count, draws=draws, seed=seed)
+            everywhere = on_part(atlas.activations, mask, field)
+            compared = _compare(two, on_part(two.activations, mask, field), pair, size, more_than)
+            rows.append(
+                Row(
+                    name,
+                    layer,
+                    rate(*compared, *pair),
+                    rate(atlas.cells, atlas.effect, everywhere, *pair),
+                )
+            )
+            progress(len(rows), len(names) * len(shortcuts))
+    return rows
+
+
+class _Atlas(NamedTuple):
+    """What a run left of one layer: its activations, and the cells of its finest level."""
+
+    activations: Activations
+    cells: Cells
+    effect: Float[np.ndarray, "cells classes"]
+
+
+class _Gathered(NamedTuple):
+    """Activations with the attribution of each."""
+
+    activations: Activations
+    effect: Float16[np.ndarray, "n classes"]
+
+
+def _atlas(folder: Path, name: str, grids: Sequence[int]) -> _Atlas:
+    here = folder / "layers" / artifacts.folder_name(name)
+    level = here / f"grid-{max(grids)}"
+    return _Atlas(
+        artifacts.read(here / "activations.npz", Activations),
+        artifacts.read(level / "cells.npz", Cells),
+        artifacts.read(level / "attribution.npz", CellAttributions).value,
+    )
+
+
+def _gather(
+    model: Model,
+    layer: str,
+    source: SceneSource,
+    activations: Activations,
+    pairs: Mapping[str, tuple[int, int]],
+    settings: Mapping[str, Any],
+    positions: int,
+    seed: int,
+) -> _Gathered:
+    """Collect many positions of the run's images that are of any shortcut's classes."""
+    labels = [label for pair in pairs.values() for label in pair]
+    images = np.unique(activations.image[np.isin(activations.label, labels)])
+    subset = Subset(source, tuple(images.tolist()))
+    size = {"image_size": settings["image_size"], "resize": settings["resize"]}
+    height, width = activations.shape[:2]
+    samples = min(positions, len(interior(int(height), int(width))))
+    key = jax.random.key(seed)
+    found = collect(model, batches(subset, 16, **size), [layer], key, samples_per_image=samples)
+    own = found.activations[layer]
+    effect = attribute(model, layer, batches(subset, 16, **size), own)
+    return _Gathered(own._replace(image=images[own.image]), effect)
+
+
+def _compare(
+    two: _Gathered, on: Bool[np.ndarray, " n"], pair: tuple[int, int], size: int, more_than: int
+) -> tuple[Cells, Float[np.ndarray, "cells classes"], Bool[np.ndarray, " k"]]:
+    """Cut the comparison of two classes; return cells, their effects, and what is on the part."""
+    which = np.isin(two.activations.label, pair)
+    value, effect = two.activations.value[which], two.effect[which]
+    xy = comparison(value, effect, *pair, vertical="principal", scale="linear")
+    cells = grid(xy, value, size, more_than=more_than)
+    return cells, average(cells, effect), on[which]
+
+
+def _masks(
+    source: SceneSource, image_size: int, resize: int
+) -> Callable[[str, int], Bool[np.ndarray, "h w"]]:
+    """Return what gives a part's mask as the network sees the image: resized and cut alike."""
+
+    @functools.cache
+    def mask_of(part: str, index: int) -> Bool[np.ndarray, "h w"]:
+        grey = np.where(source.scene(index).mask(part), 255, 0).astype(np.uint8)
+        return prepare(np.stack([grey] * 3, -1), image_size, resize)[..., 0] >= 128
+
+    return mask_of
+
+
+def _index(source: SceneSource, name: str) -> int:
+    if name not in source.classes:
+        raise unknown("class", name, source.classes)
+    return source.classes.index(name)
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))["experiment"]
+        return {name: settings[name] for name in ("layers", "grids", "image_size", "resize")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is missing or damaged: run the experiment again") from None

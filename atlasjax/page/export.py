@@ -1,0 +1,294 @@
+"""Export: finished levels in, a folder that opens in a browser and from Python out.
+
+Three readers share the folder. People open `index.html`, straight from disk, so everything the page
+needs comes as pictures and classic scripts: a page read from disk may fetch nothing. Programs read
+`atlas.json`. Research code reads `levels/` with every array in full; see `runs.open`.
+"""
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from atlasjax.atlas.level import Level
+from atlasjax.errors import UserError, unknown
+from atlasjax.page import data as page_data
+from atlasjax.page.pictures import LARGE, SHEET, SMALL, cell_size, picture, sheets, strips
+from atlasjax.progress import bar
+from atlasjax.runs.open import FORMAT, INDEX
+from atlasjax.storage import artifacts
+
+PAGE_FORMAT = 2  # of atlas.js and of the files it names
+PAGE = ("viewer.css", "viewer.js", "index.html")
+KINDS = {"atlas": 0, "class": 1, "comparison": 2}  # and how many classes each is of
+REPORT = "report.html"
+QUALITY = 82  # of WebP, 0 to 100: the 64 px icon is about 1.8 KB
+
+
+def export(
+    folder: Path,
+    levels: Mapping[tuple[str, int], Level],
+    record: Mapping[str, Any],
+    class_names: Sequence[str],
+    wnids: Sequence[str] = (),
+    *,
+    examples: Mapping[tuple[str, int], UInt8[np.ndarray, "cells k h w 3"]] | None = None,
+    kind: str = "atlas",
+    classes: Sequence[int] = (),
+    related: Iterable[tuple[str, str]] = (),
+) -> Path:
+    """Write an atlas into its run folder: pictures, arrays and the page that shows them.
+
+    `atlas.json` is written last: a folder that has one is complete. Where the folder holds a
+    `report.html` already, the page links it.
+
+    Args:
+        folder: the run folder; it is made if need be.
+        levels: by layer and grid, in the order in which they are shown.
+        record: how the atlas was made, as JSON can hold it. The page knows `name`, `experiment`
+            (see `runs.experiment.as_json`), `command`, `images` (how many), `activations` (how
+            many, by layer), `skipped` (a list), `versions` (by package), `finished` and `aligned`
+            (whether a place means the same in every layer, so that the page keeps it); each may be
+            absent,
+            and whatever else is there is shown as it is.
+        class_names: one for each logit.
+        wnids: WordNet ids of the classes, or nothing.
+        examples: parts of real images that each cell's activations come from, by layer and grid,
+            about 64 px; black ones count as absent.
+        kind: `"atlas"`, of all images; `"class"`, of those of one class; or `"comparison"`, of two,
+            with what speaks for the second on the right.
+        classes: indices of the classes that the map is of: none, one or two, as the kind has it.
+        related: other maps of the run, each with its title and its address relative to this folder.
+
+    Returns:
+        The page, `folder / "index.html"`.
+
+    Raises:
+        UserError: no levels, two layers whose files would have the same name, names of classes or
+            examples that do not match the levels, or a kind, class or address that cannot be.
+
+    >>> import tempfile
+    >>> one = np.array([0])
+    >>> icon = np.zeros((1, 8, 8, 3), np.uint8)
+    >>> level = Level(one, one, one + 9, np.ones((1, 4)), np.ones(1), np.ones((1, 2)), icon)
+    >>> with tempfile.TemporaryDirectory() as run:
+    ...     page = export(Path(run), {("mixed4a/3x3", 1): level}, {}, ["cat", "dog"])
+    ...     sorted(p.name for p in page.parent.rglob("*-1.*"))
+    ['mixed4a-3x3-1.js', 'mixed4a-3x3-1.npz', 'mixed4a-3x3-1.png']
+    """
+    folder = Path(folder)
+    examples, related = examples or {}, [(str(title), str(href)) for title, href in related]
+    _check(levels, class_names, wnids)
+    _check_extras(levels, class_names, examples, kind, classes, related)
+    shown = []
+    with bar("export", "cells") as progress:
+        total, done = sum(len(level.x) for level in levels.values()), 0
+        for (layer, grid), level in levels.items():
+            shown.append(_write_level(folder, layer, grid, level, examples.get((layer, grid))))
+            done += len(level.x)
+            progress(done, total)
+    shared = {
+        "name": _name(folder, record),
+        "kind": kind,
+        "classes": [int(index) for index in classes],
+        "class_names": list(class_names),
+        "wnids": list(wnids),
+    }
+    page = {
+        "format": PAGE_FORMAT,
+        **shared,
+        "levels": shown,
+        "aligned": bool(record.get("aligned")),
+        "related": related,
+        "report": REPORT if (folder / REPORT).is_file() else None,
+        "made": _made(record),
+        "record": dict(record),
+    }
+    artifacts.write_text(folder / "atlas.js", page_data.script(page))
+    write_page(folder)
+    index = {"format": FORMAT, **shared, "layers": _contents(levels), "record": dict(record)}
+    artifacts.write_text(folder / INDEX, page_data.as_json(index, indent=2) + "\n")
+    return folder / "index.html"
+
+
+def write_page(folder: Path) -> None:
+    """Write the page itself, which is the same for every atlas."""
+    for name in PAGE:
+        source = resources.files("atlasjax").joinpath("viewer", name)
+        artifacts.write_text(folder / name, source.read_text(encoding="utf-8"))
+
+
+def _write_level(
+    folder: Path, layer: str, grid: int, level: Level, patches: np.ndarray | None
+) -> dict[str, Any]:
+    """Write a level's picture, arrays, sheets and data; return what the page needs to find them."""
+    name = f"{artifacts.folder_name(layer)}-{grid}"
+    with artifacts.atomic(folder / _picture_file(layer, grid)) as temporary:
+        # Icons hardly compress: a higher level takes several times as long for a few percent.
+        Image.fromarray(picture(level, grid)).save(temporary, "PNG", compress_level=2)
+    artifacts.save(folder / _level_file(layer, grid), level, "level")
+
+    sprites = folder / "sprites" / name
+    shutil.rmtree(sprites, ignore_errors=True)  # those of an earlier export may be at other places
+    size = level.icon.shape[1]
+    small = min(SMALL, size)
+    large = min(LARGE, size)
+    overview = picture(level, grid, largest=SHEET)
+    _webp(sprites / "all.webp", overview)
+    found = None
+    if patches is not None:
+        found = (patches.reshape(*patches.shape[:2], -1) > 0).any(-1).sum(1)
+        for number, sheet in enumerate(strips(patches)):
+            _webp(sprites / f"patches-{number}.webp", sheet)
+    artifacts.write_text(
+        folder / "data" / f"{name}.js", page_data.script(page_data.level_data(level, grid, found))
+    )
+    for number, chunk in enumerate(page_data.effect_chunks(level)):
+        artifacts.write_text(folder / "data" / f"{name}-{number}.js", page_data.script(chunk))
+    return {
+        "layer": layer,
+        "grid": int(grid),
+        "name": name,
+        "cells": len(level.x),
+        "activations": int(level.count.sum()),
+        "picture": _picture_file(layer, grid),
+        "overview": cell_size(level, grid, SHEET),
+        "small": _write_sheets(sprites, "small", level, small),
+        "large": _write_sheets(sprites, "large", level, large) if large > small else None,
+        "patches": None if patches is None else [*map(int, patches.shape[1:4])],
+        "chunk": page_data.chunk_size(level),
+    }
+
+
+def _write_sheets(folder: Path, name: str, level: Level, size: int) -> dict[str, Any]:
+    places = []
+    for sheet in sheets(level, size):
+        _webp(folder / f"{name}-{sheet.column}-{sheet.row}.webp", sheet.image)
+        places.append((sheet.column, sheet.row))
+    return {"size": size, "sheets": places}
+
+
+def _webp(path: Path, image: UInt8[np.ndarray, "h w channels"]) -> None:
+    with artifacts.atomic(path) as temporary:
+        Image.fromarray(image).save(temporary, "WEBP", quality=QUALITY, method=2)
+
+
+def _check_extras(
+    levels: Mapping[tuple[str, int], Level],
+    class_names: Sequence[str],
+    examples: Mapping[tuple[str, int], np.ndarray],
+    kind: str,
+    classes: Sequence[int],
+    related: Sequence[tuple[str, str]],
+) -> None:
+    if kind not in KINDS:
+        raise unknown("kind of atlas", kind, KINDS)
+    if len(classes) != KINDS[kind]:
+        raise UserError(f"{len(classes)} classes for kind {kind!r}: it is of {KINDS[kind]}")
+    for index in classes:
+        if not 0 <= index < len(class_names):
+            raise UserError(f"class {index}: must be from 0 to {len(class_names) - 1}")
+    for (layer, grid), patches in examples.items():
+        if (layer, grid) not in levels:
+            raise UserError(f"examples of {layer} at grid {grid}, which is not among the levels")
+        cells = len(levels[layer, grid].x)
+        if len(patches) != cells:
+            raise UserError(f"examples of {len(patches)} cells for {cells} of {layer} at {grid}")
+        if max(patches.shape[2:4]) > SHEET:
+            raise UserError(f"examples of {patches.shape[2]} x {patches.shape[3]} px: at most 1024")
+    for title, href in related:
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|[/\\]", href):
+            raise UserError(f"address {href!r} of {title!r}: must be relative to the run folder")
+
+
+def _check(
+    levels: Mapping[tuple[str, int], Level], class_names: Sequence[str], wnids: Sequence[str]
+) -> None:
+    if not levels:
+        raise UserError("no levels to export: an atlas has at least one layer and one grid")
+    owner: dict[str, str] = {}
+    for layer, grid in levels:
+        other = owner.setdefault(artifacts.folder_name(layer), layer)
+        if other != layer:
+            raise UserError(f"layers {other!r} and {layer!r} would share a file; name only one")
+        classes = levels[layer, grid].attribution.shape[1]
+        if len(class_names) != classes:
+            raise UserError(f"{len(class_names)} class names for {classes} classes of {layer}")
+    if len(wnids) not in (0, len(class_names)):
+        raise UserError(f"{len(wnids)} wnids for {len(class_names)} class names")
+
+
+def _experiment(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = record.get("experiment")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _name(folder: Path, record: Mapping[str, Any]) -> str:
+    return str(record.get("name") or _experiment(record).get("name") or folder.resolve().name)
+
+
+def _made(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the page's footer says of how the atlas was made, line by line.
+
+    >>> _made({"images": 9998, "experiment": {"model": "googlenet", "images": "photos", "seed": 0}})
+    [('Model', 'googlenet'), ('Images', '9,998 from photos'), ('Seed', '0')]
+    """
+    experiment = _experiment(record)
+    known = {**experiment, **record}
+    images = (_text(record.get("images")), _text(experiment.get("images")))
+    lines = {
+        "Model": known.get("model"),
+        "Weights": known.get("weights"),
+        "Images": " from ".join(filter(None, images)),
+        "Not readable": len(known.get("skipped") or ()) or None,
+        "Activations": known.get("activations"),
+        "Seed": str(known.get("seed", "")),
+        "Versions": known.get("versions"),
+        "Made": known.get("finished"),
+        "Command": known.get("command"),
+    }
+    return [(name, _text(value)) for name, value in lines.items() if _text(value)]
+
+
+def _text(value: Any) -> str:
+    """Say a value of the record in one line.
+
+    >>> _text({"mixed4c": 9998, "mixed4d": 9998})
+    'mixed4c 9,998, mixed4d 9,998'
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(str, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "" if value is None else str(value)
+
+
+def _picture_file(layer: str, grid: int) -> str:
+    return f"pictures/{artifacts.folder_name(layer)}-{grid}.png"
+
+
+def _level_file(layer: str, grid: int) -> str:
+    return f"levels/{artifacts.folder_name(layer)}-{grid}.npz"
+
+
+def _contents(levels: Mapping[tuple[str, int], Level]) -> list[dict[str, Any]]:
+    """List the layers in order, each with its grids and where their files are."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (layer, grid), level in levels.items():
+        found.setdefault(layer, []).append(
+            {
+                "grid": int(grid),
+                "cells": len(level.x),
+                "picture": _picture_file(layer, grid),
+                "level": _level_file(layer, grid),
+            }
+        )
+    return [{"name": layer, "grids": grids} for layer, grids in found.items()]

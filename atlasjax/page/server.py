@@ -1,0 +1,202 @@
+"""Serve: a finished run's folder, read only, to the browser on this machine.
+
+The page opens from disk as well. A server helps where there is no disk to open it from: on a remote
+machine, through a tunnel to its port.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+from atlasjax.errors import UserError
+from atlasjax.runs.open import finished_run
+
+HOST = "127.0.0.1"
+# Python's own table depends on the machine, which may call scripts plain text.
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".log": "text/plain; charset=utf-8",
+}
+
+
+def serve(
+    folder: str | os.PathLike, port: int = 0, *, ready: Callable[[str], object] = print
+) -> None:
+    """Serve a finished run until interrupted.
+
+    Args:
+        folder: the run folder.
+        port: of this machine; 0 takes any that is free.
+        ready: called with the page's address once it can be opened.
+
+    Raises:
+        UserError: no finished run there, or a port that cannot be had.
+    """
+    with make_server(folder, port) as server:
+        try:
+            ready(f"http://{HOST}:{server.server_port}/")
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
+
+
+def make_server(folder: str | os.PathLike, port: int = 0) -> ThreadingHTTPServer:
+    """Return a server of a finished run that listens, and answers once it is told to.
+
+    Args:
+        folder: the run folder.
+        port: of this machine, 0 to 65535; 0 takes any that is free.
+
+    Returns:
+        The server, to be closed by the caller.
+
+    Raises:
+        UserError: no finished run there, or a port that cannot be had.
+
+    >>> make_server("runs/none/at/all")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no run folder 'runs/none/at/all'
+    """
+    root = finished_run(folder).resolve()
+    if not 0 <= port <= 65535:
+        raise UserError(f"port {port}: must be from 0 to 65535")
+
+    class OfThisRun(Handler):
+        folder = root
+
+    try:
+        return ThreadingHTTPServer((HOST, port), OfThisRun)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(f"port {port} is in use; take another, or 0 for any free one") from None
+        raise UserError(f"port {port} cannot be had: {error.strerror or error}") from None
+
+
+def inside(root: Path, address: str) -> Path | None:
+    """Return the file that an address means, if it may be read.
+
+    Args:
+        root: the run folder, without links in its path.
+        address: as the browser asks for it, quoted, with a query or not.
+
+    Returns:
+        A file inside the folder; None where there is none, for folders, for hidden files, and for
+        whatever leads outside.
+
+    >>> inside(Path("/"), "/../etc/passwd") is None
+    True
+    """
+    names = unquote(address.partition("?")[0]).lstrip("/").split("/")
+    if names == [""]:
+        names = ["index.html"]
+    if any(not name or name.startswith(".") or set(name) & set("\0\\") for name in names):
+        return None
+    try:
+        path = root.joinpath(*names).resolve()
+        within = path.is_relative_to(root) and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # a name too long, links in a circle
+        return None
+    # A link may lead to a hidden file inside the folder, which is no more to be read than others.
+    hidden = within and any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path if within and not hidden else None
+
+
+def asked_range(header: str | None, size: int) -> range | None:
+    """Return the bytes of a file that a request asks for.
+
+    Args:
+        header: its `Range`, if it has one. One that cannot be read, or that names several ranges,
+            counts as absent, as the protocol allows.
+        size: of the file, in bytes.
+
+    Returns:
+        The bytes, all of them where none are named; None where there are none of those named.
+
+    Source: RFC 9110, section 14.
+
+    >>> asked_range("bytes=0-99", 1000), asked_range("bytes=-10", 1000), asked_range(None, 5)
+    (range(0, 100), range(990, 1000), range(0, 5))
+    >>> asked_range("bytes=1000-", 1000) is None
+    True
+    """
+    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", (header or "").replace(" ", ""))
+    if not found or found.groups() == ("", ""):
+        return range(size)
+    first, last = found.groups()
+    if not first:
+        return range(max(0, size - int(last)), size) if int(last) and size else None
+    start, stop = int(first), min(size, int(last) + 1) if last else size
+    if last and int(last) < start:
+        return range(size)
+    return range(start, stop) if start < size else None
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers GET and HEAD for the files of one folder; the server refuses everything else."""
+
+    folder: Path
+
+    def do_GET(self) -> None:
+        """Send a file."""
+        self._send(body=True)
+
+    def do_HEAD(self) -> None:
+        """Send what is known of a file."""
+        self._send(body=False)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the terminal belongs to the command that serves."""
+
+    def _send(self, body: bool) -> None:
+        path = inside(self.folder, self.path)
+        try:
+            if path is None:
+                return self.send_error(HTTPStatus.NOT_FOUND)
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                part = asked_range(self.headers.get("Range"), size)
+                if part is None:
+                    self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+                    self.send_header("Content-Range", f"bytes */{size}")
+                    self.send_header("Content-Length", "0")
+                    return self.end_headers()
+                self._head(path, part, size)
+                if body:
+                    file.seek(part.start)
+                    self._copy(file, len(part))
+        except ConnectionError:  # the browser went to another page
+            return None
+        except PermissionError:
+            return self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _head(self, path: Path, part: range, size: int) -> None:
+        whole = len(part) == size
+        self.send_response(HTTPStatus.OK if whole else HTTPStatus.PARTIAL_CONTENT)
+        self.send_header("Content-Type", TYPES.get(path.suffix, "application/octet-stream"))
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Accept-Ranges", "bytes")
+        if not whole:
+            self.send_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}")
+        # A run that goes on writes the same names again.
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+
+    def _copy(self, file: BinaryIO, count: int) -> None:
+        while count > 0 and (block := file.read(min(count, 1 << 18))):
+            self.wfile.write(block)
+            count -= len(block)

@@ -1,0 +1,231 @@
+"""Experiments: everything that decides what a run makes, in one frozen value."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, named
+from atlasjax.atlas.neighbors import METRIC, METRICS
+from atlasjax.errors import UserError
+from atlasjax.storage import artifacts
+
+GRIDS = (20, 40, 80, 160)  # Carter et al. 2019
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One atlas, completely described.
+
+    The defaults are those of the Activation Atlas article and its published notebook, where they
+    name one.
+
+    Attributes:
+        name: what it is called, and what its run folder is called by default.
+        model: network, by its name in `atlasjax.models`.
+        weights: file of its trained weights; seeded random ones where the network allows none.
+        images: folder of images (subfolders are classes), or tfds:NAME/SPLIT.
+        layers: layers to draw; `atlasjax layers MODEL` lists them.
+        grids: cells in each direction, one map for each; of the default ones those too fine for
+            the number of activations are left out.
+        samples_per_image: positions taken from each image.
+        max_images: use only this many images, spread evenly over all of them.
+        image_size: side of the centre crop that the network sees, in px.
+        resize: shorter side that images are resized to before, in px.
+        align: look at the same places of each image in all layers, and lay each layer out from the
+            one before, so that a region can be followed from map to map.
+        other_model: a second network, which shares the maps of the first; the first with other
+            weights where only these are given.
+        other_weights: file of the second network's weights.
+        more_than: a cell is drawn when it holds more activations than this.
+        layout: how maps are laid out: umap, or an optional extra (cuml, pacmap, tsne), or
+            module:function, a function of activations and seed= that returns places.
+        neighbors: UMAP's n_neighbors.
+        min_dist: UMAP's min_dist.
+        metric: how UMAP compares activations.
+        early_layers: layers whose names start so are laid out by early_neighbors and early_metric.
+        early_neighbors: UMAP's n_neighbors for early layers.
+        early_metric: how UMAP compares activations of early layers.
+        early_icon_size: largest side of an icon of early layers, which see only so much, in px.
+        steps: optimization steps of an icon.
+        icon_size: side of an icon, in px.
+        learning_rate: Adam's, at its height; by default what suits the number of steps.
+        power: power of the cosine in the objective.
+        ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
+        whiten: compare directions in whitened coordinates; early layers never are.
+        attempts: how often an icon is drawn at most; the best is kept.
+        enough: the cosine from which an icon is not drawn again.
+        coarse_to_fine: start the icons of finer grids from those of the grid before.
+        refine_steps: optimization steps of an icon that starts from another.
+        icon_batch: icons drawn at a time.
+        image_batch: images looked at at a time.
+        stability: lay some activations out again for the report, to tell what does not change.
+        seed: of everything random.
+        out: run folder; runs/NAME by default.
+    """
+
+    name: str
+    model: str
+    layers: tuple[str, ...]
+    weights: str | None = None
+    images: str | None = None
+    grids: tuple[int, ...] = GRIDS
+    samples_per_image: int = 1
+    max_images: int | None = None
+    image_size: int = 224
+    resize: int = 256
+    align: bool = True
+    other_model: str | None = None
+    other_weights: str | None = None
+    more_than: int = 5
+    layout: str = UMAP
+    neighbors: int = NEIGHBORS
+    min_dist: float = MIN_DIST
+    metric: str = METRIC
+    early_layers: tuple[str, ...] = ("conv2d", "mixed3")
+    early_neighbors: int = 200
+    early_metric: str = "euclidean"
+    early_icon_size: int = 56
+    steps: int = IconSettings.steps
+    icon_size: int = IconSettings.size
+    learning_rate: float | None = IconSettings.learning_rate
+    power: float = IconSettings.power
+    ridge: float = 0.5
+    whiten: bool = True
+    attempts: int = IconSettings.attempts
+    enough: float = IconSettings.enough
+    coarse_to_fine: bool = True
+    refine_steps: int = IconSettings.refine_steps
+    icon_batch: int = IconSettings.batch
+    image_batch: int = 16
+    stability: bool = True
+    seed: int = 0
+    out: str | None = None
+
+    @property
+    def aligned(self) -> bool:
+        """Tell whether the maps of several layers are aligned."""
+        return self.align and len(self.layers) > 1
+
+    @property
+    def run_dir(self) -> Path:
+        """The run's folder."""
+        return Path(self.out) if self.out else Path("runs") / self.name
+
+    def is_early(self, layer: str) -> bool:
+        """Tell whether a layer is laid out and drawn as the article does early ones."""
+        return layer.startswith(self.early_layers)
+
+    def whitens(self, layer: str) -> bool:
+        """Tell whether a layer's icons are drawn in whitened coordinates."""
+        return self.whiten and not self.is_early(layer)
+
+    def layout_settings(self, layer: str) -> dict[str, Any]:
+        """Return the arguments of `atlas.layout` for one layer."""
+        early = self.is_early(layer)
+        return {
+            "method": self.layout,
+            "n_neighbors": self.early_neighbors if early else self.neighbors,
+            "min_dist": self.min_dist,
+            "metric": self.early_metric if early else self.metric,
+            "seed": self.seed,
+        }
+
+    def icon_settings(self, layer: str) -> IconSettings:
+        """Return how this experiment draws one layer's icons."""
+        early = self.is_early(layer)
+        return IconSettings(
+            size=min(self.icon_size, self.early_icon_size) if early else self.icon_size,
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            power=self.power,
+            attempts=self.attempts,
+            enough=self.enough,
+            batch=self.icon_batch,
+            refine_steps=self.refine_steps,
+        )
+
+
+def check(config: Experiment) -> None:
+    """Refuse settings with which no atlas can be made, before any work is done.
+
+    Args:
+        config: the experiment.
+
+    Raises:
+        UserError: the first setting that is out of range.
+
+    >>> check(Experiment(name="a", model="b", layers=("c",), steps=0))
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: steps 0: must be at least 1
+    """
+    least = {
+        **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
+        **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
+        **dict.fromkeys(("image_size", "icon_size", "early_icon_size"), 32),
+        **dict.fromkeys(("neighbors", "early_neighbors"), 2),
+        **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
+    }
+    for name, bound in least.items():
+        if not getattr(config, name) >= bound:
+            raise UserError(f"{name} {getattr(config, name)}: must be at least {bound}")
+    for name, bound in {"min_dist": 1, "seed": 2**32 - 1}.items():  # UMAP takes no more
+        if getattr(config, name) > bound:
+            raise UserError(f"{name} {getattr(config, name)}: must be at most {bound}")
+    if config.learning_rate is not None and not config.learning_rate > 0:
+        raise UserError(f"learning_rate {config.learning_rate}: must be above 0")
+    for name in ("learning_rate", "power", "ridge"):
+        if math.isinf(getattr(config, name) or 0):
+            raise UserError(f"{name} {getattr(config, name)}: must be finite")
+    if config.max_images is not None and config.max_images < 1:
+        raise UserError(f"max_images {config.max_images}: must be at least 1")
+    if config.resize < config.image_size:
+        raise UserError(f"resize {config.resize}: must be at least image_size {config.image_size}")
+    for name in ("layers", "grids"):
+        values = getattr(config, name)
+        if not values or len(set(values)) < len(values):
+            listed = " ".join(map(str, values))
+            raise UserError(f"{name} {listed or '(none)'}: name at least one, each once")
+    folders = {artifacts.folder_name(layer): layer for layer in config.layers}
+    for layer in config.layers:
+        other = folders[artifacts.folder_name(layer)]
+        if other != layer:
+            raise UserError(f"layers {layer!r} and {other!r} would share a folder; run them apart")
+    for size in config.grids:
+        if size < 1:
+            raise UserError(f"grids {size}: must be at least 1")
+    named(config.layout)
+    for name in ("metric", "early_metric"):
+        metric = getattr(config, name)
+        if metric not in METRICS:
+            raise UserError(f"{name} {metric!r}: must be one of {', '.join(METRICS)}")
+
+
+def suited(config: Experiment, images: int) -> Experiment:
+    """Leave out those of the default grids that are too fine for the data; the coarsest stays.
+
+    A map covers half of the square, about. There are too few activations for a grid when that half
+    of its cells could not all be drawn. Other grids than the default ones are taken as they are.
+
+    Args:
+        config: the experiment.
+        images: how many there are.
+
+    Returns:
+        The experiment, with the grids that are left.
+
+    >>> suited(Experiment("mine", "googlenet", ("mixed4c",), samples_per_image=16), 800).grids
+    (20, 40)
+    """
+    if config.grids != GRIDS:
+        return config
+    enough = 2 * images * config.samples_per_image // (config.more_than + 1)
+    left = tuple(size for size in GRIDS if size**2 <= enough)
+    return dataclasses.replace(config, grids=left or GRIDS[:1])
+
+
+def as_json(config: Experiment) -> dict[str, Any]:
+    """Return the experiment as JSON can hold it."""
+    return dataclasses.asdict(config)

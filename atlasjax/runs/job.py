@@ -1,0 +1,96 @@
+"""A run's job: what all its stages share."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from jax.sharding import Mesh
+
+from atlasjax.data import Batch, ImageSource, batches
+from atlasjax.parallel import batch_mesh
+from atlasjax.runs.experiment import Experiment
+from atlasjax.storage import artifacts
+from atlasjax.taps import Model
+
+OTHER = " (other)"  # what follows a layer's name where it is the other network's
+
+
+class Network(NamedTuple):
+    """A network with its weights.
+
+    Attributes:
+        model: a callable pytree.
+        weights: digest of its weights.
+    """
+
+    model: Model
+    weights: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the stages of one run share.
+
+    Attributes:
+        config: the experiment.
+        model: the network, a callable pytree.
+        weights: digest of its weights.
+        source: the images.
+        folder: where the artifacts are.
+        mesh: the devices.
+        other: a second network, whose layers share the maps of the first's.
+        seconds: how long each stage took, filled as they end; stages taken from disk are absent.
+    """
+
+    config: Experiment
+    model: Model
+    weights: str
+    source: ImageSource
+    folder: Path
+    mesh: Mesh = field(default_factory=batch_mesh)
+    other: Network | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers of all networks: those of the other one are called "mixed4c (other)"."""
+        return tuple(name for group in self.maps for name in group)
+
+    @property
+    def maps(self) -> tuple[tuple[str, ...], ...]:
+        """The layers again, those together that share a map."""
+        suffixes = ("",) if self.other is None else ("", OTHER)
+        return tuple(tuple(n + suffix for suffix in suffixes) for n in self.config.layers)
+
+    def network(self, name: str) -> tuple[Network, str]:
+        """Return the network that a layer is of, and what the layer is called in it."""
+        if self.other is not None and name.endswith(OTHER):
+            return self.other, name.removesuffix(OTHER)
+        return Network(self.model, self.weights), name
+
+    def layer(self, name: str) -> Path:
+        """The folder of a layer's artifacts."""
+        return self.folder / "layers" / artifacts.folder_name(name)
+
+    def level(self, name: str, size: int) -> Path:
+        """The folder of the artifacts of a layer at one grid."""
+        return self.layer(name) / f"grid-{size}"
+
+    def batches(self, source: ImageSource | None = None) -> Iterator[Batch]:
+        """Go through the images, or some of them, prepared as the network takes them."""
+        config, chosen = self.config, self.source if source is None else source
+        size = {"image_size": config.image_size, "resize": config.resize}
+        return batches(chosen, config.image_batch, **size)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how long a stage took, and write it to the run's log."""
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - began
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        with (self.folder / "run.log").open("a", encoding="utf-8") as log:
+            log.write(f"{stamp}  {stage}: {self.seconds[stage]:.1f} s\n")

@@ -1,0 +1,241 @@
+"""A run: the stages one after another, each from the artifact of the one before.
+
+    images --collect--> activations --layout--> map --grid--> cells --icons--> icons
+                            |                                   ^
+                            +---------- attribution ------------+
+
+A stage whose artifact is on disk, made from the same things, is not run again. Everything cheap
+enough to fail early comes before anything slow: all grids are cut before the first icon is drawn.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Float16
+
+from atlasjax import progress
+from atlasjax.atlas.grid import Cells, average, grid
+from atlasjax.atlas.icons import Draw, Icons, icon_drawer, icon_keys, icons
+from atlasjax.atlas.level import Level
+from atlasjax.atlas.zoom import Drawn, starts
+from atlasjax.runs.experiment import check
+from atlasjax.runs.job import Run
+from atlasjax.runs.stages import whitening
+from atlasjax.runs.stages.activations import collected, reader, skipped
+from atlasjax.runs.stages.effects import CellAttributions, effects
+from atlasjax.runs.stages.layout import Laid, lay_out, prepare
+from atlasjax.runs.stages.whitening import Whitening
+from atlasjax.storage import artifacts
+
+
+class Map(NamedTuple):
+    """A layer laid out, to be cut and drawn.
+
+    Attributes:
+        name: the layer.
+        laid: places of its activations.
+        effects: gives the attribution of each of them.
+        whitening: gives how directions are compared.
+        made_from: fingerprints of the attributions and the whitening.
+    """
+
+    name: str
+    laid: Laid
+    effects: Callable[[], Float16[np.ndarray, "n classes"]]
+    whitening: Callable[[], Whitening]
+    made_from: Mapping[str, str]
+
+
+Cut = dict[int, tuple[Cells, str]]  # by grid, with their fingerprints
+
+
+class Finished(NamedTuple):
+    """What a run made.
+
+    Attributes:
+        levels: by layer and grid, in the order of the config.
+        sampled: for each layer the number of activations.
+        skipped: images that could not be read, with the reason.
+    """
+
+    levels: dict[tuple[str, int], Level]
+    sampled: dict[str, int]
+    skipped: tuple[str, ...]
+
+
+def run(run: Run) -> Finished:
+    """Make an atlas, or finish one that was begun.
+
+    Args:
+        run: what to make, of what, and where.
+
+    Returns:
+        The finished levels. Their artifacts are in the run's folder; `page.export` makes the page.
+
+    Raises:
+        UserError: settings, layers or grids that no atlas can be made with.
+    """
+    check(run.config)
+    prepare(run)  # UMAP compiles while the images are looked at
+    digests, before = collected(run), None
+    maps, cells = {}, {}
+    for group in run.maps:
+        found = _map(run, group, digests, before)
+        before = found[group[0]][0].laid if run.config.aligned else None
+        for name, (laid, cut_up) in found.items():
+            maps[name], cells[name] = laid, cut_up
+    levels = {}
+    for name, laid in maps.items():
+        levels |= draw(run, laid, cells[name])
+    sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
+    return Finished(levels, sampled, skipped(run))
+
+
+def _map(
+    run: Run, group: Sequence[str], digests: Mapping[str, str], before: Laid | None
+) -> dict[str, tuple[Map, Cut]]:
+    """Lay out one layer, or those that share a map, and cut it by every grid."""
+    read = {name: functools.cache(reader(run, name, digests[name])) for name in group}
+    values = {name: (lambda name=name: read[name]().value) for name in group}
+    white = {n: whitening.whiten(run, n, values[n], digests[n]) for n in group}
+    matrices = {name: give for name, (give, _) in white.items()}
+    laid = lay_out(run, group, values, matrices, digests, before)
+    found = {}
+    for name in group:
+        # Not the reader from above, which would keep every layer's activations in memory.
+        effect, digest = effects(run, name, reader(run, name, digests[name]), digests[name])
+        made_from = {"attribution": digest, "whitening": white[name][1]}
+        whole = Map(name, laid, effect, matrices[name], made_from)
+        found[name] = (whole, cut(run, whole, values[name]))
+    return found
+
+
+def cut(run: Run, laid: Map, values: Callable[[], Float[np.ndarray, "n c"]]) -> Cut:
+    """Cut a map by every grid of the run.
+
+    Args:
+        run: whose grids, and in whose folder.
+        laid: the map.
+        values: gives its activations.
+
+    Returns:
+        The cells of each grid.
+
+    Raises:
+        UserError: a grid so fine that no cell is kept.
+    """
+    more_than, found = run.config.more_than, {}
+    for size in run.config.grids:
+        digest = artifacts.fingerprint(
+            stage="grid", layout=laid.laid.digest, size=size, more_than=more_than
+        )
+
+        def divide(size: int = size) -> Cells:
+            return grid(laid.laid.xy, values(), size, more_than=more_than)
+
+        path = run.level(laid.name, size) / "cells.npz"
+        found[size] = (artifacts.cached(path, Cells, digest, divide), digest)
+    return found
+
+
+def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
+    """Finish the levels of a map: their attributions and their icons.
+
+    Args:
+        run: how icons are drawn, and in whose folder.
+        laid: the map.
+        cells: what `cut` returned.
+
+    Returns:
+        The levels, by layer and grid.
+    """
+    name, levels = laid.name, {}
+    effect_of, matrix_of = functools.cache(laid.effects), functools.cache(laid.whitening)
+    drawer, coarser = _drawer(run, name, matrix_of), None
+    for size, (these, digest) in sorted(cells.items(), key=lambda item: item[0]):
+        made_from = {"cells": digest, "attribution": laid.made_from["attribution"]}
+        effect = artifacts.cached(
+            run.level(name, size) / "attribution.npz",
+            CellAttributions,
+            artifacts.fingerprint(stage="attribution", **made_from),
+            lambda these=these: CellAttributions(average(these, effect_of())),
+        )
+        whitens = {"cells": digest, "whitening": laid.made_from["whitening"]}
+        whitening.record(run, name, size, these, whitens, matrix_of)
+        drawn, finished = _icons(run, name, size, these, digest, drawer, coarser)
+        if run.config.coarse_to_fine:
+            coarser = Drawn(these.direction, drawn.icon, finished)
+        levels[name, size] = Level(
+            these.x,
+            these.y,
+            these.count,
+            these.direction,
+            drawn.cosine,
+            effect.value,
+            drawn.icon,
+        )
+    return {(name, size): levels[name, size] for size in cells}
+
+
+def _drawer(run: Run, name: str, matrix: Callable[[], Whitening]) -> Callable[[], Draw]:
+    """Return what gives the function that draws this layer's icons, made when first asked for."""
+    config = run.config
+
+    @functools.cache
+    def drawer() -> Draw:
+        network, layer = run.network(name)
+        white = matrix().matrix if config.whitens(name) else None
+        return icon_drawer(network.model, layer, config.icon_settings(name), white, run.mesh)
+
+    return drawer
+
+
+def _icons(
+    run: Run,
+    name: str,
+    size: int,
+    cells: Cells,
+    digest: str,
+    drawer: Callable[[], Draw],
+    coarser: Drawn | None,
+) -> tuple[Icons, str]:
+    """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
+    config = run.config
+    folder = run.level(name, size)
+    settings = config.icon_settings(name)
+    made_from = artifacts.fingerprint(
+        stage="icons",
+        cells=digest,
+        settings=repr(settings),
+        whiten=config.whitens(name),
+        ridge=config.ridge,
+        devices=run.mesh.size,
+        coarser=None if coarser is None else coarser.made_from,
+    )
+    keys = icon_keys(jax.random.key(config.seed), name, size, cells.x, cells.y)
+
+    def keep(number: int, compute: Callable[[], Icons]) -> Icons:
+        return artifacts.cached(folder / f"icons-{number:04}.npz", Icons, made_from, compute)
+
+    def compute() -> Icons:
+        draw, title = drawer(), f"icons {name} {size} x {size}"
+        with run.timed(title), progress.bar(title, "icons") as report:
+            return icons(
+                draw,
+                cells.direction,
+                keys,
+                starts(coarser, cells.direction),
+                batch=settings.batch,
+                attempts=settings.attempts,
+                enough=settings.enough,
+                keep=keep,
+                progress=report,
+            )
+
+    drawn = artifacts.cached(folder / "icons.npz", Icons, made_from, compute)
+    for part in folder.glob("icons-*.npz"):
+        part.unlink()
+    return drawn, made_from

@@ -1,0 +1,217 @@
+"""The activations of every layer, and which images could not be read."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from atlasjax import progress
+from atlasjax.atlas.collect import Activations, check_layers, collect
+from atlasjax.atlas.positions import (
+    Choose,
+    Lattice,
+    coarsest_of,
+    independent,
+    lattice_of,
+    together,
+)
+from atlasjax.errors import UserError
+from atlasjax.runs.job import Run
+from atlasjax.runs.stages import FORMAT
+from atlasjax.storage import artifacts
+from atlasjax.taps import as_pytree, identity
+
+
+class Skipped(NamedTuple):
+    """Images that could not be read, with the reason."""
+
+    names: np.ndarray
+
+
+class Field(NamedTuple):
+    """Where a layer's positions lie in the image; see `Lattice`."""
+
+    stride: Float[np.ndarray, ""]
+    offset: Float[np.ndarray, ""]
+
+
+class Plan(NamedTuple):
+    """How every layer is looked at.
+
+    Attributes:
+        choose: draws the positions in all layers from an image's key.
+        places: what that depends on, by layer, as a fingerprint takes it.
+    """
+
+    choose: Choose
+    places: Mapping[str, tuple]
+
+
+def collected(run: Run) -> dict[str, str]:
+    """See that every layer's activations are on disk; return their fingerprints.
+
+    Args:
+        run: the run.
+
+    Raises:
+        UserError: layers that cannot be sampled as the experiment says; no readable image.
+    """
+    _check_classes(run)
+    config, plan = run.config, _plan(run)
+    shared = {
+        "format": FORMAT,
+        "images": run.source.fingerprint(),
+        "samples": config.samples_per_image,
+        "size": (config.image_size, config.resize),
+        "seed": config.seed,
+    }
+    digests = {}
+    for name in run.names:
+        network, layer = run.network(name)
+        from_which = {"weights": network.weights, "layer": layer, "places": plan.places[name]}
+        digests[name] = artifacts.fingerprint(stage="collect", **from_which, **shared)
+    missing = [n for n in run.names if not artifacts.holds(_path(run, n), digests[n])]
+    if missing:
+        with run.timed("collect"):
+            skipped = _collect(run, missing, plan, digests)
+        whole = artifacts.fingerprint(stage="skipped", **shared)
+        artifacts.save(run.folder / "skipped.npz", Skipped(np.array(skipped, str)), whole)
+    return digests
+
+
+def check_networks(run: Run) -> None:
+    """Refuse layers and networks that cannot be sampled as the experiment says.
+
+    Args:
+        run: the run.
+
+    Raises:
+        UserError: a layer that is not there or has too few positions; networks of unlike classes.
+    """
+    _check_classes(run)
+    _shapes(run)
+
+
+def reader(run: Run, name: str, digest: str) -> Callable[[], Activations]:
+    """Return what reads a layer's activations, and collects them again where they are damaged.
+
+    Args:
+        run: the run.
+        name: the layer.
+        digest: its fingerprint, from `collected`.
+    """
+
+    def read() -> Activations:
+        path = _path(run, name)
+        found = artifacts.load(path, Activations, digest)
+        if found is None:  # damaged where `artifacts.holds` does not look
+            path.unlink(missing_ok=True)
+            collected(run)
+            found = artifacts.load(path, Activations, digest)
+        assert found is not None, "collected just before"
+        return found
+
+    return read
+
+
+def skipped(run: Run) -> tuple[str, ...]:
+    """Return the images that could not be read, with the reason."""
+    found = artifacts.load(run.folder / "skipped.npz", Skipped)
+    return () if found is None else tuple(map(str, found.names))
+
+
+def _path(run: Run, name: str):
+    return run.layer(name) / "activations.npz"
+
+
+def _collect(
+    run: Run, missing: list[str], plan: Plan, digests: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Go through the images once for each network that has something missing."""
+    skipped: tuple[str, ...] = ()
+    for network in dict.fromkeys(id(run.network(n)[0].model) for n in missing):
+        names = [n for n in missing if id(run.network(n)[0].model) == network]
+        layers = {run.network(n)[1]: n for n in names}
+
+        def choose(
+            key: Key[Array, ""], layers: dict[str, str] = layers
+        ) -> dict[str, Int[Array, "k 2"]]:
+            found = plan.choose(key)
+            return {layer: found[name] for layer, name in layers.items()}
+
+        with progress.bar("collect", "images") as report:
+            found = collect(
+                run.network(names[0])[0].model,
+                run.batches(),
+                list(layers),
+                jax.random.key(run.config.seed),
+                samples_per_image=run.config.samples_per_image,
+                choose=choose,
+                total=len(run.source),
+                mesh=run.mesh,
+                progress=report,
+            )
+        for layer, activations in found.activations.items():
+            artifacts.save(_path(run, layers[layer]), activations, digests[layers[layer]])
+        skipped = found.skipped
+    return skipped
+
+
+def _plan(run: Run) -> Plan:
+    """Decide how the layers are looked at: each for itself, or all at the same places."""
+    samples, shapes = run.config.samples_per_image, _shapes(run)
+    if (not run.config.align and run.other is None) or len(set(shapes.values())) == 1:
+        return Plan(independent(shapes, samples), dict.fromkeys(shapes, ()))
+    lattices = {name: _lattice(run, name, shape) for name, shape in shapes.items()}
+    # What a layer's positions depend on is the coarsest layer and itself: others may come and go.
+    base = lattices[coarsest_of(lattices)]
+    places = {name: () if own == base else (*base, *own) for name, own in lattices.items()}
+    return Plan(together(lattices, samples), places)
+
+
+def _check_classes(run: Run) -> None:
+    """Refuse two networks whose logits cannot stand side by side."""
+    if run.other is None:
+        return
+    side = run.config.image_size
+    image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
+    models = (as_pytree(run.model), as_pytree(run.other.model))
+    one, two = (
+        jax.eval_shape(lambda m, x: m(x, identity), model, image).shape[-1] for model in models
+    )
+    if one != two:
+        raise UserError(f"the two networks have {one} and {two} classes; they must have the same")
+
+
+def _shapes(run: Run) -> dict[str, tuple[int, int]]:
+    """Return the rows and columns of every layer, which must be there and be large enough."""
+    config, side = run.config, run.config.image_size
+    networks = [run.network(name)[0] for name in run.maps[0]]
+    found = [
+        check_layers(network.model, config.layers, (side, side, 3), config.samples_per_image)
+        for network in networks
+    ]
+    return {
+        name: shapes[layer]
+        for layer, group in zip(config.layers, run.maps, strict=True)
+        for name, shapes in zip(group, found, strict=True)
+    }
+
+
+def _lattice(run: Run, name: str, shape: tuple[int, int]) -> Lattice:
+    """Return where a layer's positions lie, measured once for each run folder."""
+    network, layer = run.network(name)
+    size = run.config.image_size
+    made_from = artifacts.fingerprint(
+        stage="field", weights=network.weights, layer=layer, size=size, format=FORMAT
+    )
+
+    def measure() -> Field:
+        with progress.spinner(f"receptive field {name}"):
+            lattice = lattice_of(network.model, layer, shape, size)
+        return Field(np.array(lattice.stride), np.array(lattice.offset))
+
+    field = artifacts.cached(run.layer(name) / "field.npz", Field, made_from, measure)
+    return Lattice(*shape, float(field.stride), float(field.offset))

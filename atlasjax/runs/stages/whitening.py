@@ -1,0 +1,84 @@
+"""A layer's second moment, and the matrix that whitens its directions."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from atlasjax.atlas.grid import Cells
+from atlasjax.atlas.whitening import moment_of, whitening
+from atlasjax.runs.job import Run
+from atlasjax.runs.stages import FORMAT
+from atlasjax.storage import artifacts
+
+
+class Whitening(NamedTuple):
+    """How a layer's directions are compared.
+
+    Attributes:
+        moment: second moment of all sampled activations.
+        count: how many they are.
+        matrix: W, see `atlas.whitening`; the identity where the layer is not whitened.
+    """
+
+    moment: Float[np.ndarray, "c c"]
+    count: Int[np.ndarray, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
+    matrix: Float[np.ndarray, "c c"]
+
+
+class Whitened(NamedTuple):
+    """A level's directions as they are compared: each cell's mean, times W."""
+
+    direction: Float[np.ndarray, "cells c"]
+
+
+def whiten(
+    run: Run, name: str, values: Callable[[], Float[np.ndarray, "n c"]], digest: str
+) -> tuple[Callable[[], Whitening], str]:
+    """Whiten a layer, if that was not done yet.
+
+    Args:
+        run: the run.
+        name: the layer.
+        values: its activations.
+        digest: their fingerprint.
+
+    Returns:
+        What gives the layer's whitening, and its fingerprint.
+    """
+    config = run.config
+    ridge = config.ridge if config.whitens(name) else None
+    made_from = artifacts.fingerprint(
+        stage="whitening", activations=digest, ridge=ridge, format=FORMAT
+    )
+
+    def compute() -> Whitening:
+        moment = moment_of([values()])
+        matrix = np.eye(len(moment.value)) if ridge is None else whitening(moment.value, ridge)
+        return Whitening(moment.value, moment.count, matrix)
+
+    path = run.layer(name) / "whitening.npz"
+    if not artifacts.holds(path, made_from):
+        artifacts.save(path, compute(), made_from)
+    return lambda: artifacts.cached(path, Whitening, made_from, compute), made_from
+
+
+def record(
+    run: Run, name: str, size: int, cells: Cells, made_from: dict[str, str], matrix: Callable
+) -> None:
+    """Keep a level's whitened directions beside its cells, whose directions are the means.
+
+    Args:
+        run: the run.
+        name: the layer.
+        size: the grid.
+        cells: the level's.
+        made_from: fingerprints of the cells and the whitening.
+        matrix: gives the layer's whitening.
+    """
+    path = run.level(name, size) / "whitened.npz"
+    digest = artifacts.fingerprint(stage="whitened", **made_from)
+    if not artifacts.holds(path, digest):
+        value = cells.direction @ matrix().matrix
+        artifacts.save(path, Whitened(value.astype(np.float32)), digest)

@@ -1,0 +1,1 @@
+"""Artifacts on disk: fingerprints, atomic writes, arrays larger than memory."""

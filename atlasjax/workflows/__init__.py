@@ -1,0 +1,1 @@
+"""What a person asks for, each one public function: make a run, its views, its report."""

@@ -1,0 +1,164 @@
+"""Export: every file of a run folder, and what is refused before any is written."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from atlasjax.atlas.level import Level
+from atlasjax.errors import UserError
+from atlasjax.page.export import export
+from atlasjax.page.pictures import picture
+from atlasjax.page.single_file import read_script
+from atlasjax.storage import artifacts
+
+
+def test_every_file_is_written_and_named_in_the_contents(tmp_path, made, places, names):
+    levels = {
+        ("mixed5b", 20): made(),
+        ("mixed4a/3x3", 4): made(),
+        ("mixed5b", 4): made(places[:2]),
+    }
+    record = {"name": "a run", "command": "atlasjax run a"}
+    page = export(tmp_path / "run", levels, record, names, [f"n{i}" for i in range(10)])
+    folder = tmp_path / "run"
+    assert page == folder / "index.html"
+    found = json.loads((folder / "atlas.json").read_text())
+    assert found["format"] == 1
+    assert found["name"] == "a run"
+    assert found["class_names"] == names
+    assert found["wnids"][3] == "n3"
+    assert found["record"] == record
+    assert [(e["name"], [g["grid"] for g in e["grids"]]) for e in found["layers"]] == [
+        ("mixed5b", [20, 4]),
+        ("mixed4a/3x3", [4]),
+    ]
+    slashed = found["layers"][1]["grids"][0]
+    assert slashed["picture"] == "pictures/mixed4a-3x3-4.png"
+    assert slashed["cells"] == 5
+    for entry in found["layers"]:
+        for grid in entry["grids"]:
+            level = levels[entry["name"], grid["grid"]]
+            with Image.open(folder / grid["picture"]) as drawn:
+                assert drawn.mode == "RGBA"
+                assert (np.asarray(drawn) == picture(level, grid["grid"])).all()
+            kept = artifacts.load(folder / grid["level"], Level)
+            assert kept is not None
+            for before, after in zip(level, kept, strict=True):
+                np.testing.assert_array_equal(before, after)
+                assert before.dtype == after.dtype
+    for name in ("index.html", "viewer.css", "viewer.js", "atlas.js"):
+        assert (folder / name).is_file()
+    assert not list(folder.rglob(".*"))
+
+
+def test_what_kind_of_map_it_is_and_where_the_others_are(tmp_path, made, names):
+    (tmp_path / "report.html").write_text("faithful")
+    export(
+        tmp_path,
+        {("a", 4): made()},
+        {"aligned": True},
+        names,
+        kind="comparison",
+        classes=[3, 1],
+        related=[("Class 3", "classes/3/index.html"), ("All", "../index.html")],
+    )
+    found = read_script(tmp_path / "atlas.js")
+    assert (found["kind"], found["classes"], found["aligned"]) == ("comparison", [3, 1], True)
+    assert found["related"] == [["Class 3", "classes/3/index.html"], ["All", "../index.html"]]
+    assert found["report"] == "report.html"
+    index = json.loads((tmp_path / "atlas.json").read_text())
+    assert (index["kind"], index["classes"]) == ("comparison", [3, 1])
+    (tmp_path / "report.html").unlink()
+    found = read_script(export(tmp_path, {("a", 4): made()}, {}, names).parent / "atlas.js")
+    assert (found["kind"], found["classes"], found["aligned"]) == ("atlas", [], False)
+    assert (found["related"], found["report"]) == ([], None)
+
+
+BLACK = np.zeros((5, 1, 8, 8, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "clas"}, "no kind of atlas 'clas'; did you mean class"),
+        ({"kind": "class"}, "0 classes for kind 'class': it is of 1"),
+        ({"classes": [1]}, "1 classes for kind 'atlas': it is of 0"),
+        ({"kind": "comparison", "classes": [1, 10]}, "class 10: must be from 0 to 9"),
+        ({"examples": {("b", 4): BLACK}}, "examples of b at grid 4, which is not among"),
+        ({"examples": {("a", 4): BLACK[:2]}}, "examples of 2 cells for 5 of a at 4"),
+        ({"examples": {("a", 4): np.zeros((5, 1, 8, 1025, 3), np.uint8)}}, "8 x 1025 px"),
+        ({"related": [("x", "javascript:alert(1)")]}, "must be relative to the run folder"),
+        ({"related": [("x", "//elsewhere/")]}, "must be relative to the run folder"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_anything_is_written(
+    tmp_path, options, message, made, names
+):
+    with pytest.raises(UserError, match=message):
+        export(tmp_path / "run", {("a", 4): made()}, {}, names, **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_script_holds_no_markup_and_survives_names_that_are_no_text(tmp_path, made):
+    names = ["</script><script>alert(1)</script>", "猫\u2028"]
+    record = {"skipped": ["caf\udce9.jpg"]}
+    export(tmp_path, {("a", 1): made(((0, 0),), classes=2)}, record, names)
+    text = (tmp_path / "atlas.js").read_text(encoding="ascii")
+    assert "<" not in text
+    assert read_script(tmp_path / "atlas.js")["class_names"] == names
+    assert json.loads((tmp_path / "atlas.json").read_text())["record"] == record
+
+
+def test_footer_says_how_it_was_made(tmp_path, made, names):
+    record = {
+        "experiment": {"name": "quickstart", "model": "tiny", "images": "photos", "seed": 0},
+        "images": 9998,
+        "activations": {"a": 9998},
+        "skipped": ["x.jpg"] * 10,
+        "versions": {"jax": "0.8.1"},
+        "command": ["atlasjax", "run", "quickstart"],
+    }
+    export(tmp_path, {("a", 4): made()}, record, names)
+    found = read_script(tmp_path / "atlas.js")
+    assert found["name"] == "quickstart"
+    assert found["made"] == [
+        ["Model", "tiny"],
+        ["Images", "9,998 from photos"],
+        ["Not readable", "10"],
+        ["Activations", "a 9,998"],
+        ["Seed", "0"],
+        ["Versions", "jax 0.8.1"],
+        ["Command", "atlasjax run quickstart"],
+    ]
+
+
+def test_without_a_name_the_folder_gives_it(tmp_path, made, names):
+    export(tmp_path / "mine", {("a", 4): made()}, {}, names)
+    assert read_script(tmp_path / "mine" / "atlas.js")["name"] == "mine"
+
+
+def test_exporting_again_replaces_the_files(tmp_path, made, places, names):
+    export(tmp_path, {("a", 4): made()}, {"name": "old"}, names)
+    export(tmp_path, {("a", 4): made(places[:1])}, {"name": "new"}, names)
+    found = read_script(tmp_path / "atlas.js")
+    assert found["name"] == "new"
+    assert found["levels"][0]["cells"] == 1
+
+
+@pytest.mark.parametrize(
+    ("levels", "named", "wnids", "message"),
+    [
+        ([], 10, (), "no levels"),
+        ([("a", 4)], 3, (), "3 class names for 10 classes of a"),
+        ([("a", 4)], 10, ("n1",), "1 wnids for 10 class names"),
+        ([("a/b", 4), ("a-b", 2)], 10, (), "'a/b' and 'a-b' would share"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(
+    tmp_path, levels, named, wnids, message, made, names
+):
+    with pytest.raises(UserError, match=message):
+        export(tmp_path / "run", {name: made() for name in levels}, {}, names[:named], wnids)
+    assert not (tmp_path / "run").exists()

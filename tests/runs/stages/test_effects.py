@@ -1,0 +1,78 @@
+"""Effects: in parts on disk, going on where it was stopped, row for row what memory would hold."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from atlasjax.atlas.attribution import attribute
+from atlasjax.atlas.collect import collect
+from atlasjax.data import Example, UnreadableImage
+from atlasjax.runs.experiment import Experiment
+from atlasjax.runs.job import Run
+from atlasjax.runs.stages import effects as module
+
+CONFIG = Experiment("toy", "toy", ("double",), image_size=32, resize=32, image_batch=2)
+
+
+class Pictures:
+    """Seven small images, the third of them unreadable; counts how often one is read."""
+
+    classes = ()
+
+    def __init__(self):
+        self.pixels = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), dtype=np.uint8)
+        self.read: list[int] = []
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        if index == 2:
+            raise UnreadableImage("2", "torn")
+        return Example(self.pixels[index], -1, str(index))
+
+    def fingerprint(self):
+        return "pictures"
+
+
+def toy(images, tap):
+    return (tap("double", 2 * images[:, ::8, ::8]) ** 2).sum((1, 2))
+
+
+def test_it_goes_on_from_the_parts_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    source = Pictures()
+    run = Run(CONFIG, toy, "toy:0", source, tmp_path)
+    found = collect(toy, run.batches(), ["double"], jax.random.key(0), samples_per_image=3)
+    activations = found.activations["double"]
+    whole = attribute(toy, "double", run.batches(), activations)
+    assert whole.shape == (18, 3)
+    monkeypatch.setattr(module, "PART", 6)  # two images
+
+    real = module.attributions
+
+    def dying(*args, **kwargs):
+        for number, rows in enumerate(real(*args, **kwargs)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield rows
+
+    read, _ = module.effects(run, "double", lambda: activations, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "attributions", dying)
+        with pytest.raises(KeyboardInterrupt):
+            read()
+    folder = run.layer("double")
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "attribution-00000.npz",
+        "attribution-00001.npz",
+    ]
+    source.read.clear()
+    np.testing.assert_array_equal(read(), whole)
+    assert sorted(source.read) == [5, 6]  # of the third part alone, and nothing unreadable
+    assert [p.name for p in folder.iterdir()] == ["attribution.npz"]
+    source.read.clear()
+    np.testing.assert_array_equal(read(), whole)
+    assert source.read == []
