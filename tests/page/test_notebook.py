@@ -7,7 +7,7 @@ from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError
 from atlasjax.page import notebook
 from atlasjax.page.export import export
-from atlasjax.runs.open import open_atlas
+from atlasjax.workflows.open import open_atlas
 
 
 @pytest.fixture(scope="module")
