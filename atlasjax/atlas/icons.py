@@ -17,7 +17,7 @@ from atlasjax.optvis import objectives
 from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.param import fourier, fourier_params
 from atlasjax.optvis.render import renderer
-from atlasjax.optvis.schedule import brisk
+from atlasjax.optvis.schedule import warmup_cosine_adam
 from atlasjax.optvis.transform import similarity
 from atlasjax.parallel import batch_mesh, pad_batch, share_of
 from atlasjax.progress import Progress, silent
@@ -31,18 +31,19 @@ class IconSettings:
     Attributes:
         size: height and width in pixels.
         steps: optimization steps.
-        learning_rate: Adam's at its height; by default what suits the steps, see `schedule.brisk`.
+        learning_rate: Adam's at its peak; by default what suits the steps, see
+            `schedule.warmup_cosine_adam`.
         power: of the cosine in the objective; see `objectives.direction_neuron`.
         attempts: how often an icon is drawn at most, with other keys; the best is kept.
-        enough: the cosine from which an icon is not drawn again.
+        retry_below: the cosine from which an icon is not drawn again.
         jitter: largest shift in a step, in pixels.
         scale: smallest and largest magnification in a step.
         rotate: largest angle in a step, in degrees.
-        still: share of the steps, the last, in which icons are seen without being moved, from 0 to
-            1; see `optvis.loop.Loop`.
+        untransformed_fraction: share of the steps, the last, in which icons are seen without being
+            moved, from 0 to 1; see `optvis.loop.Loop`.
         batch: icons drawn at a time.
         refine_steps: optimization steps of an icon that starts from a finished one.
-        refine_kept: how much of the finished icon's spectrum they start with, from 0 to 1.
+        initial_scale: how much of the finished icon's spectrum they start with, from 0 to 1.
     """
 
     size: int = 96
@@ -50,14 +51,14 @@ class IconSettings:
     learning_rate: float | None = None
     power: float = 4.0
     attempts: int = 2
-    enough: float = 0.5
+    retry_below: float = 0.5
     jitter: float = 6.0
     scale: tuple[float, float] = (0.95, 1.1)
     rotate: float = 5.0
-    still: float = 0.25
+    untransformed_fraction: float = 0.25
     batch: int = 16
     refine_steps: int = 16
-    refine_kept: float = 0.5
+    initial_scale: float = 0.5
 
 
 class Icons(NamedTuple):
@@ -97,7 +98,7 @@ def icon_drawer(
 
     The objective is `objectives.direction_neuron` at the centre of the layer, both sides multiplied
     by the whitening matrix. An icon starts from noise; or from another that is finished, of which
-    `refine_kept` times the spectrum is taken: contrast that is lowered leaves room for change.
+    `initial_scale` times the spectrum is taken: contrast that is lowered leaves room for change.
 
     Args:
         model: a callable pytree `model(images, tap)`.
@@ -123,8 +124,8 @@ def icon_drawer(
         renderer(
             fourier(settings.size),
             similarity(settings.jitter, settings.scale, settings.rotate),
-            brisk(steps, settings.learning_rate),
-            Loop(steps, still=int(settings.still * steps)),
+            warmup_cosine_adam(steps, settings.learning_rate),
+            Loop(steps, untransformed_steps=int(settings.untransformed_fraction * steps)),
             mesh,
         )
         for steps in (settings.steps, settings.refine_steps)
@@ -160,7 +161,7 @@ def _spectra(
             f"{settings.size} x {settings.size} px"
         )
     whole = jax.vmap(fourier_params)(jnp.asarray(icon, jnp.float32) / 255.0)
-    return settings.refine_kept * whole
+    return settings.initial_scale * whole
 
 
 def icon_keys(
@@ -196,7 +197,7 @@ def icons(
     *,
     batch: int = IconSettings.batch,
     attempts: int = IconSettings.attempts,
-    enough: float = IconSettings.enough,
+    retry_below: float = IconSettings.retry_below,
     keep: Callable[[int, Callable[[], Icons]], Icons] | None = None,
     progress: Progress = silent,
 ) -> Icons:
@@ -213,7 +214,7 @@ def icons(
             `atlas.zoom`. Noise by default.
         batch: icons at a time, at most what `draw` was compiled for.
         attempts: how often an icon is drawn at most.
-        enough: the cosine from which an icon is not drawn again.
+        retry_below: the cosine from which an icon is not drawn again.
         keep: called with a batch's number and what computes it, and returns the batch; it may take
             it from disk instead.
         progress: called with the number of icons done, and to do so far.
@@ -225,7 +226,7 @@ def icons(
     done = number = 0
     best = Icons(np.zeros((n, 0, 0, 3), np.uint8), np.full(n, -np.inf, np.float32))
     for attempt in range(attempts):
-        todo = np.flatnonzero(best.cosine < enough) if attempt else np.arange(n)
+        todo = np.flatnonzero(best.cosine < retry_below) if attempt else np.arange(n)
         total = done + len(todo)
         parts = []
         progress(done, total)
@@ -256,6 +257,6 @@ def _check(settings: IconSettings) -> None:
     for name, bound in least.items():
         if getattr(settings, name) < bound:
             raise UserError(f"icon {name} {getattr(settings, name)}: must be at least {bound}")
-    for name in ("still", "refine_kept"):
+    for name in ("untransformed_fraction", "initial_scale"):
         if not 0 <= getattr(settings, name) <= 1:
             raise UserError(f"icon {name} {getattr(settings, name)}: must be from 0 to 1")

@@ -54,15 +54,15 @@ def leaking(leak: Float[Array, ""]) -> Tap:
     return tap
 
 
-def leak_at(step: Array, wake: int) -> Float[Array, ""]:
-    """Return the leak of a step: from 1 at the first down to 0 after `wake` steps.
+def leak_at(step: Array, leaky_steps: int) -> Float[Array, ""]:
+    """Return the leak of a step: from 1 at the first down to 0 after `leaky_steps` steps.
 
     Args:
         step: from 1.
-        wake: number of steps in which gradients leak.
+        leaky_steps: number of steps in which gradients leak.
 
     >>> [float(leak_at(jnp.array(step), 4)) for step in (1, 3, 5, 9)]
     [1.0, 0.5, 0.0, 0.0]
     """
-    gone = (step.astype(jnp.float32) - 1.0) / max(wake, 1)
-    return jnp.maximum(0.0, 1.0 - gone) if wake else jnp.zeros(())
+    gone = (step.astype(jnp.float32) - 1.0) / max(leaky_steps, 1)
+    return jnp.maximum(0.0, 1.0 - gone) if leaky_steps else jnp.zeros(())

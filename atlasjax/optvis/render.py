@@ -173,7 +173,7 @@ def _render(
 
     def loss(params: PyTree, step: Array) -> tuple[Array, tuple[Array, Array]]:
         images = _through(program, keys, step, images_of(param, params))
-        tap = leaking(leak_at(step, loop.wake)) if loop.wake else identity
+        tap = leaking(leak_at(step, loop.leaky_steps)) if loop.leaky_steps else identity
         scores, measured = look(model, images, shared, own, tap)
         return -scores.sum(), (scores.sum(1), measured.mean(1))
 
@@ -223,15 +223,17 @@ def _through(
         own = jax.vmap(lambda k: jax.random.fold_in(k, step))(keys)
         return jax.vmap(lambda k, frames: disturb(program.transform, k, frames))(own, images)
 
-    if not program.loop.still:
+    if not program.loop.untransformed_steps:
         return moved()
     shape = jax.eval_shape(moved).shape
     if shape != images.shape:
         raise UserError(
-            f"still for {program.loop.still} steps: the transform makes {shape[2:]} of images of "
-            f"{images.shape[2:]}, where it must keep the size"
+            f"untransformed_steps {program.loop.untransformed_steps}: the transform makes "
+            f"{shape[2:]} of images of {images.shape[2:]}, where it must keep the size"
         )
-    return jax.lax.cond(step > program.loop.steps - program.loop.still, lambda: images, moved)
+    return jax.lax.cond(
+        step > program.loop.steps - program.loop.untransformed_steps, lambda: images, moved
+    )
 
 
 def _without_frames(made: Rendered) -> Rendered:

@@ -9,47 +9,47 @@ from atlasjax.errors import UserError
 
 
 def learning_rates(
-    height: float, steps: int, rise: float = 1 / 3, power: float | int = 3
+    peak: float, steps: int, warmup: float = 1 / 3, power: float | int = 3
 ) -> optax.Schedule:
     """Return the learning rate of each step: it rises with a power, and falls along a cosine.
 
-    `height * min(1, (step + 1) / (rise steps))^power * (0.1 + 0.9 (1 + cos(pi step / steps)) / 2)`
+    `peak * min(1, (step + 1) / (warmup steps))^power * (0.1 + 0.9 (1 + cos(pi step / steps)) / 2)`
 
     Adam's first steps move every frequency alike, whatever its gradient. At full rate that is a
     burst of noise, in which neurons that answer to flat surfaces fall silent for good.
 
     Args:
-        height: the largest rate.
+        peak: the largest rate.
         steps: number of steps.
-        rise: share of the steps in which it rises, above 0 and at most 1.
+        warmup: share of the steps in which it rises, above 0 and at most 1.
         power: with which it rises; 1 for a straight line.
 
     Returns:
         A function of the step, from 0.
 
     Raises:
-        UserError: a rise out of range.
+        UserError: a warm-up out of range.
 
     >>> rates = learning_rates(1.0, 30)
     >>> [round(float(rates(step)), 3) for step in (0, 4, 9, 29)]
     [0.001, 0.12, 0.815, 0.102]
-    >>> rates = learning_rates(1.0, 30, rise=0.1, power=1)
+    >>> rates = learning_rates(1.0, 30, warmup=0.1, power=1)
     >>> [round(float(rates(step)), 3) for step in (0, 1, 2, 9)]
     [0.333, 0.665, 0.99, 0.815]
     """
-    if not 0 < rise <= 1:
-        raise UserError(f"rise {rise}: must be above 0 and at most 1")
-    decay = optax.cosine_decay_schedule(height, steps, alpha=0.1)
+    if not 0 < warmup <= 1:
+        raise UserError(f"warmup {warmup}: must be above 0 and at most 1")
+    decay = optax.cosine_decay_schedule(peak, steps, alpha=0.1)
 
     def rate(step: Any) -> Any:
         # Optax counts in whole numbers, which strict promotion does not mix with others.
-        progress = (jnp.asarray(step, jnp.float32) + 1.0) / (rise * steps)
+        progress = (jnp.asarray(step, jnp.float32) + 1.0) / (warmup * steps)
         return decay(step) * jnp.minimum(1.0, progress) ** power
 
     return rate
 
 
-def brisk(steps: int, height: float | None = None) -> optax.GradientTransformation:
+def warmup_cosine_adam(steps: int, peak: float | None = None) -> optax.GradientTransformation:
     """Return Adam for a given number of steps: it rises in the first tenth, and forgets soon.
 
     The gradient of a visualization turns fast while its parts form. A mean over the last two steps
@@ -57,7 +57,7 @@ def brisk(steps: int, height: float | None = None) -> optax.GradientTransformati
 
     Args:
         steps: how many.
-        height: the largest learning rate; by default `min(0.2, 1 / sqrt(steps))`. Far above it,
+        peak: the largest learning rate; by default `min(0.2, 1 / sqrt(steps))`. Far above it,
             colours are driven to their ends, where nothing can be changed any more; far below,
             images stay pale, and some never find what they are made for.
 
@@ -65,11 +65,11 @@ def brisk(steps: int, height: float | None = None) -> optax.GradientTransformati
         Adam with `b1 = 1/2` and the `learning_rates` of a straight rise over a tenth of the steps.
 
     >>> import jax
-    >>> optimizer = brisk(4)
+    >>> optimizer = warmup_cosine_adam(4)
     >>> with jax.numpy_dtype_promotion("standard"):  # Optax relies on it
     ...     change, _ = optimizer.update(jnp.ones(()), optimizer.init(jnp.zeros(())))
     >>> round(float(change), 3)
     -0.2
     """
-    height = min(0.2, steps**-0.5) if height is None else height
-    return optax.adam(learning_rates(height, steps, rise=0.1, power=1), b1=0.5)
+    peak = min(0.2, steps**-0.5) if peak is None else peak
+    return optax.adam(learning_rates(peak, steps, warmup=0.1, power=1), b1=0.5)

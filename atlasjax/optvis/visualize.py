@@ -43,7 +43,7 @@ def visualize(
     start: PyTree[Shaped[Array | np.ndarray, "units ..."]] = None,
     batch: int = 16,
     attempts: int = 1,
-    enough: float = 0.0,
+    retry_below: float = 0.0,
     view: View | None = None,
     mesh: Mesh | None = None,
     progress: Progress = silent,
@@ -67,7 +67,7 @@ def visualize(
             finished; drawn from the key by default, and where a unit is made again.
         batch: units at a time.
         attempts: how often a unit is made at most; the one with the largest measure is kept.
-        enough: the measure from which a unit is not made again.
+        retry_below: the measure from which a unit is not made again.
         view: how finished images are shown to the network to be measured; as they are by default.
         mesh: the devices to share the work; all by default.
         progress: called with the number of units done, and to do so far.
@@ -111,7 +111,7 @@ def visualize(
 
     best, total, done = None, n, 0
     for attempt in range(attempts):
-        todo = np.arange(n) if best is None else np.flatnonzero(_mean(best.reached) < enough)
+        todo = np.arange(n) if best is None else np.flatnonzero(_mean(best.reached) < retry_below)
         total, parts = done + len(todo), []
         progress(done, total)
         for first in range(0, len(todo), size):
@@ -203,5 +203,5 @@ def _fourier(size: int) -> Parameterization:
 
 
 @functools.lru_cache(maxsize=32)
-def _adam(height: float, steps: int) -> optax.GradientTransformation:
-    return optax.adam(learning_rates(height, steps))
+def _adam(peak: float, steps: int) -> optax.GradientTransformation:
+    return optax.adam(learning_rates(peak, steps))

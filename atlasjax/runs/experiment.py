@@ -51,12 +51,12 @@ class Experiment:
         early_icon_size: largest side of an icon of early layers, which see only so much, in px.
         steps: optimization steps of an icon.
         icon_size: side of an icon, in px.
-        learning_rate: Adam's, at its height; by default what suits the number of steps.
+        learning_rate: Adam's, at its peak; by default what suits the number of steps.
         power: power of the cosine in the objective.
         ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
         whiten: compare directions in whitened coordinates; early layers never are.
         attempts: how often an icon is drawn at most; the best is kept.
-        enough: the cosine from which an icon is not drawn again.
+        retry_below: the cosine from which an icon is not drawn again.
         coarse_to_fine: start the icons of finer grids from those of the grid before.
         refine_steps: optimization steps of an icon that starts from another.
         icon_batch: icons drawn at a time.
@@ -95,7 +95,7 @@ class Experiment:
     ridge: float = 0.5
     whiten: bool = True
     attempts: int = IconSettings.attempts
-    enough: float = IconSettings.enough
+    retry_below: float = IconSettings.retry_below
     coarse_to_fine: bool = True
     refine_steps: int = IconSettings.refine_steps
     icon_batch: int = IconSettings.batch
@@ -142,7 +142,7 @@ class Experiment:
             learning_rate=self.learning_rate,
             power=self.power,
             attempts=self.attempts,
-            enough=self.enough,
+            retry_below=self.retry_below,
             batch=self.icon_batch,
             refine_steps=self.refine_steps,
         )

@@ -230,7 +230,7 @@ def _icons(
                 starts(coarser, cells.direction),
                 batch=settings.batch,
                 attempts=settings.attempts,
-                enough=settings.enough,
+                retry_below=settings.retry_below,
                 keep=keep,
                 progress=report,
             )

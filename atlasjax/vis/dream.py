@@ -13,7 +13,7 @@ from atlasjax.optvis.objectives import Objective
 from atlasjax.optvis.param import Parameterization, fourier, fourier_params, start_from
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import Gallery, Settings, calmed, draw, fitted
+from atlasjax.vis.gallery import Gallery, Settings, denoised, draw, fitted
 from atlasjax.vis.given import Given, activations
 
 _RATE = 0.2  # of the settings' rate: what starts from a picture has less far to go
@@ -71,14 +71,14 @@ def dream(
     settings = settings or Settings()
     picture = fitted(image, settings.size)
     score = _score(model, layer, picture, channel)
-    own = replace(settings, wake=0.0, learning_rate=_RATE * settings.learning_rate)
+    own = replace(settings, leaky_fraction=0.0, learning_rate=_RATE * settings.learning_rate)
     sizes = [max(round(settings.size * ratio**k), 32) for k in reversed(range(octaves))]
     dreamt, reached = jnp.zeros_like(picture), np.nan
     for done, size in enumerate(sizes):
         now = _resized(picture, size)
         made = draw(
             model,
-            calmed(score, settings),
+            denoised(score, settings),
             score,
             jax.random.fold_in(key, done),
             replace(own, size=size),

@@ -35,10 +35,10 @@ class Settings:
     Attributes:
         size: height and width in pixels, at least 32.
         steps: optimization steps, at least 1.
-        learning_rate: Adam's at its height; see `optvis.schedule.learning_rates`.
-        calm: how much changes from pixel to pixel count against a picture, at least 0: what is made
-            large is the objective times `1 - calm * total variation`.
-        wake: in which part of the steps gradients leak through rectifiers, from 0 to 1.
+        learning_rate: Adam's at its peak; see `optvis.schedule.learning_rates`.
+        total_variation: how much changes from pixel to pixel count against a picture, at least 0:
+            what is made large is the objective times `1 - total_variation * TV`.
+        leaky_fraction: in which part of the steps gradients leak through rectifiers, from 0 to 1.
         jitter: largest shift in a step, in pixels.
         scale: smallest and largest magnification in a step.
         rotate: largest angle in a step, in degrees.
@@ -49,8 +49,8 @@ class Settings:
     size: int = 128
     steps: int = 128
     learning_rate: float | int = 0.5
-    calm: float | int = 0.5
-    wake: float | int = 0.3
+    total_variation: float | int = 0.5
+    leaky_fraction: float | int = 0.3
     jitter: float | int = 8.0
     scale: tuple[float | int, float | int] = (0.9, 1.1)
     rotate: float | int = 8.0
@@ -105,7 +105,7 @@ def draw(
 
     Args:
         model: a callable pytree `model(images, tap)`.
-        objective: what is made large; see `calmed`.
+        objective: what is made large; see `denoised`.
         measure: what is reported as reached.
         key: what the starts and the transforms are drawn from.
         settings: how pictures are made.
@@ -135,18 +135,18 @@ def draw(
         param=param or recipe.param,
         transform=transform or views(settings),
         optimizer=recipe.optimizer,
-        loop=Loop(settings.steps, wake=round(settings.wake * settings.steps)),
+        loop=Loop(settings.steps, leaky_steps=round(settings.leaky_fraction * settings.steps)),
         measure=measure,
         batch=settings.batch,
         attempts=settings.attempts,
-        enough=float("inf"),
+        retry_below=float("inf"),
         progress=progress,
     )
     return Drawn(np.asarray(made.image), np.asarray(made.reached))
 
 
-def calmed(objective: Objective, settings: Settings) -> Objective:
-    """Return an objective that noise makes smaller: times `1 - calm * total variation`.
+def denoised(objective: Objective, settings: Settings) -> Objective:
+    """Return an objective that noise makes smaller: times `1 - total_variation * TV`.
 
     As a factor, the penalty suits every layer, whatever the size of its activations.
 
@@ -155,10 +155,11 @@ def calmed(objective: Objective, settings: Settings) -> Objective:
         settings: how pictures are made.
 
     >>> from atlasjax.optvis.objectives import channel
-    >>> calmed(channel("mixed4a", 3), Settings()).layers
+    >>> denoised(channel("mixed4a", 3), Settings()).layers
     ('mixed4a',)
     """
-    return objective * (1.0 - settings.calm * total_variation()) if settings.calm else objective
+    weight = settings.total_variation
+    return objective * (1.0 - weight * total_variation()) if weight else objective
 
 
 def views(settings: Settings, part: float = 1.0) -> Transform:
@@ -214,10 +215,12 @@ def check(settings: Settings) -> None:
         raise UserError(f"size {settings.size}: must be at least 32 px")
     if not settings.learning_rate > 0:
         raise UserError(f"learning_rate {settings.learning_rate}: must be above 0")
-    if not settings.calm >= 0:
-        raise UserError(f"calm {settings.calm}: must be at least 0")
-    if not 0 <= settings.wake <= 1:
-        raise UserError(f"wake {settings.wake}: must be from 0 to 1, a part of the steps")
+    if not settings.total_variation >= 0:
+        raise UserError(f"total_variation {settings.total_variation}: must be at least 0")
+    if not 0 <= settings.leaky_fraction <= 1:
+        raise UserError(
+            f"leaky_fraction {settings.leaky_fraction}: must be from 0 to 1, a part of the steps"
+        )
 
 
 class _Recipe(NamedTuple):
@@ -226,6 +229,6 @@ class _Recipe(NamedTuple):
 
 
 @functools.lru_cache(maxsize=32)
-def _recipe(size: int, steps: int, height: float) -> _Recipe:
+def _recipe(size: int, steps: int, peak: float) -> _Recipe:
     """Make the parts that are functions once, so that calls share what was compiled."""
-    return _Recipe(fourier(size), optax.adam(learning_rates(height, max(steps, 1))))
+    return _Recipe(fourier(size), optax.adam(learning_rates(peak, max(steps, 1))))

@@ -11,7 +11,7 @@ from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.objectives import Objective
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, as_pytree, capture
-from atlasjax.vis.gallery import GENTLE, Gallery, Settings, calmed, draw, fitted, views
+from atlasjax.vis.gallery import GENTLE, Gallery, Settings, denoised, draw, fitted, views
 
 Given = UInt8[np.ndarray, "_ _ 3"] | Float[np.ndarray, "_ _ 3"]
 """A picture: RGB from 0 to 255, or as floats in [0, 1]."""
@@ -59,7 +59,10 @@ def inversion(
 
     def score(layer: str, value: np.ndarray) -> Objective:
         strength = max(float(np.square(value).mean()), 1e-12)
-        return obj.match(layer, value) / strength - 0.2 * settings.calm * obj.total_variation()
+        return (
+            obj.match(layer, value) / strength
+            - 0.2 * settings.total_variation * obj.total_variation()
+        )
 
     return _each(model, layers, image, key, settings, score, "inversion", progress)
 
@@ -101,7 +104,7 @@ def caricature(
     settings = settings or Settings()
 
     def score(layer: str, value: np.ndarray) -> Objective:
-        return calmed(obj.caricature(layer, value, power), settings)
+        return denoised(obj.caricature(layer, value, power), settings)
 
     return _each(model, layers, image, key, settings, score, "caricature", progress)
 

@@ -13,7 +13,7 @@ from atlasjax.optvis.objectives import Objective
 from atlasjax.optvis.param import Parameterization, fourier, low_resolution, shared
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import Gallery, Settings, calmed, draw
+from atlasjax.vis.gallery import Gallery, Settings, denoised, draw
 
 _COARSE = (16, 8, 4)  # parts of the size at which aligned frames share what they show
 
@@ -68,7 +68,7 @@ def diversity(
     if not found:
         raise UserError(f"no channels of layer {layer!r} to draw: give at least one")
     score = obj.channel(layer, found)
-    differing = calmed(score * (1.0 + weight * obj.diversity(among or layer)), settings)
+    differing = denoised(score * (1.0 + weight * obj.diversity(among or layer)), settings)
     param = _frames(settings.size, count, aligned=False)
     made = draw(model, differing, score, key, settings, param=param, progress=progress)
     captions = tuple(f"{i} #{k + 1}" for i in found for k in range(count))
@@ -127,7 +127,7 @@ def interpolation(
     own = replace(settings, learning_rate=settings.learning_rate / len(_COARSE))
     score = obj.interpolate(first, second)
     param = _frames(settings.size, frames, aligned=True)
-    made = draw(model, calmed(score, own), score, key, own, param=param, progress=progress)
+    made = draw(model, denoised(score, own), score, key, own, param=param, progress=progress)
     captions = tuple(f"{100 * k / (frames - 1):.0f}%" for k in range(frames))
     images, reached = made.image[0], np.asarray(made.reached[0])
     return Gallery(images, reached, captions, "mixed objective", title, frames)

@@ -78,7 +78,7 @@ def style_transfer(
     start = fourier_params(jnp.asarray(pictures[0]), clip=0.03)
     made = draw(
         model,
-        score - 0.2 * settings.calm * obj.total_variation(),
+        score - 0.2 * settings.total_variation * obj.total_variation(),
         score,
         key,
         settings,

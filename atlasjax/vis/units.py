@@ -10,7 +10,7 @@ from atlasjax.errors import UserError
 from atlasjax.optvis import objectives as obj
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import Gallery, Settings, calmed, draw
+from atlasjax.vis.gallery import Gallery, Settings, denoised, draw
 
 
 def channels(
@@ -48,7 +48,7 @@ def channels(
     """
     found = _chosen(which, f"channels of layer {layer!r}")
     score, settings = obj.channel(layer, found), settings or Settings()
-    made = draw(model, calmed(score, settings), score, key, settings, progress=progress)
+    made = draw(model, denoised(score, settings), score, key, settings, progress=progress)
     return Gallery(made.image, made.reached, _numbers(found), "mean activation", layer)
 
 
@@ -88,7 +88,7 @@ def neurons(
     """
     found = _chosen(which, f"neurons of layer {layer!r}")
     score, settings = obj.neuron(layer, found), settings or Settings()
-    made = draw(model, calmed(score, settings), score, key, settings, progress=progress)
+    made = draw(model, denoised(score, settings), score, key, settings, progress=progress)
     return Gallery(made.image, made.reached, _numbers(found), "activation", f"{layer}, neurons")
 
 
@@ -135,7 +135,7 @@ def directions(
     if captions is not None and len(captions) != len(rows):
         raise UserError(f"{len(captions)} captions for {len(rows)} directions")
     settings = settings or Settings()
-    score = calmed(obj.direction(layer, rows, power=power), settings)
+    score = denoised(obj.direction(layer, rows, power=power), settings)
     measure = obj.mean_cosine(layer, rows)
     made = draw(model, score, measure, key, settings, progress=progress)
     shown = _numbers(range(len(rows))) if captions is None else tuple(captions)
@@ -157,7 +157,7 @@ def classes(
         model: a callable pytree `model(images, tap)` that returns logits.
         which: numbers of classes, from 0; see `classes.resolve` for names.
         key: as for `channels`.
-        settings: as for `channels`, but `wake` is left out.
+        settings: as for `channels`, but `leaky_fraction` is left out.
         captions: one for each class; "class 7" by default.
         progress: as for `channels`.
 
@@ -178,8 +178,8 @@ def classes(
     if captions is not None and len(captions) != len(found):
         raise UserError(f"{len(captions)} captions for {len(found)} classes")
     # A logit is never silent, and what leaks through a whole network leads it astray.
-    own = replace(settings or Settings(), wake=0.0)
-    score, measure = calmed(obj.class_logit(found), own), obj.log_probability(found)
+    own = replace(settings or Settings(), leaky_fraction=0.0)
+    score, measure = denoised(obj.class_logit(found), own), obj.log_probability(found)
     made = draw(model, score, measure, key, own, progress=progress)
     shown = tuple(f"class {i}" for i in found) if captions is None else tuple(captions)
     return Gallery(made.image, np.exp(made.reached), shown, "probability", "classes")

@@ -115,7 +115,7 @@ def test_another_attempt_is_another_start(model):
     draw, target, own = icon_drawer(model, LAYER, QUICK), directions(4), keys(4)
     once = icons(draw, target, own, batch=4, attempts=1)
     # That the first of six is the best for all four icons is a chance of one in a thousand.
-    often = icons(draw, target, own, batch=4, attempts=6, enough=2.0)
+    often = icons(draw, target, own, batch=4, attempts=6, retry_below=2.0)
     assert (often.cosine >= once.cosine).all()
     assert (often.cosine > once.cosine).any()
 
@@ -144,7 +144,7 @@ def test_only_the_first_attempt_starts_from_given_icons():
 
 
 def refining(steps: int, rate: float, kept: float = 0.5) -> IconSettings:
-    return replace(QUICK, refine_steps=steps, learning_rate=rate, refine_kept=kept)
+    return replace(QUICK, refine_steps=steps, learning_rate=rate, initial_scale=kept)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_icons_of_another_size_are_no_start(model):
         draw(directions(1), keys(1), np.zeros((1, 48, 48, 3), np.uint8))
 
 
-@pytest.mark.parametrize("name", ["still", "refine_kept"])
+@pytest.mark.parametrize("name", ["untransformed_fraction", "initial_scale"])
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_shares_out_of_range_are_refused(model, name: str, share: float):
     with pytest.raises(UserError, match=f"icon {name} {share}: must be from 0 to 1"):
@@ -190,7 +190,9 @@ def test_shares_out_of_range_are_refused(model, name: str, share: float):
 
 def test_icons_that_are_held_still_at_the_end_reach_more(model):
     held, moved = (
-        icon_drawer(model, LAYER, replace(QUICK, still=share))(directions(4), keys(4))
+        icon_drawer(model, LAYER, replace(QUICK, untransformed_fraction=share))(
+            directions(4), keys(4)
+        )
         for share in (0.5, 0.0)
     )
     assert held.cosine.mean() > moved.cosine.mean()

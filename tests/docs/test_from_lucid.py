@@ -49,7 +49,7 @@ def names() -> dict[str, Any]:
     exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0], found)
     assert type(found["model"]).__name__ == "InceptionV1"
     quick = {"model": toy, "size": SIDE, "loop": Loop(2), "v": np.linspace(-1, 1, 32)}
-    return found | quick | {"settings": ax.vis.Settings(size=SIDE, steps=2, calm=0)}
+    return found | quick | {"settings": ax.vis.Settings(size=SIDE, steps=2, total_variation=0)}
 
 
 def test_there_is_a_guide():

@@ -125,7 +125,11 @@ def test_snapshots_are_the_images_after_those_steps():
 @pytest.mark.parametrize("frozen", [0, 2, 5])
 def test_the_last_steps_see_images_as_they_are(frozen: int):
     render = renderer(
-        PIXELS, lambda key, image: 2 * image, optax.sgd(1.0), Loop(5, still=frozen), ONE
+        PIXELS,
+        lambda key, image: 2 * image,
+        optax.sgd(1.0),
+        Loop(5, untransformed_steps=frozen),
+        ONE,
     )
     made = render(NO_MODEL, total([1.0]), total([1.0]), keys(1))
     # The transform doubles the gradient; small whole numbers are exact.
@@ -133,8 +137,12 @@ def test_the_last_steps_see_images_as_they_are(frozen: int):
 
 
 def test_what_changes_the_size_cannot_be_left_out_at_the_end():
-    render = renderer(PIXELS, lambda key, image: image[1:], optax.sgd(1.0), Loop(5, still=2), ONE)
-    with pytest.raises(UserError, match=r"still for 2 steps: the transform makes \(1, 2, 3\) of"):
+    render = renderer(
+        PIXELS, lambda key, image: image[1:], optax.sgd(1.0), Loop(5, untransformed_steps=2), ONE
+    )
+    with pytest.raises(
+        UserError, match=r"untransformed_steps 2: the transform makes \(1, 2, 3\) of"
+    ):
         render(NO_MODEL, total([1.0]), total([1.0]), keys(1))
 
 
@@ -180,8 +188,8 @@ def test_the_optimizer_works_on_each_unit_by_itself():
     [
         (Loop(4, snapshots=(0,)), "snapshot after step 0: must be from 1 to 4"),
         (Loop(4, snapshots=(5,)), "snapshot after step 5"),
-        (Loop(4, wake=-1), "wake -1"),
-        (Loop(4, still=5), "still for 5 steps: must be from 0 to 4"),
+        (Loop(4, leaky_steps=-1), "leaky_steps -1"),
+        (Loop(4, untransformed_steps=5), "untransformed_steps 5: must be from 0 to 4"),
         (Loop(4, dtype="int8"), "dtype 'int8'"),
     ],
 )

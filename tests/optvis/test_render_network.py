@@ -111,7 +111,7 @@ def test_nor_on_the_number_of_devices(made, model, targets):
 
 
 def test_gradients_that_leak_at_the_start_bring_faint_starts_to_life(model, targets):
-    made = network_renderer(8, ONE, wake=4)(model, KEYS, targets)
+    made = network_renderer(8, ONE, leaky_steps=4)(model, KEYS, targets)
     assert np.isfinite(made.image).all()
     assert (made.reached > 0).all()
 

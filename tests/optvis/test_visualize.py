@@ -59,7 +59,7 @@ def test_what_fails_is_made_again_and_the_best_is_kept():
     bright = Objective(_brightness)
     settings = {"param": drawn, "optimizer": optax.sgd(0.0), "loop": Loop(1), "count": 6}
     once = visualize(toy, bright, KEY, **settings)
-    again = visualize(toy, bright, KEY, attempts=8, enough=0.7, **settings)
+    again = visualize(toy, bright, KEY, attempts=8, retry_below=0.7, **settings)
     assert (once.reached < 0.7).any()
     good = once.reached >= 0.7
     np.testing.assert_array_equal(again.reached[good], once.reached[good])
@@ -78,7 +78,9 @@ def test_units_start_where_others_ended_and_from_the_key_when_made_again():
     made = visualize(toy, bright, KEY, count=3, start=start, **settings)
     np.testing.assert_array_equal(made.params, start)
     np.testing.assert_allclose(made.reached, level, rtol=1e-6)
-    twice = visualize(toy, bright, KEY, count=3, start=start, attempts=4, enough=0.5, **settings)
+    twice = visualize(
+        toy, bright, KEY, count=3, start=start, attempts=4, retry_below=0.5, **settings
+    )
     np.testing.assert_array_equal(twice.reached[[0, 2]], made.reached[[0, 2]])
     assert twice.reached[1] > level[1]
     further = visualize(toy, bright, KEY, count=3, start=twice.params, **settings)

@@ -49,7 +49,10 @@ def test_a_fingerprint_changes_with_any_name(parts: dict[str, Any], new: str):
 
 
 def test_a_fingerprint_is_the_same_in_another_process():
-    code = "from atlasjax.storage.artifacts import fingerprint as f; print(f(b=[1, 2.5], a={'y': 1, 'x': 2}))"
+    code = (
+        "from atlasjax.storage.artifacts import fingerprint as f; "
+        "print(f(b=[1, 2.5], a={'y': 1, 'x': 2}))"
+    )
     environment = {**os.environ, "PYTHONHASHSEED": "123"}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True

@@ -22,7 +22,7 @@ def likeness(images: np.ndarray) -> float:
 
 
 def test_diversity_makes_pictures_differ(toy, quick):
-    own = replace(quick, calm=0)
+    own = replace(quick, total_variation=0)
     differing, alike = (
         vis.diversity(toy, "grid", [0, 4], KEY, own, count=2, weight=weight)
         for weight in (1.0, 0.0)

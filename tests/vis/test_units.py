@@ -80,8 +80,14 @@ def test_attempts_keep_the_best(toy, quick):
         (lambda m: vis.classes(m, [1], KEY, captions=[]), "0 captions for 1 classes"),
         (lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(size=8)), "size 8"),
         (lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(steps=0)), "steps 0"),
-        (lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(calm=-1)), "calm -1"),
-        (lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(wake=2)), "wake 2"),
+        (
+            lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(total_variation=-1)),
+            "total_variation -1",
+        ),
+        (
+            lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(leaky_fraction=2)),
+            "leaky_fraction 2",
+        ),
         (lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(learning_rate=0)), "rate 0"),
     ],
 )
