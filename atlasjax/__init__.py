@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from atlasjax import data, experiments, models, optvis, vis
+    from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from atlasjax.runs.experiment import Experiment
     from atlasjax.runs.open import Atlas
     from atlasjax.taps import capture, head, intervene, layers
+    from atlasjax.workflows.make import run
     from atlasjax.workflows.open import open_atlas
+    from atlasjax.workflows.report import report
     from atlasjax.workflows.views import class_atlas, compare
 
 _HOME = {
@@ -84,6 +87,9 @@ _HOME = {
     "intervene": "taps",
     "layers": "taps",
     "class_atlas": "workflows.views",
+    "run": "workflows.make",
+    "report": "workflows.report",
+    "ModelEntry": "adapters.entry",
     "compare": "workflows.views",
 }
 _MODULES = ("data", "experiments", "models", "optvis", "vis")
@@ -98,6 +104,7 @@ __all__ = [
     "IconSettings",
     "Icons",
     "Level",
+    "ModelEntry",
     "ReceptiveField",
     "UserError",
     "attribute",
@@ -129,6 +136,8 @@ __all__ = [
     "optvis",
     "picture",
     "receptive_field",
+    "report",
+    "run",
     "second_moment",
     "single_file",
     "spread",

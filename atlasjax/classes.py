@@ -1,17 +1,36 @@
 """Which class a person means: by its WordNet id, its number, or some of its name."""
 
+import os
 import re
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from atlasjax.errors import UserError, unknown
 
 _LISTED = 6  # candidates that an error names
 
 
+class ClassName(NamedTuple):
+    """One class of a network.
+
+    Attributes:
+        wnid: its WordNet id, "n01440764", or empty where it has none.
+        name: all its names, "tench, Tinca tinca".
+    """
+
+    wnid: str
+    name: str
+
+    @property
+    def short(self) -> str:
+        """The first of the names: "tench"."""
+        return self.name.split(",")[0]
+
+
 @runtime_checkable
 class Named(Protocol):
-    """A class of a network, such as `models.ClassName`."""
+    """A class of a network, such as `ClassName`."""
 
     @property
     def wnid(self) -> str:
@@ -102,3 +121,41 @@ def _ambiguous(text: str, found: list[int], class_names: Sequence[Named]) -> Use
     return UserError(
         f"class {text!r} may be {listed}{more}: say more of the name, or give its number"
     )
+
+
+def numbered(count: int) -> tuple[ClassName, ...]:
+    """Return stand-ins for the names of classes that are not known.
+
+    >>> numbered(2)[1].name
+    'class 1'
+    """
+    return tuple(ClassName("", f"class {i}") for i in range(count))
+
+
+def read_class_names(
+    path: str | os.PathLike, folder: str | os.PathLike = "."
+) -> tuple[ClassName, ...]:
+    """Read the names of classes from a file: one on each line, in the order of the logits.
+
+    Where every line starts with a WordNet id, as in "n01440764 tench, Tinca tinca", it is taken as
+    one.
+
+    Args:
+        path: the file, in UTF-8.
+        folder: where a relative path is looked for that is not in the working folder.
+
+    Raises:
+        UserError: there is no such file.
+
+    >>> read_class_names("no/such/file.txt")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no file of class names 'no/such/file.txt'
+    """
+    found = next((p for p in (Path(path), Path(folder) / path) if p.is_file()), None)
+    if found is None:
+        raise UserError(f"no file of class names {os.fspath(path)!r}")
+    text = found.read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and all(re.match(r"n\d{8}\s+\S", line) for line in lines):
+        return tuple(ClassName(*line.split(maxsplit=1)) for line in lines)
+    return tuple(ClassName("", line) for line in lines)

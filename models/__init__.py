@@ -10,11 +10,13 @@ import os
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from atlasjax.classes import ClassName, numbered
 from atlasjax.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from atlasjax.adapters.entry import ModelEntry
     from atlasjax.models.inception_v1 import InceptionV1, Spec
 
 GOOGLENET = "googlenet"
@@ -23,23 +25,7 @@ SCENES = "inception_v1_scenes"
 RECIPE = "python -m atlasjax.experiments.training.inception_v1_scenes --out FILE.safetensors"
 FORMATS = "a .safetensors file with Caffe's tensor names, or the original .caffemodel"
 SYNSETS = "synset_words.txt"
-
-
-class ClassName(NamedTuple):
-    """One class of a network.
-
-    Attributes:
-        wnid: its WordNet id, "n01440764", or empty where it has none.
-        name: all its names, "tench, Tinca tinca".
-    """
-
-    wnid: str
-    name: str
-
-    @property
-    def short(self) -> str:
-        """The first of the names: "tench"."""
-        return self.name.split(",")[0]
+EARLY = ("conv2d", "mixed3")  # layers that the article lays out and draws in another way
 
 
 def available() -> tuple[str, ...]:
@@ -145,6 +131,34 @@ def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) 
     return random_weights(network, seed)
 
 
+def entry(name: str) -> ModelEntry:
+    """Return how a network is loaded, what it expects of its images, and its classes' names.
+
+    Args:
+        name: of the network, as for `load`.
+
+    Raises:
+        UserError: no such name.
+
+    >>> entry("inception_v1_scenes").image_size
+    96
+    """
+    if name not in available():
+        raise unknown("model", name, available())
+    from atlasjax.adapters.entry import ModelEntry
+
+    def loaded(weights: str | None = None, seed: int = 0) -> InceptionV1:
+        return load(name, weights, seed=seed)
+
+    return ModelEntry(
+        name,
+        loaded,
+        image_size=96 if name == SCENES else 224,
+        class_names=lambda weights: class_names(name, weights),
+        early_layers=EARLY,
+    )
+
+
 def abstract(name: str) -> InceptionV1:
     """Return a network whose weights are shapes alone: enough for `taps.layers`, and no file.
 
@@ -192,7 +206,7 @@ def class_names(name: str, weights: str | os.PathLike | None = None) -> tuple[Cl
         beside = existing(weights).parent / SYNSETS
         if beside.is_file():
             return _read_synsets(beside, count)
-    return tuple(ClassName("", f"class {i}") for i in range(count))
+    return numbered(count)
 
 
 def weights_hash(path: str | os.PathLike) -> str:

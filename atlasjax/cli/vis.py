@@ -1,7 +1,6 @@
 """The command `atlasjax vis`: draw what a network looks for, as a contact sheet.
 
-Beside the sheet it writes every picture by itself, and a record of how they were made. It is part
-of the command line, and looks names of models up as that does.
+Beside the sheet it writes every picture by itself, and a record of how they were made.
 """
 
 import argparse
@@ -27,7 +26,6 @@ SUBJECTS = (
     "style",
 )
 FILES = ("direction", "invert", "caricature", "dream", "style")  # subjects that are read
-SIZES = {"inception_v1_scenes": 96}  # px: what a network was trained on, where that is small
 _EXAMPLE = "atlasjax vis inception_v1_scenes mixed4a --channels 0:16"
 
 
@@ -39,7 +37,9 @@ def add(commands: Any) -> None:
         description="Draw what a network looks for, as a contact sheet.",
         epilog=f"example: {_EXAMPLE}",
     )
-    vis.add_argument("model", help="its name: see `atlasjax list`")
+    vis.add_argument(
+        "model", help="its name (see `atlasjax list`), or a file of your own, my_experiment.py"
+    )
     vis.add_argument(
         "layer",
         nargs="?",
@@ -81,13 +81,19 @@ def run(chosen: argparse.Namespace) -> None:
     """Draw what was asked for, write it, and print the file to open."""
     subject = _subject(chosen)
     from atlasjax.vis.files import checked_page, save
+    from atlasjax.workflows.networks import find
 
-    arguments, options = _arguments(chosen, subject)
-    draw, settings = _prepare(chosen, subject)
+    found = find(chosen.model)
+    settings = _settings(chosen, found.entry)
+    _check_layers(chosen, found, settings.size)
+    opened = _opened(chosen, found)
+    arguments, options = _arguments(chosen, subject, opened)
+    draw = _drawing(chosen, subject, opened)
     page = checked_page(chosen.out or _default_page(chosen, subject))
     with progress.bar(f"vis {subject}", "drawn") as report:
         gallery = draw(*arguments, settings=settings, progress=report, **options)
-    page = save(gallery, page, _record(chosen, subject, settings), chosen.model)
+    record = _record(chosen, subject, settings, opened)
+    page = save(gallery, page, record, found.entry.name)
     n = len(gallery.images)
     print(f"{n} {'picture' if n == 1 else 'pictures'}, {_range(gallery)}")
     print(f"open {page}")
@@ -117,19 +123,29 @@ def _subject(chosen: argparse.Namespace) -> str:
     return subject
 
 
-def _prepare(chosen: argparse.Namespace, subject: str) -> tuple[Callable[..., Any], Any]:
-    """Return the function that draws, of the model and the key, and the settings."""
-    import jax
+def _check_layers(chosen: argparse.Namespace, found: Any, size: int) -> None:
+    """Refuse layers that are not there, before any weights are read."""
+    from atlasjax.workflows.networks import shapes
 
-    from atlasjax import models, taps, vis
-
-    settings = _settings(chosen)
     if chosen.layer is not None:
-        size = max(settings.size, 32)
-        known = taps.layers(models.abstract(chosen.model), (size, size, 3))
+        known = shapes(found, max(size, 32))
         for layer in _layers(chosen.layer):
             if layer not in known:
                 raise unknown("layer", layer, known)
+
+
+def _opened(chosen: argparse.Namespace, found: Any) -> Any:
+    from atlasjax.workflows.networks import open_network
+
+    return open_network(found, chosen.weights, chosen.seed)
+
+
+def _drawing(chosen: argparse.Namespace, subject: str, opened: Any) -> Callable[..., Any]:
+    """Return the function that draws, of the model and the key."""
+    import jax
+
+    from atlasjax import vis
+
     function = {
         "channels": vis.channels if chosen.diversity is None else vis.diversity,
         "neurons": vis.neurons,
@@ -141,11 +157,12 @@ def _prepare(chosen: argparse.Namespace, subject: str) -> tuple[Callable[..., An
         "dream": vis.dream,
         "style": vis.style_transfer,
     }[subject]
-    model = models.load(chosen.model, chosen.weights, seed=chosen.seed)
-    return partial(function, model, key=jax.random.key(chosen.seed)), settings
+    return partial(function, opened.network.model, key=jax.random.key(chosen.seed))
 
 
-def _arguments(chosen: argparse.Namespace, subject: str) -> tuple[list[Any], dict[str, Any]]:
+def _arguments(
+    chosen: argparse.Namespace, subject: str, opened: Any
+) -> tuple[list[Any], dict[str, Any]]:
     """Return what the function of `vis` takes between the model and the key, and its options."""
     from atlasjax.optvis.objectives import channel
     from atlasjax.vis.files import read_directions, read_image
@@ -158,7 +175,7 @@ def _arguments(chosen: argparse.Namespace, subject: str) -> tuple[list[Any], dic
         vectors, captions = read_directions(chosen.direction)
         return [layer, vectors], {"captions": captions}
     if subject == "class":
-        found, captions = _classes(chosen)
+        found, captions = _classes(chosen, opened)
         return [found], {"captions": captions}
     if subject == "interpolate":
         first, second = chosen.interpolate
@@ -170,12 +187,13 @@ def _arguments(chosen: argparse.Namespace, subject: str) -> tuple[list[Any], dic
     return [layer if subject == "dream" else _layers(layer), image], {}
 
 
-def _settings(chosen: argparse.Namespace) -> Any:
+def _settings(chosen: argparse.Namespace, entry: Any) -> Any:
     import jax
 
     from atlasjax.vis import Settings
 
-    plain = Settings(size=SIZES.get(chosen.model, Settings.size))
+    # Where a network was trained on smaller images, pictures are as small.
+    plain = Settings(size=min(entry.image_size, Settings.size))
     # On a CPU small batches are as quick as large ones, and the bar moves.
     own = {"batch": 4 if jax.default_backend() == "cpu" else plain.batch}
     for name in ("size", "steps", "attempts", "batch"):
@@ -205,13 +223,11 @@ def _numbers(tokens: Sequence[str], what: str) -> list[int]:
     return found
 
 
-def _classes(chosen: argparse.Namespace) -> tuple[list[int], list[str]]:
-    from atlasjax import models
+def _classes(chosen: argparse.Namespace, opened: Any) -> tuple[list[int], list[str]]:
     from atlasjax.classes import resolve, short_name
 
-    known = models.class_names(chosen.model, chosen.weights)
-    found = [resolve(text, known) for text in getattr(chosen, "class")]
-    return found, [short_name(known[i]) for i in found]
+    found = [resolve(text, opened.classes) for text in getattr(chosen, "class")]
+    return found, [short_name(opened.classes[i]) for i in found]
 
 
 def _default_page(chosen: argparse.Namespace, subject: str) -> Path:
@@ -221,23 +237,27 @@ def _default_page(chosen: argparse.Namespace, subject: str) -> Path:
     named = [Path(v).stem if subject in FILES else v for v in _listed(value)][:4]
     layer = [] if chosen.layer is None else [chosen.layer]
     what = subject if chosen.diversity is None else "diversity"
-    return Path("vis") / f"{plain(chosen.model, *layer, what, *named)}.png"
+    return Path("vis") / f"{plain(_short(chosen.model), *layer, what, *named)}.png"
+
+
+def _short(model: str) -> str:
+    """Return what a model is called in names of files: a file of one's own without its ending."""
+    return Path(model).stem if model.endswith(".py") else model
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _record(chosen: argparse.Namespace, subject: str, settings: Any) -> dict[str, Any]:
+def _record(chosen: argparse.Namespace, subject: str, settings: Any, opened: Any) -> dict[str, Any]:
     """Return what is needed to draw the same again."""
     import jax
 
-    from atlasjax import models
+    from atlasjax.workflows.networks import as_recorded
 
-    weights = chosen.weights or models.default_weights(chosen.model)
     return {
         "model": chosen.model,
-        "weights_sha256": models.weights_hash(weights) if weights else f"random-{chosen.seed}",
+        **as_recorded(opened),
         "layer": chosen.layer,
         subject: getattr(chosen, subject),
         **{n: getattr(chosen, n) for n in ("diversity", "content") if getattr(chosen, n)},

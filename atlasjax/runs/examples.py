@@ -73,14 +73,14 @@ def _choose(
     for layer in dict.fromkeys(layer for layer, _ in names):
         activations = artifacts.read(run.layer(layer) / "activations.npz", Activations)
         network, own = run.network(layer)
-        field = field_of(network.model, own, activations, run.config.image_size)
+        field = field_of(network.model, own, activations, run.config.crop[0])
         for grid in (grid for name, grid in names if name == layer):
             cells = artifacts.read(run.level(layer, grid) / "cells.npz", Cells)
             near = nearest(cells, activations.value, activations.image, k)
             absent = near.member < 0
             image = np.where(absent, -1, activations.image[near.member])
             position = np.where(absent[..., None], -1, activations.position[near.member])
-            window = windows(position.reshape(-1, 2), field, run.config.image_size)
+            window = windows(position.reshape(-1, 2), field, run.config.crop[0])
             empty = np.zeros((*image.shape, 0, 0, 3), np.uint8)
             made = Examples(empty, near.cosine, image, position)
             found[layer, grid] = made, Wanted(image, window.reshape(*image.shape, 3))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from atlasjax.errors import UserError
 from atlasjax.storage import artifacts
 
 GRIDS = (20, 40, 80, 160)  # Carter et al. 2019
+IMAGE_SIZE = 224  # px: where neither the experiment nor the network says otherwise
+LARGE = 128  # px: smaller images are not cut
+LEAST = 8  # px: the smallest image and icon
 
 
 @dataclass(frozen=True)
@@ -24,16 +28,18 @@ class Experiment:
 
     Attributes:
         name: what it is called, and what its run folder is called by default.
-        model: network, by its name in `atlasjax.models`.
+        model: network: a name that `atlasjax list` lists, a Python file with a MODEL, or
+            package.module:name; by default the MODEL beside this CONFIG.
+        layers: layers to draw; `atlasjax layers MODEL` lists them.
         weights: file of its trained weights; seeded random ones where the network allows none.
         images: folder of images (subfolders are classes), or tfds:NAME/SPLIT.
-        layers: layers to draw; `atlasjax layers MODEL` lists them.
         grids: cells in each direction, one map for each; of the default ones those too fine for
             the number of activations are left out.
         samples_per_image: positions taken from each image.
         max_images: use only this many images, spread evenly over all of them.
-        image_size: side of the centre crop that the network sees, in px.
-        resize: shorter side that images are resized to before, in px.
+        image_size: side of the centre crop that the network sees, in px; its own by default.
+        resize: shorter side that images are resized to before, in px; by default 8/7 of
+            image_size, and image_size itself below 128 px, where every pixel counts.
         align: look at the same places of each image in all layers, and lay each layer out from the
             one before, so that a region can be followed from map to map.
         other_model: a second network, which shares the maps of the first; the first with other
@@ -45,7 +51,8 @@ class Experiment:
         neighbors: UMAP's n_neighbors.
         min_dist: UMAP's min_dist.
         metric: how UMAP compares activations.
-        early_layers: layers whose names start so are laid out by early_neighbors and early_metric.
+        early_layers: layers whose names start so are laid out by early_neighbors and early_metric;
+            by default those that the network names.
         early_neighbors: UMAP's n_neighbors for early layers.
         early_metric: how UMAP compares activations of early layers.
         early_icon_size: largest side of an icon of early layers, which see only so much, in px.
@@ -67,15 +74,15 @@ class Experiment:
     """
 
     name: str
-    model: str
-    layers: tuple[str, ...]
+    model: str | None = None
+    layers: tuple[str, ...] = ()
     weights: str | None = None
     images: str | None = None
     grids: tuple[int, ...] = GRIDS
     samples_per_image: int = 1
     max_images: int | None = None
-    image_size: int = 224
-    resize: int = 256
+    image_size: int | None = None
+    resize: int | None = None
     align: bool = True
     other_model: str | None = None
     other_weights: str | None = None
@@ -84,7 +91,7 @@ class Experiment:
     neighbors: int = NEIGHBORS
     min_dist: float = MIN_DIST
     metric: str = METRIC
-    early_layers: tuple[str, ...] = ("conv2d", "mixed3")
+    early_layers: tuple[str, ...] | None = None
     early_neighbors: int = 200
     early_metric: str = "euclidean"
     early_icon_size: int = 56
@@ -114,9 +121,16 @@ class Experiment:
         """The run's folder."""
         return Path(self.out) if self.out else Path("runs") / self.name
 
+    @property
+    def crop(self) -> tuple[int, int]:
+        """The side of what the network sees of an image, and the shorter side before, in px."""
+        side = IMAGE_SIZE if self.image_size is None else self.image_size
+        before = side * 8 // 7 if side >= LARGE else side
+        return side, before if self.resize is None else self.resize
+
     def is_early(self, layer: str) -> bool:
         """Tell whether a layer is laid out and drawn as the article does early ones."""
-        return layer.startswith(self.early_layers)
+        return layer.startswith(self.early_layers or ())
 
     def whitens(self, layer: str) -> bool:
         """Tell whether a layer's icons are drawn in whitened coordinates."""
@@ -164,7 +178,7 @@ def check(config: Experiment) -> None:
     least = {
         **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
         **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
-        **dict.fromkeys(("image_size", "icon_size", "early_icon_size"), 32),
+        **dict.fromkeys(("icon_size", "early_icon_size"), LEAST),
         **dict.fromkeys(("neighbors", "early_neighbors"), 2),
         **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
     }
@@ -181,8 +195,11 @@ def check(config: Experiment) -> None:
             raise UserError(f"{name} {getattr(config, name)}: must be finite")
     if config.max_images is not None and config.max_images < 1:
         raise UserError(f"max_images {config.max_images}: must be at least 1")
-    if config.resize < config.image_size:
-        raise UserError(f"resize {config.resize}: must be at least image_size {config.image_size}")
+    side, before = config.crop
+    if side < LEAST:
+        raise UserError(f"image_size {side}: must be at least {LEAST}")
+    if before < side:
+        raise UserError(f"resize {before}: must be at least image_size {side}")
     for name in ("layers", "grids"):
         values = getattr(config, name)
         if not values or len(set(values)) < len(values):
@@ -224,6 +241,55 @@ def suited(config: Experiment, images: int) -> Experiment:
     enough = 2 * images * config.samples_per_image // (config.more_than + 1)
     left = tuple(size for size in GRIDS if size**2 <= enough)
     return dataclasses.replace(config, grids=left or GRIDS[:1])
+
+
+def completed(
+    config: Experiment, image_size: int, early_layers: tuple[str, ...], images: int
+) -> Experiment:
+    """Fill in what an experiment leaves to its network and its images.
+
+    Args:
+        config: the experiment.
+        image_size: side of the images that the network was trained on, in px.
+        early_layers: what the names of its early layers start with.
+        images: how many there are.
+
+    Returns:
+        The experiment, with sizes, early layers, and of the default grids those that `suited` left.
+
+    >>> completed(Experiment("mine", layers=("a",)), 96, (), 800).crop
+    (96, 96)
+    """
+    side = image_size if config.image_size is None else config.image_size
+    config = dataclasses.replace(config, image_size=side)
+    early = early_layers if config.early_layers is None else config.early_layers
+    filled = dataclasses.replace(config, resize=config.crop[1], early_layers=early)
+    return suited(filled, images)
+
+
+def from_json(record: Mapping[str, Any]) -> Experiment:
+    """Return the experiment that a run's record tells of.
+
+    Args:
+        record: as `open_atlas(folder).record` has it. Fields that this version does not know are
+            left out, and those that it does not have keep their defaults.
+
+    Raises:
+        UserError: there is no experiment in the record, or it lacks what has no default.
+
+    >>> from_json({"experiment": {"name": "a", "model": "b", "layers": ["c"], "old": 1}}).layers
+    ('c',)
+    """
+    found = record.get("experiment")
+    known = {field.name for field in dataclasses.fields(Experiment)}
+    if not isinstance(found, Mapping) or not {"name", "layers"} <= set(found):
+        raise UserError("the run's record names no experiment: run it again")
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in found.items()
+        if name in known
+    }
+    return Experiment(**fields)
 
 
 def as_json(config: Experiment) -> dict[str, Any]:

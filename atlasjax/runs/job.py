@@ -82,8 +82,8 @@ class Run:
     def batches(self, source: ImageSource | None = None) -> Iterator[Batch]:
         """Go through the images, or some of them, prepared as the network takes them."""
         config, chosen = self.config, self.source if source is None else source
-        size = {"image_size": config.image_size, "resize": config.resize}
-        return batches(chosen, config.image_batch, **size)
+        side, resize = config.crop
+        return batches(chosen, config.image_batch, image_size=side, resize=resize)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -1,39 +1,51 @@
-"""The command `atlasjax report RUN_DIR`: make the report of a run that is there already."""
+"""Report: how far a finished run can be trusted, made anew."""
 
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 from atlasjax import data
 from atlasjax.errors import UserError
-from atlasjax.fidelity.report.write import report
+from atlasjax.fidelity.report import write
 from atlasjax.runs.examples import examples
-from atlasjax.runs.open import open_atlas
-from atlasjax.runs.reopen import reopen
+from atlasjax.workflows.open import open_atlas
+from atlasjax.workflows.reopen import reopen
 
 
-def remake(folder: str | os.PathLike, weights: str | os.PathLike | None = None) -> Path:
+def report(
+    folder: str | os.PathLike,
+    weights: str | os.PathLike | None = None,
+    *,
+    model: Any = None,
+    images: Any = None,
+) -> Path:
     """Make the report of a finished run anew, and its examples where they are not there.
 
     Args:
-        folder: the run folder. The images are looked for where they were when the run was made.
+        folder: the run folder.
         weights: where the weights file is now, if not where the record says.
+        model: the network, as for `run`, if the record does not find it.
+        images: the images, as for `run`; by default where they were when the run was made.
 
     Returns:
         The page.
 
     Raises:
-        UserError: no finished run, or its weights or images are no longer there.
+        UserError: no finished run, or its network or images are no longer there.
 
-    >>> remake("runs/none/at/all")
+    >>> report("runs/none/at/all")
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
-    atlas, run = open_atlas(folder), reopen(folder, weights).run
-    if run.config.images is None:
-        raise UserError(f"{str(folder)!r} has no images on record: run the experiment again")
-    source = data.open_images(run.config.images, limit=run.config.max_images)
-    run = dataclasses.replace(run, source=source)
-    examples(run)
+    atlas, job = open_atlas(folder), reopen(folder, weights, model=model).run
+    images = job.config.images if images is None else images
+    if images is None:
+        raise UserError(
+            f"{str(folder)!r} was made of images handed over from Python: "
+            "give images= to atlasjax.report, or run the experiment again"
+        )
+    job = dataclasses.replace(job, source=data.open_images(images, job.config.max_images))
+    examples(job)
     levels = {(layer, size): atlas.level(layer, size) for layer, size in atlas.files}
-    return report(run, levels, atlas.class_names, again=True)
+    return write.report(job, levels, atlas.class_names, again=True)

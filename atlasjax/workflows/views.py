@@ -23,7 +23,6 @@ from atlasjax.atlas.grid import fitting
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.methods import source_of
 from atlasjax.classes import resolve, short_name
-from atlasjax.cli import summary
 from atlasjax.errors import UserError, unknown
 from atlasjax.page.export import export
 from atlasjax.page.related import HOMES, related_maps, relink
@@ -32,10 +31,11 @@ from atlasjax.runs.class_part import Part, part_of
 from atlasjax.runs.experiment import as_json, check
 from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
-from atlasjax.runs.reopen import Reopened, reopen
+from atlasjax.runs.record import quality
 from atlasjax.runs.stages.layout import Laid, Layout
 from atlasjax.storage import artifacts
 from atlasjax.workflows.open import open_atlas
+from atlasjax.workflows.reopen import Reopened, reopen
 
 # What of a run's record is of the run alone.
 PARENTS = ("finished", "seconds", "peak_memory_bytes", "levels", "activations", "report")
@@ -71,6 +71,7 @@ def class_atlas(
     which: str | int,
     *,
     weights: str | os.PathLike | None = None,
+    model: Any = None,
     **options: Any,
 ) -> Atlas:
     """Make the atlas of one class: of the activations that speak for it, laid out anew.
@@ -81,6 +82,7 @@ def class_atlas(
         folder: a finished run's.
         which: the class, by its WordNet id, its index or any part of its name that no other has.
         weights: where the network's weights file is now, if not where it was.
+        model: the network, as for `run`, if the record does not find it.
         options: see `Options`.
 
     Returns:
@@ -95,7 +97,7 @@ def class_atlas(
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
-    opened, chosen = reopen(folder, weights), Options(**options)
+    opened, chosen = reopen(folder, weights, model=model), Options(**options)
     return _make(opened, (resolve(str(which), opened.classes),), chosen)
 
 
@@ -105,6 +107,7 @@ def compare(
     right: str | int,
     *,
     weights: str | os.PathLike | None = None,
+    model: Any = None,
     **options: Any,
 ) -> Atlas:
     """Make the comparison of two classes: what tells them apart, from left to right.
@@ -114,6 +117,7 @@ def compare(
         left: the class on the left; see `class_atlas`.
         right: the class on the right.
         weights: where the network's weights file is now, if not where it was.
+        model: the network, as for `run`, if the record does not find it.
         options: see `Options`.
 
     Returns:
@@ -129,7 +133,7 @@ def compare(
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
-    opened, chosen = reopen(folder, weights), Options(**options)
+    opened, chosen = reopen(folder, weights, model=model), Options(**options)
     classes = tuple(resolve(str(which), opened.classes) for which in (left, right))
     if classes[0] == classes[1]:
         raise UserError(f"{left!r} and {right!r} are one class; compare two")
@@ -167,7 +171,7 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
         "seconds": {stage: round(seconds, 1) for stage, seconds in run.seconds.items()},
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "activations": sampled,
-        "levels": summary.quality(pipeline.Finished(levels, sampled, ())),
+        "levels": quality(pipeline.Finished(levels, sampled, ())),
     }
     if kind == "comparison":
         record["edges"] = {n: edges(part.effect(), *classes) for n, part in parts.items()}

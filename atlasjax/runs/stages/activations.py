@@ -64,7 +64,7 @@ def collected(run: Run) -> dict[str, str]:
         "format": FORMAT,
         "images": run.source.fingerprint(),
         "samples": config.samples_per_image,
-        "size": (config.image_size, config.resize),
+        "size": config.crop,
         "seed": config.seed,
     }
     digests = {}
@@ -175,7 +175,7 @@ def _check_classes(run: Run) -> None:
     """Refuse two networks whose logits cannot stand side by side."""
     if run.other is None:
         return
-    side = run.config.image_size
+    side = run.config.crop[0]
     image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
     models = (as_pytree(run.model), as_pytree(run.other.model))
     one, two = (
@@ -187,7 +187,7 @@ def _check_classes(run: Run) -> None:
 
 def _shapes(run: Run) -> dict[str, tuple[int, int]]:
     """Return the rows and columns of every layer, which must be there and be large enough."""
-    config, side = run.config, run.config.image_size
+    config, side = run.config, run.config.crop[0]
     networks = [run.network(name)[0] for name in run.maps[0]]
     found = [
         check_layers(network.model, config.layers, (side, side, 3), config.samples_per_image)
@@ -203,7 +203,7 @@ def _shapes(run: Run) -> dict[str, tuple[int, int]]:
 def _lattice(run: Run, name: str, shape: tuple[int, int]) -> Lattice:
     """Return where a layer's positions lie, measured once for each run folder."""
     network, layer = run.network(name)
-    size = run.config.image_size
+    size = run.config.crop[0]
     made_from = artifacts.fingerprint(
         stage="field", weights=network.weights, layer=layer, size=size, format=FORMAT
     )

@@ -1,0 +1,200 @@
+"""Make: an experiment in, an atlas out, with everything that belongs to a run.
+
+`atlasjax run` calls this and nothing else.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from atlasjax import data
+from atlasjax.atlas.level import Level
+from atlasjax.errors import UserError, unknown
+from atlasjax.fidelity.report.write import report
+from atlasjax.page.export import export
+from atlasjax.page.related import related_maps
+from atlasjax.runs import pipeline
+from atlasjax.runs import record as records
+from atlasjax.runs.examples import examples, open_examples
+from atlasjax.runs.experiment import Experiment, check, completed
+from atlasjax.runs.job import Run
+from atlasjax.runs.open import Atlas
+from atlasjax.runs.stages.activations import check_networks
+from atlasjax.storage import artifacts
+from atlasjax.workflows import own_file
+from atlasjax.workflows.networks import Opened, as_recorded, find, open_network
+from atlasjax.workflows.open import open_atlas
+from atlasjax.workflows.own_file import OwnFile
+from atlasjax.workflows.reopen import other_network
+
+
+def run(
+    experiment: str | os.PathLike | Experiment,
+    model: Any = None,
+    images: Any = None,
+    *,
+    weights: str | os.PathLike | None = None,
+    class_names: Any = None,
+    out: str | os.PathLike | None = None,
+    command: str | None = None,
+    **settings: Any,
+) -> Atlas:
+    """Make an atlas: collect, lay out, cut, draw, and write the page, the examples and the report.
+
+    What is there already, made from the same things, is not made again; so a run that was stopped
+    goes on. Progress is shown on a terminal and in a notebook.
+
+    Args:
+        experiment: a name that `atlasjax list` lists, a Python file with a CONFIG, or an
+            `Experiment`.
+        model: the network: a name, a Python file with a MODEL, `package.module:name`, a
+            `ModelEntry`, or a network of any kind that `atlasjax.adapt` takes. By default the
+            experiment's own.
+        images: a folder or any other name that `open_images` takes; an `ImageSource`; an array
+            [n, h, w, c] of uint8, or of floats in [0, 1]; or an iterable of such arrays that can be
+            gone through again. By default the experiment's own.
+        weights: file of the network's weights.
+        class_names: one for each logit, or a file with one on each line, in place of the network's.
+        out: the run folder; runs/NAME by default.
+        command: how it was asked for, for the record.
+        settings: any field of the experiment, in place of its own value.
+
+    Returns:
+        The atlas; its page is `index.html` in its folder.
+
+    Raises:
+        UserError: no such experiment, network, images, layer or setting, or one that nothing can be
+            made with.
+
+    >>> run("quickstart", model="googlenett")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet?...
+    """
+    config, file, _ = asked_for(experiment)
+    chosen = network_of(config, file, model)
+    paths = {"weights": weights, "out": out}
+    config = _changed(config, {n: os.fspath(p) for n, p in paths.items() if p is not None})
+    config = _changed(config, settings)
+    if isinstance(images, str | os.PathLike):
+        config, images = replace(config, images=os.fspath(images)), None
+    check(config)
+    found = find(chosen)
+    if images is None and config.images is None:
+        raise UserError("no images: give --images FOLDER, or --images tfds:NAME/SPLIT")
+    source = data.open_images(config.images if images is None else images, config.max_images)
+    config = replace(config, images=config.images if images is None else None)
+    opened = open_network(found, config.weights, config.seed, class_names)
+    config = replace(config, model=found.reference or found.entry.name)
+    config = completed(config, found.entry.image_size, found.entry.early_layers, len(source))
+    return _made(config, opened, source, command)
+
+
+def _made(config: Experiment, opened: Opened, source: data.ImageSource, command: str | None):
+    folder = artifacts.make_run_folder(config.run_dir)
+    other = other_network(config, opened)
+    job = Run(config, *opened.network, source, folder, other=other)
+    check_networks(job)  # before the record of an earlier run there is overwritten
+    record = records.begun(job, as_recorded(opened), command)
+    earlier = records.earlier_seconds(folder / records.FILE)
+    artifacts.write_json(folder / records.FILE, record | {"seconds": earlier})
+    finished = pipeline.run(job)
+    patches = {level: open_examples(folder, *level).patch for level in examples(job)}
+    names = [known.name for known in opened.classes]
+    page = report(job, finished.levels, names)
+    record |= records.ended(job, finished, earlier) | {"report": page.name}
+    artifacts.write_json(folder / records.FILE, record)
+    _export(folder, finished.levels, record, opened, patches)
+    return open_atlas(folder)
+
+
+def _export(
+    folder: Path,
+    levels: Mapping[tuple[str, int], Level],
+    record: Mapping[str, Any],
+    opened: Opened,
+    patches: Mapping[tuple[str, int], Any],
+) -> None:
+    wnids = [known.wnid for known in opened.classes]
+    export(
+        folder,
+        levels,
+        record,
+        [known.name for known in opened.classes],
+        wnids if any(wnids) else [],
+        examples=patches,
+        related=related_maps(folder),
+    )
+
+
+class Asked(NamedTuple):
+    """An experiment that was asked for.
+
+    Attributes:
+        config: the experiment.
+        file: the user's file that it is in, if it is in one.
+        documentation: its file's docstring.
+    """
+
+    config: Experiment
+    file: OwnFile | None
+    documentation: str
+
+
+def asked_for(experiment: str | os.PathLike | Experiment) -> Asked:
+    """Find the experiment that is meant.
+
+    Args:
+        experiment: as for `run`.
+
+    Raises:
+        UserError: no such experiment, or a file without one.
+
+    >>> asked_for("googlenet").config.model
+    'googlenet'
+    """
+    from atlasjax import experiments
+
+    if isinstance(experiment, Experiment):
+        return Asked(experiment, None, "")
+    if not own_file.is_own_file(experiment):
+        config, documentation = experiments.load(os.fspath(experiment))
+        return Asked(config, None, documentation)
+    file = own_file.read(experiment)
+    if file.config is None:
+        raise UserError(f"{file.path}: no CONFIG = Experiment(...) in it")
+    return Asked(file.config, file, file.documentation)
+
+
+def network_of(config: Experiment, file: OwnFile | None, model: Any = None) -> Any:
+    """Return what `networks.find` is to find: what was named, the file's MODEL, or the config's.
+
+    Args:
+        config: the experiment.
+        file: the user's file that it is in, if it is in one.
+        model: what the user named besides, if anything.
+
+    Raises:
+        UserError: there is none of these.
+    """
+    if model is not None:
+        return model
+    own = None if file is None else file.model
+    if file is not None and own is not None and config.model in (None, own.name):
+        return file
+    if config.model is None:
+        where = "" if file is None else f"{file.path}: "
+        raise UserError(
+            f"{where}no network: give MODEL = ModelEntry(...) beside CONFIG, its name as "
+            "Experiment(model=...), or model= from Python"
+        )
+    return config.model
+
+
+def _changed(config: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    known = [field.name for field in fields(Experiment)]
+    for name in settings:
+        if name not in known:
+            raise unknown("setting of an experiment", name, known)
+    listed = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
+    return replace(config, **listed)
