@@ -1,0 +1,104 @@
+"""Networks in Keras 3, on its JAX backend: functional, sequential and subclassed models."""
+
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jaxtyping import Array
+
+from atlasjax.adapters.adapted import Parts, marked
+from atlasjax.adapters.marks import fresh, mark_first
+from atlasjax.adapters.signatures import is_of
+from atlasjax.errors import UserError
+
+# Layers are marked in place while a call is traced, one call at a time. A mark means nothing to
+# whoever else uses the network meanwhile.
+_LOCK = threading.RLock()
+
+
+def is_network(network: Any) -> bool:
+    """Say whether this is a Keras model, or a layer by itself."""
+    return is_of(network, "keras", "Layer")
+
+
+def parts(network: Any) -> Parts:
+    """Take a Keras network apart; what every layer returns is tapped.
+
+    The arrays are those of the network, not copies.
+
+    Args:
+        network: a model that has its weights. It stays as it is.
+
+    Returns:
+        Its parts, in inference. Names are those of layers, within nested models
+        "backbone.block1_conv".
+
+    Raises:
+        UserError: another backend than JAX, a model without weights yet, or of several inputs.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        raise UserError(
+            f"Keras runs on {keras.backend.backend()!r}: set KERAS_BACKEND=jax before keras is "
+            "imported"
+        )
+    if not network.built:
+        raise UserError(
+            f"the Keras network {network.name!r} has no weights yet: call it once on images, or "
+            "its build(...)"
+        )
+    inputs = getattr(network, "inputs", None)
+    if inputs is not None and len(inputs) != 1:
+        raise UserError(
+            f"the Keras network {network.name!r} has {len(inputs)} inputs; it must take images only"
+        )
+    weights = list(network.variables)
+
+    def apply(values: list[Any], images: Array) -> Any:
+        mapping = list(zip(weights, values, strict=True))
+        with fresh(), keras.StatelessScope(state_mapping=mapping), _marked(network):
+            return network(images, training=False)
+
+    return Parts(
+        [weight.value for weight in weights],
+        marked(apply),
+        channels_first=keras.config.image_data_format() == "channels_first",
+    )
+
+
+@contextmanager
+def _marked(network: Any) -> Iterator[None]:
+    """Within, every layer of the network marks what it returns."""
+    with _LOCK:
+        found = {id(layer): (name, layer) for name, layer in reversed(_layers(network))}
+        kinds = [(layer, type(layer)) for _, layer in found.values()]
+        try:
+            for name, layer in found.values():
+                object.__setattr__(layer, "__class__", _marking(type(layer), name))
+            yield
+        finally:
+            for layer, kind in kinds:
+                object.__setattr__(layer, "__class__", kind)
+
+
+def _layers(network: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Return all layers within one by their names, a shared one at each of its places."""
+    found = []
+    for layer in network._flatten_layers(include_self=False, recursive=False):
+        name = prefix + layer.name
+        found += [(name, layer), *_layers(layer, f"{name}.")]
+    return found
+
+
+@functools.cache
+def _marking(kind: type, name: str) -> type:
+    """Return the class whose `__call__` marks what it returns, for one layer."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return mark_first(name, kind.__call__(self, *args, **kwargs))
+
+    call = functools.wraps(kind.__call__)(call)
+    return type(kind)(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})
