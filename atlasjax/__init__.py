@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from atlasjax import data, experiments, models, optvis, vis
+    from atlasjax.adapters.adapt import adapt
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from atlasjax.views import class_atlas, compare
 
 _HOME = {
+    "adapt": "adapters.adapt",
     "attribute": "atlas.attribution",
     "attribution": "atlas.attribution",
     "Activations": "atlas.collect",
@@ -98,6 +100,7 @@ __all__ = [
     "Level",
     "ReceptiveField",
     "UserError",
+    "adapt",
     "attribute",
     "attribution",
     "average",

@@ -1,13 +1,12 @@
-"""Networks in Equinox: modules that work on one example [c, h, w], which are mapped over a batch."""
+"""Networks in Equinox: modules that take one image [c, h, w], and are mapped over a batch."""
 
-import functools
 from typing import Any
 
 import jax
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import mark_first
+from atlasjax.adapters.marks import marking
 from atlasjax.adapters.signatures import evaluation, is_of
 from atlasjax.errors import UserError
 
@@ -54,7 +53,7 @@ def parts(network: Any) -> Parts:
     copy = jax.tree.map(lambda leaf: leaf, eqx.nn.inference_mode(module))
     for name, part in _submodules(copy):
         if callable(part):
-            object.__setattr__(part, "__class__", _marking(type(part), name))
+            object.__setattr__(part, "__class__", marking(type(part), name, single=True))
     arrays, rest = eqx.partition((copy, state), eqx.is_array)
 
     def apply(arrays: Any, images: Array) -> Any:
@@ -85,17 +84,3 @@ def _submodules(module: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 def _key(key: Any) -> str:
     return str(next(getattr(key, kind) for kind in ("name", "idx", "key") if hasattr(key, kind)))
-
-
-@functools.cache
-def _marking(kind: type, name: str) -> type:
-    """Return the class whose `__call__` marks what it returns, for one module of a copy.
-
-    It is the same each time, as classes of modules are never forgotten.
-    """
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return mark_first(name, kind.__call__(self, *args, **kwargs), single=True)
-
-    call = functools.wraps(kind.__call__)(call)
-    return type(kind)(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})

@@ -1,6 +1,5 @@
 """Networks in Keras 3, on its JAX backend: functional, sequential and subclassed models."""
 
-import functools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from typing import Any
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import fresh, mark_first
+from atlasjax.adapters.marks import fresh, marking
 from atlasjax.adapters.signatures import is_of
 from atlasjax.errors import UserError
 
@@ -37,6 +36,16 @@ def parts(network: Any) -> Parts:
 
     Raises:
         UserError: another backend than JAX, a model without weights yet, or of several inputs.
+
+    >>> import os
+    >>> os.environ["KERAS_BACKEND"] = "jax"  # before Keras is imported
+    >>> import keras
+    >>> import jax.numpy as jnp
+    >>> network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="scores")])
+    >>> variables, call, *_ = parts(network)
+    >>> call(variables, jnp.ones((1, 3)), lambda name, value: print(name) or value)[0].shape
+    scores
+    (1, 2)
     """
     import keras
 
@@ -77,7 +86,7 @@ def _marked(network: Any) -> Iterator[None]:
         kinds = [(layer, type(layer)) for _, layer in found.values()]
         try:
             for name, layer in found.values():
-                object.__setattr__(layer, "__class__", _marking(type(layer), name))
+                object.__setattr__(layer, "__class__", marking(type(layer), name))
             yield
         finally:
             for layer, kind in kinds:
@@ -91,14 +100,3 @@ def _layers(network: Any, prefix: str = "") -> list[tuple[str, Any]]:
         name = prefix + layer.name
         found += [(name, layer), *_layers(layer, f"{name}.")]
     return found
-
-
-@functools.cache
-def _marking(kind: type, name: str) -> type:
-    """Return the class whose `__call__` marks what it returns, for one layer."""
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return mark_first(name, kind.__call__(self, *args, **kwargs))
-
-    call = functools.wraps(kind.__call__)(call)
-    return type(kind)(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})

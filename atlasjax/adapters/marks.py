@@ -1,11 +1,12 @@
 """Marks: names put on values inside a program, where a tap could not be called.
 
-A module may stand inside `vmap`, `jit` or `remat`, whose values no function outside may see. So what
-it returns is marked only: a mark is an identity with a name. The whole call is then traced to a
-jaxpr and evaluated outside of all transformations, and there the tap is called at each mark. A
+A module may stand inside `vmap`, `jit` or `remat`, whose values no function outside may see. So
+what it returns is marked only: a mark is an identity with a name. The whole call is then traced to
+a jaxpr and evaluated outside of all transformations, and there the tap is called at each mark. A
 compiled program has no trace of marks: what is left of them becomes nothing.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -57,6 +58,31 @@ def mark_first(name: str, returned: Any, *, single: bool = False) -> Any:
             leaves[i] = mark(name, leaf, single=single)
             return tree.unflatten(leaves)
     return returned
+
+
+@functools.cache
+def marking(kind: type, name: str, *, single: bool = False) -> type:
+    """Return a class of modules whose `__call__` marks what it returns, for one module of a copy.
+
+    It is the same each time, for libraries never forget a class of modules.
+
+    Args:
+        kind: the class that the module has.
+        name: as of `mark`.
+        single: as of `mark`.
+
+    >>> class Double:
+    ...     def __call__(self, x): return 2 * x
+    >>> marked = marking(Double, "double")()
+    >>> tapped(marked, lambda name, value: value + 1)(1.0)
+    Array(3., dtype=float32, weak_type=True)
+    """
+
+    @functools.wraps(kind.__call__)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return mark_first(name, kind.__call__(self, *args, **kwargs), single=single)
+
+    return type(kind)(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})
 
 
 def tapped(function: Callable[..., Any], tap: Tap) -> Callable[..., Any]:
@@ -144,7 +170,7 @@ def _operate(eqn: JaxprEqn, values: list[Any], tap: Tap) -> list[Any]:
     if eqn.primitive is _mark:
         return [tap(eqn.params["name"], values[0])]
     if eqn.primitive.name in _WRAPPERS and _marked(eqn):
-        inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+        inner = eqn.params["jaxpr"] if "jaxpr" in eqn.params else eqn.params["call_jaxpr"]
         whole = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
         return _evaluate(whole, values, tap)
     settings = eqn.primitive.get_bind_params(eqn.params)

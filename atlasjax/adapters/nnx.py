@@ -1,13 +1,12 @@
 """Networks in Flax NNX."""
 
-import functools
 from typing import Any
 
 import jax
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import mark_first
+from atlasjax.adapters.marks import marking
 from atlasjax.adapters.signatures import evaluation, is_of
 
 
@@ -46,7 +45,7 @@ def parts(network: Any) -> Parts:
     for path, module in list(nnx.iter_graph(copy)):
         if path and isinstance(module, nnx.Module) and callable(module):
             name = ".".join(map(str, path))
-            object.__setattr__(module, "__class__", _marking(type(module), name))
+            object.__setattr__(module, "__class__", marking(type(module), name))
     # Random keys are no numbers: among the leaves they would break whatever computes with leaves.
     graph, random, state = nnx.split(copy, nnx.RngState, ...)
     leaves, tree = jax.tree.flatten(random)
@@ -55,17 +54,3 @@ def parts(network: Any) -> Parts:
         return nnx.merge(graph, tree.unflatten(leaves), state)(x, **flags)
 
     return Parts(state, marked(apply))
-
-
-@functools.cache
-def _marking(kind: type, name: str) -> type:
-    """Return the class whose `__call__` marks what it returns, for one module of a copy.
-
-    It is the same each time, as classes of modules are never forgotten.
-    """
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return mark_first(name, kind.__call__(self, *args, **kwargs))
-
-    call = functools.wraps(kind.__call__)(call)
-    return type(kind)(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})
