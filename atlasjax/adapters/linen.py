@@ -1,5 +1,6 @@
 """Networks in Flax Linen: a module and its variables."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
 from atlasjax.adapters.marks import fresh, mark_first
-from atlasjax.adapters.signatures import evaluation, is_of, takes_tap
+from atlasjax.adapters.signatures import evaluation, is_of
 from atlasjax.errors import UserError
 
 
@@ -43,7 +44,7 @@ def parts(network: Any, *, variables: Mapping[str, Any] | None = None) -> Parts:
     ['layers_0', 'layers_2']
     """
     module, variables = _pair(network, variables)
-    if takes_tap(module.__call__, named=True):
+    if list(inspect.signature(module.__call__).parameters)[1:2] == ["tap"]:
         flags = evaluation(module.__call__, known=("tap",))
         return Parts(variables, lambda v, x, tap: module.apply(v, x, tap, mutable=False, **flags))
     flags = evaluation(module.__call__)
