@@ -13,7 +13,7 @@ from atlasjax.adapters.signatures import takes_tap
 from atlasjax.errors import UserError
 from atlasjax.taps import Model, layers
 
-Number = float | int
+Number = float | int | np.number
 Numbers = Number | Sequence[Number] | np.ndarray | None
 
 # Keras before NNX, whose modules it can be made to use.

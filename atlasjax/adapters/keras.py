@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
@@ -25,7 +26,7 @@ def is_network(network: Any) -> bool:
 def parts(network: Any) -> Parts:
     """Take a Keras network apart; what every layer returns is tapped.
 
-    The arrays are those of the network, not copies.
+    The arrays are those of the network, not copies. Nothing that the network writes is kept.
 
     Args:
         network: a model that has its weights. It stays as it is.
@@ -64,7 +65,8 @@ def parts(network: Any) -> Parts:
         raise UserError(
             f"the Keras network {network.name!r} has {len(inputs)} inputs; it must take images only"
         )
-    weights = list(network.variables)
+    # Seeds and counters are no numbers to compute with, and evaluation has no use for them.
+    weights = [v for v in network.variables if jnp.issubdtype(v.value.dtype, jnp.floating)]
 
     def apply(values: list[Any], images: Array) -> Any:
         mapping = list(zip(weights, values, strict=True))
