@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from atlasjax import data, experiments, models, optvis, vis
+    from atlasjax.adapters.adapt import adapt
     from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from atlasjax.workflows.views import class_atlas, compare
 
 _HOME = {
+    "adapt": "adapters.adapt",
     "attribute": "atlas.attribution",
     "attribution": "atlas.attribution",
     "Activations": "atlas.collect",
@@ -107,6 +109,7 @@ __all__ = [
     "ModelEntry",
     "ReceptiveField",
     "UserError",
+    "adapt",
     "attribute",
     "attribution",
     "average",

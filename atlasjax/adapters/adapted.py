@@ -6,7 +6,8 @@ images in [0, 1] become the inputs that the network was trained on, values [b, c
 the tap as [b, h, w, c], and of several outputs one stands for the logits.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from atlasjax.adapters.marks import tapped
 from atlasjax.errors import UserError
 from atlasjax.taps import Tap, identity
 
@@ -29,7 +31,7 @@ class Parts(NamedTuple):
         variables: all its arrays, as a pytree.
         call: what it computes, a pure function of `variables`, inputs [b, h, w, c] (or
             [b, c, h, w], where `channels_first`) and a tap, which it calls on the output of each of
-            its modules, as it is, under the module's own dotted name; values start with the batch.
+            its modules, as it is, under the module's own dotted name.
         channels_first: whether inputs, and values of four dimensions, have channels before rows.
         channels_last: names of the values of four dimensions that are [b, h, w, c] all the same.
     """
@@ -84,9 +86,12 @@ class Adapted:
     ) -> Float[Array, "batch classes"]:
         """Return the logits of images in [0, 1], calling `tap` on what every module returns.
 
+        A module that is called again has its further values under NAME:1, NAME:2, and so on.
+
         Args:
             images: in [0, 1].
-            tap: called on every value of floating point; see `atlasjax.taps`.
+            tap: called on every value of floating point whose first axis is the batch; see
+                `atlasjax.taps`.
 
         Returns:
             One row of logits for each image; of no columns where the network has no classes.
@@ -96,13 +101,18 @@ class Adapted:
                 named.
         """
         seen: dict[str, Array] = {}
+        count: Counter[str] = Counter()
 
         def shown(name: str, value: Array) -> Array:
+            if value.shape[:1] != images.shape[:1] or not jnp.issubdtype(value.dtype, jnp.floating):
+                return value
             turned = self.channels_first and value.ndim == 4 and name not in self.channels_last
             value = jnp.moveaxis(value, 1, -1) if turned else value
-            value = tap(name, value)
-            if name == self.output:
-                seen[name] = value
+            count[name] += 1
+            unique = name if count[name] == 1 else f"{name}:{count[name] - 1}"
+            value = tap(unique, value)
+            if unique == self.output:
+                seen[unique] = value
             return jnp.moveaxis(value, -1, 1) if turned else value
 
         x = prepared(images, self.inputs)
@@ -111,6 +121,24 @@ class Adapted:
         if isinstance(self.output, str) and self.output in seen:
             return _logits(seen[self.output], self.output)
         return chosen(returned, self.output, len(images))
+
+
+def marked(apply: Callable[[Any, Array], Any]) -> Call:
+    """Return the `call` of a network whose modules mark what they return; see `marks`.
+
+    Args:
+        apply: a pure function of weights and prepared inputs to whatever the network returns.
+
+    >>> from atlasjax.adapters.marks import mark
+    >>> double = marked(lambda by, x: mark("double", by * x) + 1)
+    >>> double(jnp.ones(1), jnp.ones(1), lambda name, value: 10 * value)
+    {0: Array([11.], dtype=float32)}
+    """
+
+    def call(variables: Any, x: Array, tap: Tap) -> Any:
+        return tapped(lambda v, x: outputs(apply(v, x)), tap)(variables, x)
+
+    return call
 
 
 def prepared(images: Float[Array, "b h w c"], inputs: Inputs) -> Float[Array, "b h w c"]:
@@ -160,7 +188,7 @@ def chosen(returned: Any, output: str | int | None, batch: int) -> Float[Array, 
     """
     if output == NONE:
         return jnp.zeros((batch, 0), jnp.float32)
-    named = _outputs(returned)
+    named = outputs(returned)
     if output is None:
         if len(named) != 1:
             raise UserError(
@@ -177,10 +205,17 @@ def chosen(returned: Any, output: str | int | None, batch: int) -> Float[Array, 
     return _logits(named[output], output)
 
 
-def _outputs(returned: Any) -> dict[Any, Any]:
-    """Return a network's outputs by the index, key or attribute that names each."""
-    if isinstance(returned, dict):
-        return returned
+def outputs(returned: Any) -> dict[Any, Any]:
+    """Return a network's outputs by the index, key or attribute that names each.
+
+    Args:
+        returned: what the network returned: one value, or a tuple, list, mapping or record.
+
+    >>> outputs((1, 2))
+    {0: 1, 1: 2}
+    """
+    if isinstance(returned, Mapping):
+        return dict(returned)
     if hasattr(returned, "_asdict"):
         return returned._asdict()
     if isinstance(returned, tuple | list):
