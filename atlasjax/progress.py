@@ -1,9 +1,11 @@
 """Progress for anything longer than two seconds: a bar with a rate and an estimate.
 
-On a terminal each stage shows one line; anywhere else nothing is printed, so that logs stay clean.
-Functions of the library take a `Progress` and call it with how far they are; the default is silent.
+On a terminal, or in a notebook, each stage shows one line; anywhere else nothing is printed, so
+that logs stay clean. Functions of the library take a `Progress` and call it with how far they are;
+the default is silent.
 """
 
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,22 @@ def silent(done: int, total: int) -> None:
     del done, total
 
 
+def is_shown() -> bool:
+    """Tell whether somebody looks on: at a terminal, or in a notebook that has widgets.
+
+    >>> isinstance(is_shown(), bool)
+    True
+    """
+    return sys.stderr.isatty() or _in_notebook()
+
+
+def _in_notebook() -> bool:
+    """Tell whether this is a notebook's kernel, where Rich shows its bars as widgets."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    is_kernel = type(shell).__name__ == "ZMQInteractiveShell"
+    return is_kernel and importlib.util.find_spec("ipywidgets") is not None
+
+
 @contextmanager
 def bar(title: str, unit: str) -> Iterator[Progress]:
     """Show one stage's progress on the terminal, with its rate and the time left.
@@ -34,7 +52,7 @@ def bar(title: str, unit: str) -> Iterator[Progress]:
     >>> with bar("collect", "images") as progress:
     ...     progress(1, 2)
     """
-    if not sys.stderr.isatty():
+    if not is_shown():
         yield silent
         return
     import rich.console
@@ -82,7 +100,7 @@ def spinner(title: str) -> Iterator[None]:
     >>> with spinner("layout"):
     ...     pass
     """
-    if not sys.stderr.isatty():
+    if not is_shown():
         yield
         return
     import rich.console

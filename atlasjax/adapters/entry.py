@@ -7,10 +7,11 @@ that `atlasjax run my_experiment.py` is given.
 import inspect
 import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from atlasjax.adapters.adapt import Number, Numbers, adapt
 from atlasjax.classes import ClassName, numbered, read_class_names
 from atlasjax.errors import UserError
 from atlasjax.taps import Model
@@ -47,9 +48,9 @@ class ModelEntry:
     load: Callable[..., Any]
     image_size: int = 224
     channels: int = 3
-    input_range: tuple[float, float] = (0.0, 1.0)
-    mean: float | Sequence[float] | None = None
-    std: float | Sequence[float] | None = None
+    input_range: tuple[Number, Number] = (0.0, 1.0)
+    mean: Numbers = None
+    std: Numbers = None
     channels_first: bool | None = None
     output: str | int | None = None
     class_names: Any = None
@@ -92,8 +93,6 @@ def load(entry: ModelEntry, weights: str | os.PathLike | None = None, seed: int 
     Traceback (most recent call last):
     atlasjax.errors.UserError: load of 'mine' failed: ZeroDivisionError: division by zero (...)
     """
-    from atlasjax.adapters.adapt import adapt
-
     network = _called(entry, weights, seed)
     return adapt(
         network,

@@ -6,6 +6,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from atlasjax import data

@@ -9,7 +9,6 @@ import importlib
 import os
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,12 +121,11 @@ def open_network(
     'class 3'
     """
     entry = found.entry
-    with nullcontext() if found.file is None else own_file.beside(found.file.path):
-        model = entries.load(entry, weights, seed)
-        shape = (entry.image_size, entry.image_size, entry.channels)
-        count = _check(model, shape, entry.name)
-        names = entries.class_names(entry, count, weights, given, found.folder)
-        own = _known_digest(found, weights, seed) or digest(model, shape)
+    model = entries.load(entry, weights, seed)
+    shape = (entry.image_size, entry.image_size, entry.channels)
+    count = _check(model, shape, entry.name)
+    names = entries.class_names(entry, count, weights, given, found.folder)
+    own = _known_digest(found, weights, seed) or digest(model, shape)
     return Opened(Network(model, f"{entry.name}:{own}"), found, names, shape)
 
 
@@ -151,8 +149,7 @@ def shapes(model: Any, image_size: int | None = None) -> dict[str, tuple[int, ..
     if found.reference in models.available():
         network: Model = models.abstract(found.reference)
     else:
-        with nullcontext() if found.file is None else own_file.beside(found.file.path):
-            network = entries.load(found.entry)
+        network = entries.load(found.entry)
     shape = (side, side, found.entry.channels)
     _check(network, shape, found.entry.name)
     return layers(network, shape)

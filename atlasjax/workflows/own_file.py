@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +65,9 @@ def read(path: str | Path) -> OwnFile:
         close = nearest(path.name, [p.name for p in sorted(path.parent.glob("*.py"))])
         hint = f"; did you mean {', '.join(str(path.parent / name) for name in close)}?"
         raise UserError(f"no file {str(path)!r}" + (hint if close else ""))
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # as Python does for a script: what is loaded later is found too
+        sys.path.insert(0, folder)
     names = _executed(path)
     config, model = names.get("CONFIG"), names.get("MODEL")
     if config is None and model is None:
@@ -96,17 +98,6 @@ def named_before(sha256: str) -> bool:
     return (_known() / sha256).is_file()
 
 
-@contextlib.contextmanager
-def beside(path: Path) -> Iterator[None]:
-    """Let what lies beside a file be imported, as Python does for a script."""
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-
-
 def _executed(path: Path) -> dict[str, Any]:
     # The module stays known by this name, since classes of the file look it up.
     name = f"atlasjax_file_{path.stem}_{digest(path)[:12]}"
@@ -116,8 +107,7 @@ def _executed(path: Path) -> dict[str, Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with beside(path):
-            spec.loader.exec_module(module)
+        spec.loader.exec_module(module)
     except UserError:
         raise
     except SyntaxError as error:

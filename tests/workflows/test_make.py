@@ -1,0 +1,104 @@
+"""ax.run: whole runs of networks of one's own, with all that comes after."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import atlasjax as ax
+from atlasjax import cli
+from atlasjax.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, write_own) -> Path:
+    return write_own(tmp_path_factory.mktemp("own"), "own_for_make")
+
+
+@pytest.fixture(scope="module")
+def atlas(own: Path, pictures: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of the file, on images that are handed over."""
+    out = tmp_path_factory.mktemp("runs") / "mine"
+    return ax.run(own, images=pictures, out=out)
+
+
+def test_a_run_of_ones_own_has_everything(atlas: Any, own: Path):
+    for name in ("index.html", "report.html", "run.log", "pictures/two-2.png"):
+        assert (atlas.folder / name).is_file(), name
+    assert atlas.class_names == ("ant", "bee", "cow", "dog", "elk")
+    level = atlas.level("two", 2)
+    assert level.icon.shape[1:] == (32, 32, 3)
+    assert level.attribution.shape == (len(level.x), 5)
+    assert ax.open_examples(atlas.folder, "two", 2).patch.any()
+    assert atlas.record["model_file"]["path"] == str(own.resolve())
+    assert atlas.record["experiment"]["image_size"] == 32
+    assert "command" not in atlas.record
+    assert atlas.display is not None
+
+
+def test_settings_and_names_can_be_changed(own: Path, pictures: np.ndarray, tmp_path: Path):
+    made = ax.run(own, images=pictures, out=tmp_path, grids=[1], class_names=list("vwxyz"))
+    assert made.grids("two") == (1,)
+    assert made.class_names == tuple("vwxyz")
+    with pytest.raises(UserError, match="no setting of an experiment 'gridz'; did you mean grids"):
+        ax.run(own, images=pictures, gridz=[1])
+
+
+def test_classes_are_compared_by_the_record_alone(atlas: Any):
+    compared = ax.compare(atlas.folder, "bee", "elk", grids=[2])
+    assert (compared.folder / "index.html").is_file()
+    assert compared.record["name"] == "mine: bee or elk"
+    one = ax.class_atlas(atlas.folder, "cow", grids=[1])
+    assert one.class_names == atlas.class_names
+
+
+def test_the_report_wants_images_that_were_handed_over(atlas: Any, pictures: np.ndarray):
+    with pytest.raises(UserError, match="made of images handed over from Python: give images="):
+        ax.report(atlas.folder)
+    (atlas.folder / "report.html").unlink()
+    assert ax.report(atlas.folder, images=pictures).is_file()
+
+
+def test_a_network_from_python_is_asked_for_again(own: Path, pictures: np.ndarray, tmp_path: Path):
+    config = ax.Experiment("given", layers=("one",), layout="own_for_make:principal", grids=(1,))
+    quick = replace(config, steps=2, icon_size=16, attempts=1, stability=False, samples_per_image=2)
+
+    def model(images: Any, tap: Any) -> Any:
+        return tap("one", images[:, ::4, ::4]).mean((1, 2))
+
+    entry = ax.ModelEntry("given", lambda: model, image_size=32)
+    made = ax.run(quick, entry, pictures, out=tmp_path)
+    assert made.record["model_given"] is True
+    with pytest.raises(UserError, match=r"give --model my_experiment\.py, or model= from Python"):
+        ax.compare(tmp_path, 0, 1)
+    assert ax.compare(tmp_path, 0, 1, model=entry, grids=[1]).layers == ("one",)
+    with pytest.raises(UserError, match=r"not the network that .* was made with"):
+        ax.compare(tmp_path, 0, 1, model=own)
+
+
+def test_the_command_line_takes_the_file_wherever_a_name_stands(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = str(tmp_path / "run")
+    cli.main(["run", str(own), "--images", "scenes:24", "--out", out, "--grids", "1"])
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["command"].startswith(
+        f"atlasjax run {own} --images scenes:24"
+    )
+    cli.main(["class", out, "dog", "--grids", "1"])
+    cli.main(["layers", str(own)])
+    assert "two     4 x 4 x 24" in capsys.readouterr().out
+    sheet = str(tmp_path / "sheet.png")
+    cli.main(["vis", str(own), "two", "--channels", "0:2", "--steps", "2", "--out", sheet])
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_an_experiment_without_a_network_is_refused(tmp_path: Path):
+    path = tmp_path / "own_alone.py"
+    path.write_text("import atlasjax as ax\nCONFIG = ax.Experiment('a', layers=('b',))")
+    with pytest.raises(UserError, match=r"own_alone\.py: no network: give MODEL = ModelEntry"):
+        ax.run(path, images="scenes:4")
+    with pytest.raises(UserError, match=r"own_alone\.py: no MODEL = ModelEntry"):
+        ax.run("debug", model=path, images="scenes:4")
