@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from atlasjax.atlas.comparison import comparison, edges
+from atlasjax.atlas.comparison import comparison, edges, push
+from atlasjax.errors import UserError
 
 
 def parts() -> tuple[np.ndarray, np.ndarray]:
@@ -46,3 +47,11 @@ def test_classes_that_nothing_tells_apart_are_all_in_the_middle():
     values, _ = parts()
     xy = comparison(values, np.ones((60, 2), np.float16), 0, 1, vertical="principal")
     assert len(set(xy[:, 0].tolist())) == 1
+
+
+def test_without_classes_there_is_nothing_to_compare():
+    values, none = parts()[0], np.ones((60, 0), np.float16)
+    for found in (comparison, edges, push):
+        arguments = (values, none) if found is comparison else (none,)
+        with pytest.raises(UserError, match="no classes to compare: the network has no classes"):
+            found(*arguments, 0, 1)
