@@ -1,5 +1,8 @@
 """Comparison: what stands on which side, and what its edges mean."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -49,9 +52,7 @@ def test_classes_that_nothing_tells_apart_are_all_in_the_middle():
     assert len(set(xy[:, 0].tolist())) == 1
 
 
-def test_without_classes_there_is_nothing_to_compare():
-    values, none = parts()[0], np.ones((60, 0), np.float16)
-    for found in (comparison, edges, push):
-        arguments = (values, none) if found is comparison else (none,)
-        with pytest.raises(UserError, match="no classes to compare: the network has no classes"):
-            found(*arguments, 0, 1)
+@pytest.mark.parametrize("found", [partial(comparison, np.ones((60, 8))), edges, push])
+def test_without_classes_there_is_nothing_to_compare(found: Callable[..., object]):
+    with pytest.raises(UserError, match="no classes to compare: the network has no classes"):
+        found(np.ones((60, 0), np.float16), 0, 1)
