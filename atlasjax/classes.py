@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from atlasjax.errors import UserError, unknown
 
+NO_CLASSES = "the network has no classes (it gives no logits)"
 _LISTED = 6  # candidates that an error names
 
 
@@ -57,7 +58,7 @@ def resolve(text: str, class_names: Sequence[Named]) -> int:
         The index of the class, from 0.
 
     Raises:
-        UserError: no such class, or several; these are named.
+        UserError: no such class, or several, which are named; or no classes at all.
 
     >>> from typing import NamedTuple
     >>> class Name(NamedTuple):
@@ -70,6 +71,8 @@ def resolve(text: str, class_names: Sequence[Named]) -> int:
     Traceback (most recent call last):
     atlasjax.errors.UserError: class 'tig' may be 0 (tiger shark) or 1 (tiger): say more of the...
     """
+    if not class_names:
+        raise UserError(f"no class {text!r}: {NO_CLASSES}")
     wanted = text.strip().casefold()
     if not wanted:
         raise UserError("a class without a name: give its name, its number or its WordNet id")

@@ -59,6 +59,12 @@ def test_what_is_not_clear_is_told(text: str, message: str):
         resolve(text, NAMES)
 
 
+@pytest.mark.parametrize("text", ["0", "tench", " "])
+def test_a_network_without_classes_has_none_to_find(text: str):
+    with pytest.raises(UserError, match=rf"no class '{text}': the network has no classes"):
+        resolve(text, ())
+
+
 @pytest.mark.parametrize("name", ["inception_v1_scenes", "inception_v1_tiny"])
 def test_every_class_of_a_network_is_found_by_its_own_name(name: str):
     known = models.class_names(name)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from atlasjax.atlas.layout import extent, normalize, place
 from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, Settings
 from atlasjax.atlas.neighbors import METRIC
+from atlasjax.classes import NO_CLASSES
 from atlasjax.errors import UserError
 
 Vertical = Literal["umap", "principal"]
@@ -133,12 +134,14 @@ def push(
         One number for each cell.
 
     Raises:
-        UserError: a class that is not there, or one class twice.
+        UserError: a class that is not there, no classes at all, or one class twice.
 
     >>> push(np.array([[1.0, 3.0], [2.0, 1.0]]), 0, 1)
     array([ 2., -1.])
     """
     classes = attribution.shape[1]
+    if not classes:
+        raise UserError(f"no classes to compare: {NO_CLASSES}")
     for name, index in (("source", source), ("target", target)):
         if not 0 <= index < classes:
             raise UserError(f"{name} class {index}: must be from 0 to {classes - 1}")

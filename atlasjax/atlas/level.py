@@ -15,7 +15,8 @@ class Level(NamedTuple):
         count: number of activations in the cell.
         direction: their mean.
         cosine: between the direction and what the icon reached, without whitening.
-        attribution: mean effect of the cell's activations on each class logit, in logits.
+        attribution: mean effect of the cell's activations on each class logit, in logits; without
+            columns where the network has no classes.
         icon: RGB.
     """
 

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from atlasjax.classes import NO_CLASSES
 from atlasjax.errors import UserError
 
 TOP = 2500  # Carter et al. 2019: the 2000 to 3000 that speak most for the class
@@ -35,7 +36,7 @@ def of_class(
         Rows, increasing.
 
     Raises:
-        UserError: a class that is not there, or bounds out of range.
+        UserError: a class that is not there, no classes at all, or bounds out of range.
 
     Source: Carter et al. 2019, "Focusing on a single classification".
 
@@ -46,6 +47,8 @@ def of_class(
     [0, 1, 2]
     """
     classes = attribution.shape[1]
+    if not classes:
+        raise UserError(f"no class {index}: {NO_CLASSES}")
     if not 0 <= index < classes:
         raise UserError(f"class {index}: must be from 0 to {classes - 1}")
     if top < 1:
@@ -69,8 +72,13 @@ def strongest_class(attribution: Shaped[np.ndarray, "n classes"]) -> Int[np.ndar
         attribution: the effect of every activation on every logit; it may lie on disk, and is read
             a few thousand rows at a time.
 
+    Raises:
+        UserError: there are no classes.
+
     >>> strongest_class(np.array([[3.0, 1.0], [2.0, 4.0]])).tolist()
     [0, 1]
     """
+    if not attribution.shape[1]:
+        raise UserError(f"no strongest class: {NO_CLASSES}")
     spans = range(0, len(attribution), AT_A_TIME)
     return np.concatenate([np.argmax(attribution[i : i + AT_A_TIME], axis=1) for i in spans])

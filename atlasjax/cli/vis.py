@@ -226,6 +226,8 @@ def _numbers(tokens: Sequence[str], what: str) -> list[int]:
 def _classes(chosen: argparse.Namespace, opened: Any) -> tuple[list[int], list[str]]:
     from atlasjax.classes import resolve, short_name
 
+    if not opened.classes:
+        raise UserError(f"{chosen.model} has no classes: --class needs logits")
     found = [resolve(text, opened.classes) for text in getattr(chosen, "class")]
     return found, [short_name(opened.classes[i]) for i in found]
 

@@ -74,7 +74,8 @@ def level_data(
 
     Returns:
         What JSON can hold: places, counts, cosines, the highest and lowest classes with their
-        effects, the range of every class, and the labels of regions.
+        effects, the range of every class, and the labels of regions. What is of classes is empty
+        where the network has none.
     """
     classes = level.attribution.shape[1]
     highest = min(HIGHEST, classes)
@@ -101,7 +102,7 @@ def level_data(
 
 
 def chunk_size(level: Level) -> int:
-    """Return how many classes' effects come in one file."""
+    """Return how many classes' effects come in one file, at least 1."""
     return max(1, min(level.attribution.shape[1], CHUNK // max(1, len(level.x))))
 
 
@@ -115,7 +116,8 @@ def effect_chunks(level: Level) -> list[dict[str, Any]]:
         level: the cells.
 
     Returns:
-        The parts in order, each with the effects class by class and the scale of each class.
+        The parts in order, each with the effects class by class and the scale of each class; none
+        without classes.
 
     >>> one = np.array([0])
     >>> level = Level(one, one, one, one[None], one, np.array([[2.54, -1.0]]), one[None, None])
@@ -145,7 +147,7 @@ def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
 
     Returns:
         For each region the place of its label in the unit square (x, y), the class, and the number
-        of activations; the largest region first.
+        of activations; the largest region first. Without classes there is nothing to name.
 
     >>> xs, one = np.array([0, 4, 8]), np.ones((3, 1))
     >>> effect = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
@@ -153,6 +155,8 @@ def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
     >>> regions(level, 9)
     [(0.9444, 0.0556, 1, 14), (0.5, 0.0556, 0, 10), (0.0556, 0.0556, 0, 6)]
     """
+    if not level.attribution.shape[1]:
+        return []
     size = min(BLOCK, -(-grid // 8))
     blocks = -(-grid // size)
     of_cell = level.y // size * blocks + level.x // size

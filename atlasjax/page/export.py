@@ -17,6 +17,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from atlasjax.atlas.level import Level
+from atlasjax.classes import NO_CLASSES
 from atlasjax.errors import UserError, unknown
 from atlasjax.page import data as page_data
 from atlasjax.page.pictures import LARGE, SHEET, SMALL, cell_size, picture, sheets, strips
@@ -57,7 +58,7 @@ def export(
             (whether a place means the same in every layer, so that the page keeps it); each may be
             absent,
             and whatever else is there is shown as it is.
-        class_names: one for each logit.
+        class_names: one for each logit; none where the network has no classes.
         wnids: WordNet ids of the classes, or nothing.
         examples: parts of real images that each cell's activations come from, by layer and grid,
             about 64 px; black ones count as absent.
@@ -191,6 +192,8 @@ def _check_extras(
         raise unknown("kind of atlas", kind, KINDS)
     if len(classes) != KINDS[kind]:
         raise UserError(f"{len(classes)} classes for kind {kind!r}: it is of {KINDS[kind]}")
+    if classes and not class_names:
+        raise UserError(f"kind {kind!r}: {NO_CLASSES}")
     for index in classes:
         if not 0 <= index < len(class_names):
             raise UserError(f"class {index}: must be from 0 to {len(class_names) - 1}")

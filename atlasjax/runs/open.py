@@ -28,7 +28,7 @@ class Atlas:
     Attributes:
         folder: the run folder.
         layers: names, in the order of the experiment.
-        class_names: one for each logit.
+        class_names: one for each logit; none where the network has no classes.
         wnids: WordNet ids of the classes; empty where they have none.
         record: how it was made.
         files: where each level is, in the folder, by layer and grid.
@@ -47,7 +47,8 @@ class Atlas:
     def __repr__(self) -> str:
         each = ", ".join(f"{n} {' '.join(map(str, self.grids(n)))}" for n in self.layers[:4])
         more = f" and {len(self.layers) - 4} more layers" if len(self.layers) > 4 else ""
-        return f"Atlas({str(self.folder)!r}: {each}{more}; {len(self.class_names)} classes)"
+        classes = f"{len(self.class_names) or 'no'} classes"
+        return f"Atlas({str(self.folder)!r}: {each}{more}; {classes})"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self.display is None:

@@ -89,7 +89,8 @@ def class_atlas(
         The class's atlas; its page is `index.html` in its folder.
 
     Raises:
-        UserError: no finished run; no such class or layer; too few activations.
+        UserError: no finished run; no such class or layer, or no classes at all; too few
+            activations.
 
     Source: Carter et al. 2019, "Focusing on a single classification".
 
@@ -97,6 +98,7 @@ def class_atlas(
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
+    _need_classes(folder, "atlas of a class")
     opened, chosen = reopen(folder, weights, model=model), Options(**options)
     return _make(opened, (resolve(str(which), opened.classes),), chosen)
 
@@ -125,7 +127,8 @@ def compare(
         for each layer what its left and right edge stand for, in logits.
 
     Raises:
-        UserError: no finished run; no such class or layer, or one class twice; too few activations.
+        UserError: no finished run; no such class or layer, one class twice, or no classes at all;
+            too few activations.
 
     Source: Carter et al. 2019, "Further isolating classes"; see `atlas.comparison`.
 
@@ -133,11 +136,21 @@ def compare(
     Traceback (most recent call last):
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
+    _need_classes(folder, "comparison of classes")
     opened, chosen = reopen(folder, weights, model=model), Options(**options)
     classes = tuple(resolve(str(which), opened.classes) for which in (left, right))
     if classes[0] == classes[1]:
         raise UserError(f"{left!r} and {right!r} are one class; compare two")
     return _make(opened, classes, chosen)
+
+
+def _need_classes(folder: str | os.PathLike, wanted: str) -> None:
+    """Refuse a run without classes before its network is loaded."""
+    if not open_atlas(folder).class_names:
+        raise UserError(
+            f"the network of {os.fspath(folder)!r} has no classes (it gives no logits), "
+            f"so there is no {wanted}"
+        )
 
 
 def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas:

@@ -1,9 +1,13 @@
 """Comparison: what stands on which side, and what its edges mean."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 
-from atlasjax.atlas.comparison import comparison, edges
+from atlasjax.atlas.comparison import comparison, edges, push
+from atlasjax.errors import UserError
 
 
 def parts() -> tuple[np.ndarray, np.ndarray]:
@@ -46,3 +50,9 @@ def test_classes_that_nothing_tells_apart_are_all_in_the_middle():
     values, _ = parts()
     xy = comparison(values, np.ones((60, 2), np.float16), 0, 1, vertical="principal")
     assert len(set(xy[:, 0].tolist())) == 1
+
+
+@pytest.mark.parametrize("found", [partial(comparison, np.ones((60, 8))), edges, push])
+def test_without_classes_there_is_nothing_to_compare(found: Callable[..., object]):
+    with pytest.raises(UserError, match="no classes to compare: the network has no classes"):
+        found(np.ones((60, 0), np.float16), 0, 1)

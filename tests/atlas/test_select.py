@@ -63,3 +63,11 @@ def test_rows_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
 def test_what_cannot_be_selected(changes: dict, message: str):
     with pytest.raises(UserError, match=message):
         of_class(np.ones((3, 2)), **{"index": 0, **changes})
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_without_classes_nothing_can_be_selected(n: int):
+    with pytest.raises(UserError, match="no class 2: the network has no classes"):
+        of_class(np.ones((n, 0)), 2)
+    with pytest.raises(UserError, match="no strongest class: the network has no classes"):
+        strongest_class(np.ones((n, 0)))

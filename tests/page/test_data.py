@@ -80,6 +80,20 @@ def test_few_classes_are_each_named_once(tmp_path, classes, highest, all_named, 
     assert sorted(unpacked(shown["classes"], "<u4")) == list(range(all_named))
 
 
+@pytest.mark.parametrize("grid", [1, 4, 32])
+def test_without_classes_there_are_cells_but_no_effects_and_no_regions(tmp_path, grid, made):
+    level = made(((0, 0),), classes=0) if grid == 1 else made(classes=0)
+    export(tmp_path, {("a", grid): level}, {}, [])
+    shown = level_data(tmp_path, f"a-{grid}")
+    np.testing.assert_array_equal(unpacked(shown["x"], "<u2"), level.x)
+    np.testing.assert_array_equal(unpacked(shown["count"], "<u4"), level.count)
+    assert (shown["highest"], shown["lowest"], shown["labels"]) == (0, 0, [])
+    for field in ("classes", "effects", "least", "most"):
+        assert shown[field] == ""
+    assert read_script(tmp_path / "atlas.js")["levels"][0]["chunk"] == 1  # never divided by zero
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [f"a-{grid}.js"]
+
+
 @pytest.mark.parametrize("chunk", [400_000, 17])
 def test_every_effect_on_every_class_is_there_nearly_exactly(
     tmp_path, monkeypatch, chunk, made, names

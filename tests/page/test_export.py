@@ -101,6 +101,19 @@ def test_options_that_cannot_be_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_network_without_classes_is_exported_and_has_no_map_of_a_class(tmp_path, made):
+    export(tmp_path / "run", {("a", 4): made(classes=0)}, {}, [])
+    found = read_script(tmp_path / "run" / "atlas.js")
+    assert (found["class_names"], found["wnids"], found["levels"][0]["cells"]) == ([], [], 5)
+    assert json.loads((tmp_path / "run" / "atlas.json").read_text())["class_names"] == []
+    message = r"kind 'class': the network has no classes \(it gives no logits\)"
+    with pytest.raises(UserError, match=message):
+        export(tmp_path / "b", {("a", 4): made(classes=0)}, {}, [], kind="class", classes=[0])
+    with pytest.raises(UserError, match="1 class names for 0 classes of a"):
+        export(tmp_path / "b", {("a", 4): made(classes=0)}, {}, ["wok"])
+    assert not (tmp_path / "b").exists()
+
+
 def test_script_holds_no_markup_and_survives_names_that_are_no_text(tmp_path, made):
     names = ["</script><script>alert(1)</script>", "猫\u2028"]
     record = {"skipped": ["caf\udce9.jpg"]}

@@ -98,3 +98,12 @@ def test_a_damaged_file_is_named(run, tmp_path):
             single_file(run, tmp_path / "one.html")
     finally:
         path.write_text(whole)
+
+
+def test_without_classes_no_effects_are_looked_for(tmp_path):
+    one, icon = np.array([0]), np.full((1, 8, 8, 3), 200, np.uint8)
+    level = Level(one, one, one + 6, np.ones((1, 2)), np.ones(1), np.ones((1, 0)), icon)
+    folder = export(tmp_path / "run", {("a", 1): level}, {}, []).parent
+    files = held(single_file(folder, tmp_path / "one.html").read_text(encoding="utf-8"))
+    assert [path for path in files if path.startswith("data/")] == ["data/a-1.js"]
+    assert json.loads(files["atlas.js"])["class_names"] == []

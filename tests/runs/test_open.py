@@ -46,6 +46,17 @@ def test_repr_is_one_short_line(folder):
     )
 
 
+def test_a_network_without_classes_says_so(tmp_path):
+    level = made(3, classes=0)
+    folder = export(tmp_path / "embedding", {("a", 4): level}, {}, []).parent
+    atlas = open_atlas(folder)
+    assert atlas.class_names == atlas.wnids == ()
+    assert repr(atlas) == f"Atlas({str(folder)!r}: a 4; no classes)"
+    found = atlas.level("a", 4)
+    assert found.attribution.shape == (3, 0)
+    np.testing.assert_array_equal(found.icon, level.icon)
+
+
 def test_a_folder_needs_nothing_but_its_contents_and_levels_and_may_move(folder):
     moved = folder.rename(folder.parent / "moved")
     for path in [*moved.glob("pictures/*"), *moved.glob("*.js"), *moved.glob("*.html")]:

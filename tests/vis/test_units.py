@@ -56,6 +56,11 @@ def test_classes_report_the_probability(toy, quick):
     assert made.reached[0] > 2 / 6  # twice what an even choice gives
 
 
+def test_a_network_without_classes_has_none_to_draw(toy, quick):
+    with pytest.raises(UserError, match=r"output has shape \[0\]: no class 4; there are none"):
+        vis.classes(lambda images, tap: toy(images, tap)[:, :0], [4], KEY, quick)
+
+
 def test_attempts_keep_the_best(toy, quick):
     from dataclasses import replace
 

@@ -34,10 +34,11 @@ def measure(run: Run, levels: Levels, class_names: Sequence[str]) -> dict[str, A
         run: the run, whose artifacts are read. The network and the images are used only where
             shortcuts were planted in the images.
         levels: its levels, by layer and grid.
-        class_names: one for each logit.
+        class_names: one for each logit; none where the network has no classes.
 
     Returns:
-        `layers`, and `shortcuts`: None where none were planted. See docs/fidelity.md.
+        `layers`, `classes`, how many there are, and `shortcuts`: None where none were planted, or
+        there are no classes. See docs/fidelity.md.
 
     Raises:
         UserError: an artifact is missing or damaged.
@@ -47,7 +48,8 @@ def measure(run: Run, levels: Levels, class_names: Sequence[str]) -> dict[str, A
         with run.timed(f"report {name}"), progress.spinner(f"report {name}"):
             own = {size: level for (layer, size), level in levels.items() if layer == name}
             layers.append(_layer(run, name, own))
-    return {"layers": layers, "shortcuts": _shortcuts(run, class_names)}
+    shortcuts = _shortcuts(run, class_names) if len(class_names) else None
+    return {"layers": layers, "classes": len(class_names), "shortcuts": shortcuts}
 
 
 def distribution(values: Float[np.ndarray, " n"]) -> dict[str, float | None]:

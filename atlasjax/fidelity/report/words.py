@@ -44,6 +44,10 @@ where that is at least half, and more than 95% of random choices of ten cells of
 line).</p>"""
 
 
+NO_CLASSES = """<p>The network has no classes: nothing here is about effects on them, and shortcuts
+planted in the images, which show in such effects, are not looked for.</p>"""
+
+
 def verdict(report: Mapping[str, Any]) -> str:
     """Say the most important in a few sentences.
 
@@ -68,6 +72,8 @@ def verdict(report: Mapping[str, Any]) -> str:
         _range("Their continuity is", (la["map"]["continuity"] for la in layers)),
     ]
     text = f"<p>{' '.join(filter(None, said))}</p>"
+    if not report["classes"]:
+        return text + NO_CLASSES
     return text + (found(report["shortcuts"]) if report["shortcuts"] else "")
 
 

@@ -12,7 +12,7 @@ from atlasjax.fidelity.report.page import Pictures, page
 from atlasjax.runs.job import Run
 from atlasjax.storage import artifacts
 
-FORMAT = 1  # of report.json; raised when what is in it changes
+FORMAT = 2  # of report.json; raised when what is in it changes
 NUMBERS, PAGE = "report.json", "report.html"
 
 
@@ -22,7 +22,7 @@ def report(run: Run, levels: Levels, class_names: Sequence[str], *, again: bool 
     Args:
         run: the run.
         levels: its levels, by layer and grid.
-        class_names: one for each logit.
+        class_names: one for each logit; none where the network has no classes.
         again: write it even if it is there.
 
     Returns:

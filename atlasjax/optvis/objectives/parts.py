@@ -108,9 +108,10 @@ def check_channels(shapes: Shapes, layer: str) -> int:
 def check_index(shapes: Shapes, layer: str, index: Any, kind: str = "channel") -> None:
     """Refuse channels or classes that do not exist."""
     count = check_channels(shapes, layer)
+    there = f"0 to {count - 1}" if count else "none"
     for one in np.ravel(index):
         if not 0 <= one < count:
-            raise fault(shapes, layer, f"no {kind} {one}; there are 0 to {count - 1}")
+            raise fault(shapes, layer, f"no {kind} {one}; there are {there}")
 
 
 def check_has_positions(shapes: Shapes, layer: str) -> None:

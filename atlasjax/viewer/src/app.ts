@@ -70,3 +70,19 @@ export const digitsFor = (largest: number): number =>
   largest > 0 ? Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(largest)))) : 2;
 
 export const address = (cells: Cells, i: number): string => `row ${cells.y[i]}, column ${cells.x[i]}`;
+
+/** What stands where effects on classes would be. */
+export const NO_CLASSES = "This network has no classes: cells have no effects to show.";
+
+/** What of the app says which classes there are. */
+interface Named {
+  readonly store: { readonly index: { readonly class_names: readonly string[] } };
+}
+
+export const hasClasses = (app: Named): boolean => app.store.index.class_names.length > 0;
+
+/** The class that a cell speaks most for; null where the network has none. */
+export function strongest(app: Named, cells: Cells, i: number): string | null {
+  if (!cells.highest) return null;
+  return app.store.index.class_names[cells.classes[i * (cells.highest + cells.lowest)]];
+}

@@ -1,5 +1,5 @@
 // The panel of a cell: its icon, what it does to the class scores, and real patches of images.
-import { address, type App, digitsFor, signed, whole } from "./app.ts";
+import { address, type App, digitsFor, hasClasses, NO_CLASSES, signed, whole } from "./app.ts";
 import { button, el } from "./dom.ts";
 import { drawIcon, drawPatch } from "./icons.ts";
 import type { Shading } from "./shading.ts";
@@ -84,6 +84,7 @@ function row(app: App, cls: number, value: number, largest: number, digits: numb
 }
 
 function effects(app: App, cells: Cells, cell: number): HTMLElement {
+  if (!hasClasses(app)) return el("p", { class: "quiet note" }, NO_CLASSES);
   const count = cells.highest + cells.lowest;
   const from = cell * count;
   const values = [...cells.effects.subarray(from, from + count)];

@@ -1,5 +1,5 @@
 // Keys: the whole map by keyboard alone.
-import { address, type App, whole } from "./app.ts";
+import { address, type App, hasClasses, strongest, whole } from "./app.ts";
 import { nearestCell, placeOf, towards } from "./geometry.ts";
 import type { MapView } from "./map.ts";
 import type { Tools } from "./tools.ts";
@@ -32,11 +32,9 @@ export function listenToKeys(app: App, map: MapView, canvas: HTMLElement, action
     app.emit("cell");
     map.reveal((cells.x[cell] + 0.5) / grid, (cells.y[cell] + 0.5) / grid);
     map.redraw();
-    const best = cells.classes[cell * (cells.highest + cells.lowest)];
-    app.speak(
-      `${address(cells, cell)}: ${whole(cells.count[cell])} activations, most for ` +
-        app.store.index.class_names[best],
-    );
+    const best = strongest(app, cells, cell);
+    const most = best === null ? "" : `, most for ${best}`;
+    app.speak(`${address(cells, cell)}: ${whole(cells.count[cell])} activations${most}`);
   }
 
   function middle(): number {
@@ -77,7 +75,7 @@ export function listenToKeys(app: App, map: MapView, canvas: HTMLElement, action
 
   /** What a key does wherever the focus is, but in a field; whether it did something. */
   function anywhere(event: KeyboardEvent): boolean {
-    if (event.key === "/") actions.search();
+    if (event.key === "/" && hasClasses(app)) actions.search();
     else if (event.key === "?") actions.tools.help();
     else if (event.key === "l" || event.key === "L") actions.toggleList();
     else if (event.key === "[") layer(-1);

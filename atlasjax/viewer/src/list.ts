@@ -1,5 +1,5 @@
 // The list: the cells that the window shows, for whoever cannot or would not look at a map.
-import { address, type App, digitsFor, signed, whole } from "./app.ts";
+import { address, type App, digitsFor, signed, strongest, whole } from "./app.ts";
 import { button, el } from "./dom.ts";
 import { visible } from "./geometry.ts";
 import { drawIcon } from "./icons.ts";
@@ -55,10 +55,10 @@ export function createList(app: App, map: MapView, shading: Shading, closed: () 
   }
 
   function row(cells: Cells, i: number, effect: number | undefined): HTMLElement {
-    const names = app.store.index.class_names;
-    const top = names[cells.classes[i * (cells.highest + cells.lowest)]];
     const icon = el("canvas", { width: 64, height: 64, "aria-hidden": "true" });
-    const said = effect === undefined ? top : signed(effect, digitsFor(cells.largestEffect));
+    const [where, held] = [address(cells, i), `${whole(cells.count[i])} activations`];
+    const top = effect === undefined ? strongest(app, cells, i) : signed(effect, digitsFor(cells.largestEffect));
+    const said = top === null ? [where, held] : [top, `${where} \u00b7 ${held}`];
     const made = button("", null, () => {
       const pin = { grid: app.level.grid, x: cells.x[i], y: cells.y[i] };
       app.set({ pin });
@@ -66,7 +66,7 @@ export function createList(app: App, map: MapView, shading: Shading, closed: () 
     });
     made.append(
       icon,
-      el("span", { class: "what" }, el("b", {}, said), el("span", { class: "quiet" }, `${address(cells, i)} \u00b7 ${whole(cells.count[i])} activations`)),
+      el("span", { class: "what" }, el("b", {}, said[0]), el("span", { class: "quiet" }, said[1])),
     );
     made.setAttribute("aria-pressed", String(app.pinned() === i));
     drawIcon(app, icon, app.level, cells.x[i], cells.y[i], 50);

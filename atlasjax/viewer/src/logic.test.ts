@@ -1,14 +1,16 @@
 // What needs no browser: geometry, permalinks, shades, labels, the search.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { strongest } from "./app.ts";
 import { fit, gridFor, nearestCell, placeOf, READABLE, towards, viewOf, visible } from "./geometry.ts";
 import { place, shortName } from "./labels.ts";
 import { readHash, writeHash } from "./permalink.ts";
 import { matches } from "./search.ts";
 import { colourOf, dimmed, PALETTES, shadeOne, shadeTwo } from "./shade.ts";
 import { parseData } from "./source.ts";
+import { openStore } from "./store.ts";
 import { fills } from "./tiles.ts";
-import type { Column, Region, State } from "./types.ts";
+import type { Column, Region, Source, State } from "./types.ts";
 
 const free = { left: 100, top: 50, width: 800, height: 600 };
 const column = (least: number, most: number): Column => ({ values: new Float32Array(), least, most });
@@ -112,4 +114,50 @@ test("the search ranks whole names, words, and beginnings", () => {
 test("a file of data is told from any other", () => {
   assert.deepEqual(parseData('document.currentScript.receive({"a":1});\n'), { a: 1 });
   assert.throws(() => parseData("alert(1)"));
+});
+
+const bytes = (values: ArrayLike<number> & { buffer: ArrayBufferLike }): string =>
+  btoa(String.fromCharCode(...new Uint8Array(values.buffer)));
+
+/** A source of two cells and some classes, as an export writes them. */
+function sourceOf(names: string[]): Source {
+  const level = { layer: "a", grid: 2, name: "a-2", cells: 2, activations: 9, chunk: 1 };
+  const cells = {
+    cells: 2, highest: names.length && 1, lowest: 0, labels: [], patches: null,
+    x: bytes(Uint16Array.of(0, 1)), y: bytes(Uint16Array.of(0, 1)), count: bytes(Uint32Array.of(4, 5)),
+    cosine: bytes(Float32Array.of(0.5, 0.75)), least: "", most: "",
+    classes: names.length ? bytes(Uint32Array.of(1, 0)) : "",
+    effects: names.length ? bytes(Float32Array.of(3, 2)) : "",
+  };
+  const files: Record<string, unknown> = {
+    "atlas.js": { format: 2, class_names: names, levels: [level] },
+    "data/a-2.js": cells,
+  };
+  return {
+    data: async (path) => files[path] ?? Promise.reject(new Error(path)),
+    image: () => Promise.reject(new Error("none")),
+    link: () => null,
+    savable: false,
+  };
+}
+
+test("cells of a network without classes are read, and speak for none", async () => {
+  for (const names of [[], ["wok", "pan"]]) {
+    const store = await openStore(sourceOf(names));
+    const cells = await store.cells(store.level("a", 2)!);
+    assert.deepEqual([...cells.count, ...cells.cosine], [4, 5, 0.5, 0.75]);
+    assert.equal(cells.at[3], 1);
+    assert.equal(cells.largestEffect, names.length ? 3 : 1);
+    const found = [0, 1].map((i) => strongest({ store }, cells, i));
+    assert.deepEqual(found, names.length ? ["pan", "wok"] : [null, null]);
+  }
+});
+
+test("without classes an address names none, and nothing is found", () => {
+  const none = { ...known, classes: 0 };
+  const asked = readHash("#layer=b&class=0&versus=1&sign=against&cell=10,1,2", none);
+  assert.deepEqual([asked.layer, asked.classA, asked.classB], ["b", null, null]);
+  assert.deepEqual(asked.pin, { grid: 10, x: 1, y: 2 });
+  assert.deepEqual(matches("", [], []), []);
+  assert.deepEqual(matches("0", [], []), []);
 });

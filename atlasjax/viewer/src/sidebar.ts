@@ -1,5 +1,5 @@
 // The side bar: which atlas this is, its layers, and the other maps of the run.
-import { type App, whole } from "./app.ts";
+import { type App, hasClasses, NO_CLASSES, whole } from "./app.ts";
 import { button, el } from "./dom.ts";
 import { overviewPath } from "./paint.ts";
 import { drawSearch } from "./search.ts";
@@ -49,7 +49,8 @@ export function createSidebar(app: App): HTMLElement {
     el("div", { class: "names" }, el("h1", {}, index.name), el("p", { class: "quiet kind" }, kindText(app))),
     fold,
   );
-  const side = el("header", { class: "panel side" }, head, drawSearch(app), body);
+  const search = hasClasses(app) ? drawSearch(app) : el("p", { class: "quiet caption" }, NO_CLASSES);
+  const side = el("header", { class: "panel side" }, head, search, body);
   app.on("state", () => {
     side.classList.remove("open");
     fold.setAttribute("aria-expanded", "false");

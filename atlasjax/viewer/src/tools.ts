@@ -1,5 +1,5 @@
 // The tools: how the map is shown, the list, links, pictures, and how the atlas was made.
-import type { App, Theme } from "./app.ts";
+import { type App, hasClasses, NO_CLASSES, type Theme } from "./app.ts";
 import { button, el, segments, tick, uid } from "./dom.ts";
 
 export interface Tools {
@@ -16,6 +16,7 @@ export interface Actions {
   setTheme(theme: Theme): void;
 }
 
+const FIND = "/";
 const KEYS: [string, string][] = [
   ["arrows", "walk from cell to cell"],
   ["Shift + arrows", "move the map"],
@@ -24,7 +25,7 @@ const KEYS: [string, string][] = [
   ["Enter", "pin the cell, or release it"],
   ["Escape", "release the cell, close what is open"],
   ["[ and ]", "the layer before, the layer after"],
-  ["/", "find a class"],
+  [FIND, "find a class"],
   ["L", "the list of the cells in view"],
   ["?", "this help"],
 ];
@@ -32,7 +33,7 @@ const KEYS: [string, string][] = [
 export function createTools(app: App, actions: Actions): Tools {
   const menu = viewMenu(app, actions);
   const made = dialog("How it was made", recordOf(app));
-  const help = dialog("How to read it", helpText());
+  const help = dialog("How to read it", helpText(hasClasses(app)));
   const list = button("List of the cells in view", "list", () => actions.toggleList(), { "aria-pressed": "false" });
   const copy = actions.copyLink;
   const element = el(
@@ -88,7 +89,7 @@ function viewMenu(app: App, actions: Actions): HTMLElement {
       el("h2", {}, "Level"),
       levels.element,
       el("h2", {}, "Map"),
-      labels.element,
+      ...(hasClasses(app) ? [labels.element] : []), // it is classes that regions are named by
       density.element,
       el("h2", {}, "Theme"),
       themes.element,
@@ -140,9 +141,10 @@ function recordOf(app: App): HTMLElement {
   return el("div", {}, facts, el("details", {}, el("summary", {}, "The whole record"), whole));
 }
 
-function helpText(): HTMLElement {
+function helpText(classes: boolean): HTMLElement {
   const keys = el("dl", { class: "record keys" });
-  for (const [key, text] of KEYS) keys.append(el("dt", {}, el("kbd", {}, key)), el("dd", {}, text));
+  const known = classes ? KEYS : KEYS.filter(([key]) => key !== FIND);
+  for (const [key, text] of known) keys.append(el("dt", {}, el("kbd", {}, key)), el("dd", {}, text));
   return el(
     "div",
     {},
@@ -151,13 +153,15 @@ function helpText(): HTMLElement {
       {},
       "Each tile shows what the network detects in one region of this layer\u2019s activations, and " +
         "neighbours detect similar things. Zoom in, and the regions are cut finer. Point at a tile to " +
-        "see which classes it speaks for, and click to pin it.",
+        `see ${classes ? "which classes it speaks for" : "what is known of it"}, and click to pin it.`,
     ),
     el(
       "p",
       {},
-      "Choose a class, and the map shows where it is spoken for (blue) and against (orange); choose a " +
-        "second, and it shows which of the two.",
+      classes
+        ? "Choose a class, and the map shows where it is spoken for (blue) and against (orange); choose " +
+            "a second, and it shows which of the two."
+        : NO_CLASSES,
     ),
     keys,
   );

@@ -280,3 +280,30 @@ def test_planted_shortcuts_are_scored_where_images_and_network_share_classes(
     other = type("Other", (Scenes,), {"classes": ("cat", "dog")})()
     assert measured(made.of(other))["shortcuts"] is None
     assert len(asked) == 1
+
+
+def test_a_network_without_classes_is_judged_by_all_that_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def score_run(*args, **options):
+        raise AssertionError("shortcuts need classes")
+
+    monkeypatch.setattr(measure_module, "score_run", score_run)
+    nameless = type("Nameless", (Scenes,), {"classes": ()})()
+    made = write_run(tmp_path)
+    levels = {
+        at: level._replace(attribution=level.attribution[:, :0])
+        for at, level in made.levels.items()
+    }
+    for source in (Photographs(), Scenes(), nameless):
+        run = made.of(source).run
+        path = report(run, levels, (), again=True)
+        found = written(made)
+        assert (found["classes"], found["shortcuts"]) == (0, None)
+        assert found["layers"] == measured(made)["layers"]  # which look at no class
+        page = Page(path.read_text())
+        assert page.open == []
+        assert page.text.count("The network has no classes: nothing here is about effects") == 1
+    reported(made, again=True)
+    assert written(made)["classes"] == len(CLASSES)
+    assert "no classes" not in Page(path.read_text()).text
