@@ -14,7 +14,7 @@ from atlasjax.adapters.aten.types import common_type, floating, together
 def unary(function: Callable[[Array], Array]) -> Callable[..., Array]:
     """Return the operator that applies a function of floats."""
 
-    def apply(x: Any, **_: Any) -> Array:
+    def apply(x: Any) -> Array:
         return function(floating(x))
 
     return apply
@@ -23,7 +23,7 @@ def unary(function: Callable[[Array], Array]) -> Callable[..., Array]:
 def binary(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
     """Return the operator that applies a function of two arrays after promotion."""
 
-    def apply(x: Any, y: Any, **_: Any) -> Array:
+    def apply(x: Any, y: Any) -> Array:
         return function(*together(x, y))
 
     return apply
@@ -194,7 +194,7 @@ def _scaled(x: Array, alpha: Any) -> Array:
 
 
 def _as_is(function: Callable[[Array], Array]) -> Callable[..., Array]:
-    return lambda x, **_: function(jnp.asarray(x))
+    return lambda x: function(jnp.asarray(x))
 
 
 def _truth(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
@@ -206,7 +206,8 @@ _FLOATS: dict[str, Callable[[Array], Array]] = {
     "cosh": jnp.cosh, "erf": jax.lax.erf, "erfc": jax.lax.erfc, "erfinv": jax.lax.erf_inv,
     "exp": jnp.exp, "exp2": jnp.exp2, "expm1": jnp.expm1, "floor": jnp.floor,
     "frac": lambda x: x - jnp.trunc(x), "log": jnp.log, "log10": jnp.log10, "log1p": jnp.log1p,
-    "log2": jnp.log2, "log_sigmoid": jax.nn.log_sigmoid, "mish": lambda x: x * jnp.tanh(jax.nn.softplus(x)),
+    "log2": jnp.log2, "log_sigmoid": jax.nn.log_sigmoid,
+    "mish": lambda x: x * jnp.tanh(jax.nn.softplus(x)),
     "reciprocal": lambda x: 1 / x, "round": jnp.round, "rsqrt": jax.lax.rsqrt,
     "selu": partial(elu, alpha=1.6732632423543772, scale=1.0507009873554805),
     "sigmoid": jax.nn.sigmoid, "silu": lambda x: x * jax.nn.sigmoid(x), "sin": jnp.sin,
@@ -223,12 +224,14 @@ _PAIRS: dict[str, Callable[[Array, Array], Array]] = {
 }  # fmt: skip
 
 _GIVEN: dict[str, Callable[..., Array]] = {
-    "add": add, "addcdiv": addcdiv, "addcmul": addcmul, "celu": lambda x, alpha=1.0: elu(x, alpha, 1.0, 1 / alpha),
-    "clamp": clamp, "clamp_max": lambda x, max: clamp(x, None, max), "clamp_min": lambda x, min: clamp(x, min),
+    "add": add, "addcdiv": addcdiv, "addcmul": addcmul,
+    "celu": lambda x, alpha=1.0: elu(x, alpha, 1.0, 1 / alpha), "clamp": clamp,
+    "clamp_max": lambda x, max: clamp(x, None, max), "clamp_min": clamp,
     "clip": clamp, "div": div, "divide": div, "elu": elu, "gelu": gelu, "glu": glu,
     "hardshrink": hardshrink, "hardsigmoid": hardsigmoid, "hardswish": hardswish,
     "hardtanh": hardtanh, "leaky_relu": leaky_relu, "lerp": lerp, "masked_fill": masked_fill,
-    "pow": power, "prelu": prelu, "_prelu_kernel": lambda x, weight: where(x > 0, x, jnp.multiply(*together(x, weight))),
+    "pow": power, "prelu": prelu,
+    "_prelu_kernel": lambda x, weight: where(x > 0, x, jnp.multiply(*together(x, weight))),
     "relu6": lambda x: hardtanh(x, 0.0, 6.0), "rsub": rsub, "softplus": softplus,
     "softshrink": softshrink, "sub": sub, "subtract": sub, "threshold": threshold,
     "true_divide": div, "where": where,

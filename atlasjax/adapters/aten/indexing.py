@@ -45,7 +45,7 @@ def gather(x: Array, dim: int, index: Array, **_: Any) -> Array:
     return x[tuple(places)]
 
 
-def scatter(x: Array, dim: int, index: Array, source: Any, **_: Any) -> Array:
+def scatter(x: Array, dim: int, index: Array, source: Any) -> Array:
     """Return x with entries of the source where each index says, along an axis."""
     places = jnp.meshgrid(*(jnp.arange(n) for n in index.shape), indexing="ij")
     places[axis_of(dim, x.ndim)] = index
@@ -143,11 +143,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "aten.index_select": index_select,
     "aten.gather": gather,
     "aten.take_along_dim": lambda x, indices, dim: gather(x, dim, indices),
-    "aten.scatter": scatter,
+    "aten.scatter.src": scatter,
+    "aten.scatter.value": scatter,
     "aten.slice_scatter": slice_scatter,
     "aten.select_scatter": select_scatter,
     "aten.copy": copy,
-    "aten.fill": lambda x, value: copy(x, value),
+    "aten.fill": copy,
     "aten.zero": jnp.zeros_like,
     "aten.full": full,
     "aten.full_like": full_like,

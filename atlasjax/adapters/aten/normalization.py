@@ -139,6 +139,11 @@ def _cast(x: Array, dtype: Any) -> Array:
 OPERATORS: dict[str, Callable[..., Any]] = {
     "aten.batch_norm": batch_norm,
     "aten._native_batch_norm_legit_no_training": at_rest,
+    "aten._native_batch_norm_legit.no_stats": lambda x, w, b, _, momentum, eps: (
+        batch_norm(x, w, b, None, None, True, momentum, eps),
+        None,
+        None,
+    ),
     "aten.layer_norm": layer_norm,
     "aten.native_layer_norm": native_layer_norm,
     "aten.rms_norm": rms_norm,

@@ -185,7 +185,7 @@ def _padded(x: Array, pad: Sequence[int], mode: str) -> Array:
 _SAME = (
     "alias", "alias_copy", "clone", "contiguous", "detach", "dropout", "alpha_dropout",
     "feature_dropout", "feature_alpha_dropout", "lift", "lift_fresh", "lift_fresh_copy",
-    "positive", "native_dropout", "resolve_conj", "resolve_neg",
+    "positive", "resolve_conj", "resolve_neg",
 )  # fmt: skip
 
 OPERATORS: dict[str, Callable[..., Any]] = {
@@ -210,7 +210,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "aten.expand_copy": expand,
     "aten.flatten": flatten,
     "aten.flip": flip,
-    "aten.movedim": lambda x, source, destination: jnp.moveaxis(x, source, destination),
+    "aten.movedim": jnp.moveaxis,
     "aten.narrow": narrow,
     "aten.numpy_T": lambda x: x.T,
     "aten.pad": pad,

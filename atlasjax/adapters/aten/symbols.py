@@ -5,7 +5,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-
 _PYTHON = (
     "add", "and_", "eq", "floordiv", "ge", "getitem", "gt", "le", "lt", "mod", "mul", "ne", "neg",
     "not_", "or_", "pow", "sub", "truediv",
