@@ -19,10 +19,10 @@ from jaxtyping import Array
 from atlasjax.adapters.adapted import Parts
 from atlasjax.adapters.aten.export import decomposed, exported, loaded
 from atlasjax.adapters.aten.program import Program, run
+from atlasjax.adapters.aten.steps import unsure
 from atlasjax.adapters.aten.translate import (
     array,
     not_translated,
-    overwrites,
     translate,
     unknown_operators,
 )
@@ -142,7 +142,7 @@ def parts(network: Any, *, example: Any = None) -> Parts:
 def _translated(made: Any, *, saved: bool) -> tuple[Any, Program]:
     """Return the exported program as it was translated, and the translation."""
     program = translate(made, saved=saved)
-    if unknown_operators(program) or overwrites(made):
+    if unknown_operators(program) or unsure(program.steps):
         # PyTorch's core operators are fewer, but taking a network down to them takes much longer.
         made = decomposed(made)
         program = translate(made, saved=saved)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from atlasjax.adapters.aten.types import channelwise
+from atlasjax.adapters.aten.types import Number, channelwise
 
 Sizes = int | Sequence[int]
 
@@ -114,9 +114,9 @@ def attention(
     key: Array,
     value: Array,
     attn_mask: Array | None = None,
-    dropout_p: float = 0.0,
+    dropout_p: Number = 0.0,
     is_causal: bool = False,
-    scale: float | None = None,
+    scale: Number | None = None,
     enable_gqa: bool = False,
 ) -> Array:
     """Return `softmax(query key^T scale + mask) value`, of the last two axes [places, features]."""

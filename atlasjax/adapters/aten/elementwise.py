@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from atlasjax.adapters.aten.types import common_type, floating, together
+from atlasjax.adapters.aten.types import Number, common_type, floating, together
 
 
 def unary(function: Callable[[Array], Array]) -> Callable[..., Array]:
@@ -95,7 +95,7 @@ def clamp(x: Array, min: Any = None, max: Any = None) -> Array:
     return x
 
 
-def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
+def hardtanh(x: Array, min_val: Number = -1.0, max_val: Number = 1.0) -> Array:
     """Return x between the bounds, without a gradient where one is reached."""
     low, high = jnp.asarray(min_val, x.dtype), jnp.asarray(max_val, x.dtype)
     return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
@@ -106,7 +106,7 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     return jax.nn.gelu(x, approximate=approximate == "tanh")
 
 
-def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+def leaky_relu(x: Array, negative_slope: Number = 0.01) -> Array:
     """Return x, times the slope below zero."""
     return jnp.where(x > 0, x, x * jnp.asarray(negative_slope, x.dtype))
 
@@ -117,14 +117,14 @@ def prelu(x: Array, weight: Array) -> Array:
     return jnp.where(x > 0, x, slopes * x)
 
 
-def elu(x: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Array:
+def elu(x: Array, alpha: Number = 1.0, scale: Number = 1.0, input_scale: Number = 1.0) -> Array:
     """Return `scale x` above zero, `scale alpha (exp(input_scale x) - 1)` below."""
     # The exponential is never taken of what is large: its infinity would spoil the gradient.
     below = jnp.expm1(jnp.where(x > 0, 0, x) * input_scale) * alpha
     return jnp.where(x > 0, x, below) * scale
 
 
-def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+def softplus(x: Array, beta: Number = 1.0, threshold: Number = 20.0) -> Array:
     """Return `log(1 + exp(beta x)) / beta`, and x itself beyond the threshold."""
     return jnp.where(x * beta > threshold, x, jax.nn.softplus(x * beta) / beta)
 
@@ -139,17 +139,17 @@ def hardswish(x: Array) -> Array:
     return x * hardsigmoid(x)
 
 
-def threshold(x: Array, threshold: float, value: float) -> Array:
+def threshold(x: Array, threshold: Number, value: Number) -> Array:
     """Return x where it exceeds the threshold, else the value."""
     return jnp.where(x > threshold, x, jnp.asarray(value, x.dtype))
 
 
-def softshrink(x: Array, lambd: float = 0.5) -> Array:
+def softshrink(x: Array, lambd: Number = 0.5) -> Array:
     """Return x moved towards zero by `lambd`."""
     return jnp.where(x > lambd, x - lambd, jnp.where(x < -lambd, x + lambd, jnp.zeros_like(x)))
 
 
-def hardshrink(x: Array, lambd: float = 0.5) -> Array:
+def hardshrink(x: Array, lambd: Number = 0.5) -> Array:
     """Return x where it is further than `lambd` from zero, else zero."""
     return jnp.where(jnp.abs(x) > lambd, x, jnp.zeros_like(x))
 
@@ -211,7 +211,7 @@ _FLOATS: dict[str, Callable[[Array], Array]] = {
     "reciprocal": lambda x: 1 / x, "round": jnp.round, "rsqrt": jax.lax.rsqrt,
     "selu": partial(elu, alpha=1.6732632423543772, scale=1.0507009873554805),
     "sigmoid": jax.nn.sigmoid, "silu": lambda x: x * jax.nn.sigmoid(x), "sin": jnp.sin,
-    "sinh": jnp.sinh, "softsign": lambda x: x / (1 + jnp.abs(x)), "sqrt": jnp.sqrt,
+    "sinh": jnp.sinh, "sqrt": jnp.sqrt,
     "tan": jnp.tan, "tanh": jnp.tanh, "tanhshrink": lambda x: x - jnp.tanh(x), "trunc": jnp.trunc,
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from atlasjax.adapters.aten.types import axis_of, canonical, common_type
+from atlasjax.adapters.aten.types import Number, axis_of, canonical, common_type
 
 
 def embedding(weight: Array, indices: Array, *_: Any, **__: Any) -> Array:
@@ -127,7 +127,7 @@ def _places(indices: Sequence[Array | None]) -> tuple[Any, ...]:
     return tuple(slice(None) if i is None else i for i in indices)
 
 
-def _filled(make: Callable[..., Array], value: float) -> Callable[..., Array]:
+def _filled(make: Callable[..., Array], value: Number) -> Callable[..., Array]:
     return lambda *a, dtype=None, **k: make(*a, value, dtype=dtype or _float(make), **k)
 
 

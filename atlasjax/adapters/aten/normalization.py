@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from atlasjax.adapters.aten.types import channelwise
+from atlasjax.adapters.aten.types import Number, channelwise
 
 
 def batch_norm(
@@ -17,8 +17,8 @@ def batch_norm(
     running_mean: Array | None,
     running_var: Array | None,
     training: bool,
-    momentum: float,
-    eps: float,
+    momentum: Number,
+    eps: Number,
     cudnn_enabled: bool = True,
 ) -> Array:
     """Return x normalized by the means and variances that were kept, or else by the batch's."""
@@ -33,7 +33,7 @@ def batch_norm(
 
 
 def at_rest(
-    x: Array, weight: Any, bias: Any, mean: Array, var: Array, momentum: float, eps: float
+    x: Array, weight: Any, bias: Any, mean: Array, var: Array, momentum: Number, eps: Number
 ) -> tuple[Array, None, None]:
     """Return x normalized by the means and variances that were kept."""
     return batch_norm(x, weight, bias, mean, var, False, momentum, eps), None, None
@@ -44,7 +44,7 @@ def layer_norm(
     normalized_shape: Sequence[int],
     weight: Array | None = None,
     bias: Array | None = None,
-    eps: float = 1e-5,
+    eps: Number = 1e-5,
     cudnn_enable: bool = True,
 ) -> Array:
     """Return x normalized over its last axes."""
@@ -70,7 +70,7 @@ def group_norm(
     num_groups: int,
     weight: Array | None = None,
     bias: Array | None = None,
-    eps: float = 1e-5,
+    eps: Number = 1e-5,
     cudnn_enabled: bool = True,
 ) -> Array:
     """Return x normalized over groups of channels and all places."""
@@ -86,8 +86,8 @@ def instance_norm(
     running_mean: Array | None,
     running_var: Array | None,
     use_input_stats: bool,
-    momentum: float,
-    eps: float,
+    momentum: Number,
+    eps: Number,
     cudnn_enabled: bool = True,
 ) -> Array:
     """Return x normalized over the places of each channel, or by the statistics that were kept."""
@@ -108,21 +108,21 @@ def log_softmax(x: Array, dim: int, dtype: Any = None, **_: Any) -> Array:
 
 
 def native_layer_norm(
-    x: Array, shape: Sequence[int], weight: Any, bias: Any, eps: float
+    x: Array, shape: Sequence[int], weight: Any, bias: Any, eps: Number
 ) -> tuple[Array, None, None]:
     """Return the layer norm, with places for statistics that nobody reads."""
     return layer_norm(x, shape, weight, bias, eps), None, None
 
 
 def native_group_norm(
-    x: Array, weight: Any, bias: Any, n: int, c: int, places: int, group: int, eps: float
+    x: Array, weight: Any, bias: Any, n: int, c: int, places: int, group: int, eps: Number
 ) -> tuple[Array, None, None]:
     """Return the group norm, with places for statistics that nobody reads."""
     del n, c, places
     return group_norm(x, group, weight, bias, eps), None, None
 
 
-def _normalized(x: Array, axes: tuple[int, ...], eps: float) -> Array:
+def _normalized(x: Array, axes: tuple[int, ...], eps: Number) -> Array:
     centred = x - x.mean(axes, keepdims=True)
     return centred * jax.lax.rsqrt(jnp.square(centred).mean(axes, keepdims=True) + eps)
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from atlasjax.adapters.aten.convolution import Sizes, each
+from atlasjax.adapters.aten.types import Number
 
 
 def max_pool(
@@ -172,7 +173,7 @@ def _length(size: int, reach: int, step: int, border: int, ceil_mode: bool) -> i
     return out - 1 if (out - 1) * step >= size + border else out
 
 
-def _bordered(x: Array, axis: int, before: int, after: int, value: float) -> Array:
+def _bordered(x: Array, axis: int, before: int, after: int, value: Number) -> Array:
     widths = [(0, 0, 0)] * x.ndim
     widths[axis] = (before, after, 0)
     return x if not before and not after else jax.lax.pad(x, jnp.asarray(value, x.dtype), widths)

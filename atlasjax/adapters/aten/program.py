@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -18,6 +19,20 @@ class Ref(NamedTuple):
     name: str
 
 
+class Write(NamedTuple):
+    """What a step overwrites.
+
+    Attributes:
+        target: the value that it is given to overwrite.
+        base: the value whose memory that shows.
+        views: every value that shows the memory, with the views that lead to it from `base`.
+    """
+
+    target: str
+    base: str
+    views: "tuple[tuple[str, tuple[Step, ...]], ...]"
+
+
 class Step(NamedTuple):
     """One operator at work.
 
@@ -29,7 +44,7 @@ class Step(NamedTuple):
         kwargs: likewise.
         module: the innermost module that it belongs to; empty for the network itself.
         taps: names under which its value is shown, the innermost module's first.
-        also: values that PyTorch overwrites with this one.
+        write: what it overwrites, if anything.
     """
 
     name: str
@@ -39,7 +54,7 @@ class Step(NamedTuple):
     kwargs: dict[str, Any]
     module: str
     taps: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
+    write: Write | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +103,9 @@ def run(program: Program, variables: Mapping[str, Array], x: Array, tap: Tap) ->
         value = _computed(step, values)
         for name in step.taps:
             value = tap(name, value)
-        for name in (step.name, *step.also):
-            values[name] = value
+        values[step.name] = value
+        if step.write is not None:
+            values |= _overwritten(step.write, value, values)
     return given(program.returned, values)
 
 
@@ -108,6 +124,29 @@ def given(tree: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(tree, slice):
         return slice(*(given(t, values) for t in (tree.start, tree.stop, tree.step)))
     return tree
+
+
+def _overwritten(write: Write, value: Array, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the new values of all that shows the memory in which `value` was written."""
+    old, base = values[write.target], values[write.base]
+    value = jnp.broadcast_to(value.astype(old.dtype), old.shape)
+    paths = dict(write.views)
+    path = paths[write.target]
+    if path:
+        with jax.ensure_compile_time_eval():
+            places = jnp.arange(base.size).reshape(base.shape)
+            places = np.asarray(_along(path, places, values)).reshape(-1)
+        value = base.reshape(-1).at[places].set(value.reshape(-1)).reshape(base.shape)
+    return {name: _along(views, value, values) for name, views in paths.items()}
+
+
+def _along(path: tuple[Step, ...], value: Any, values: Mapping[str, Any]) -> Any:
+    """Return what the views along a path show of a value."""
+    for view in path:
+        assert view.function is not None
+        args = given(view.args[1:], values)
+        value = view.function(value, *args, **given(view.kwargs, values))
+    return value
 
 
 def _computed(step: Step, values: Mapping[str, Any]) -> Any:

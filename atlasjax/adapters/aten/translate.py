@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from atlasjax.adapters.aten.modules import hints, module_of, tap_names, turned
-from atlasjax.adapters.aten.program import Program, Ref, Step
-from atlasjax.adapters.aten.table import found, table
-from atlasjax.adapters.aten.types import canonical
+from atlasjax.adapters.aten.modules import hints, tap_names, turned
+from atlasjax.adapters.aten.program import Program, Ref
+from atlasjax.adapters.aten.steps import dtype_of, plain, steps_of
+from atlasjax.adapters.aten.table import table
 from atlasjax.errors import UserError, nearest
 
 
@@ -43,7 +43,7 @@ def translate(exported: Any, *, saved: bool = False) -> Program:
         if turned(node.meta["val"].shape, of_image.shape)
     )
     return Program(
-        steps=_steps(nodes, taps),
+        steps=steps_of(nodes, taps),
         inputs={**signature.inputs_to_parameters, **signature.inputs_to_buffers},
         constants={name: array(exported.constants[of]) for name, of in lifted.items()},
         image=image,
@@ -84,115 +84,6 @@ def array(tensor: Any) -> np.ndarray:
     return tensor.numpy().astype(dtype)
 
 
-def dtype_of(dtype: Any) -> np.dtype:
-    """Return JAX's type for one of PyTorch's."""
-    return canonical(str(dtype).removeprefix("torch."))
-
-
-def overwrites(exported: Any) -> bool:
-    """Return whether values are overwritten that are seen through others as well.
-
-    What PyTorch does in place is here a new value under the old names. That holds as long as no
-    view of the old one is used afterwards.
-    """
-    nodes = list(exported.graph.nodes)
-    at = {node: i for i, node in enumerate(nodes)}
-    family: dict[Any, Any] = {}
-    same: dict[Any, Any] = {}
-    for i, node in enumerate(nodes):
-        written, seen = _written(node), _viewed(node)
-        base = written if written is not None else seen
-        family[node] = node if base is None else family[base]
-        same[node] = node if written is None else same[written]
-        if written is not None and any(
-            family[other] is family[node] and same[other] is not same[node] and at[user] > i
-            for other in nodes[:i]
-            for user in other.users
-        ):
-            return True
-    return False
-
-
-def _steps(nodes: Sequence[Any], taps: dict[str, tuple[str, ...]]) -> tuple[Step, ...]:
-    operators = table()
-    steps: list[Step] = []
-    names: dict[str, tuple[str, ...]] = {}
-    for node in nodes:
-        if node.op not in ("call_function", "get_attr"):
-            continue
-        called = _name(node)
-        written = _written(node)
-        also = () if written is None else names.get(written.name, (written.name,))
-        names[node.name] = (*also, node.name)
-        for name in also:
-            names[name] = names[node.name]
-        steps.append(
-            Step(
-                name=node.name,
-                operator=called,
-                function=found(called, operators),
-                args=_plain(tuple(node.args)),
-                kwargs=_plain(dict(node.kwargs)),
-                module=module_of(node),
-                taps=taps.get(node.name, ()),
-                also=also,
-            )
-        )
-    return tuple(steps)
-
-
-def _name(node: Any) -> str:
-    """Return an operator's name: "aten.add.Tensor", "operator.mul", "math.ceil"."""
-    target = node.target
-    if node.op == "get_attr" or hasattr(target, "_schema"):
-        return str(target)
-    module = str(getattr(target, "__module__", "")).removeprefix("_")
-    return f"{module}.{getattr(target, '__name__', target)}"
-
-
-def _schema(node: Any) -> Any:
-    return getattr(node.target, "_schema", None)
-
-
-def _written(node: Any) -> Any:
-    """Return the node whose value this one overwrites, or None."""
-    schema = _schema(node)
-    for i, argument in enumerate(schema.arguments if schema is not None else ()):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            return node.args[i] if i < len(node.args) else node.kwargs.get(argument.name)
-    return None
-
-
-def _viewed(node: Any) -> Any:
-    """Return the node whose value this one shows in another way, or None."""
-    if _name(node) == "operator.getitem":
-        return node.args[0] if hasattr(node.args[0], "meta") else None
-    schema = _schema(node)
-    for i, argument in enumerate(schema.arguments if schema is not None else ()):
-        if argument.alias_info is not None and i < len(node.args) and hasattr(node.args[i], "meta"):
-            return node.args[i]
-    return None
-
-
-def _plain(tree: Any) -> Any:
-    """Return arguments without anything of PyTorch's in them."""
-    import torch
-
-    if isinstance(tree, torch.fx.Node):
-        return Ref(tree.name)
-    if isinstance(tree, torch.dtype):
-        return dtype_of(tree)
-    if isinstance(tree, torch.device | torch.layout | torch.memory_format):
-        return None
-    if isinstance(tree, list | tuple):
-        return (list if isinstance(tree, list) else tuple)(_plain(t) for t in tree)
-    if isinstance(tree, dict):
-        return {key: _plain(t) for key, t in tree.items()}
-    if isinstance(tree, slice):
-        return slice(_plain(tree.start), _plain(tree.stop), _plain(tree.step))
-    return tree
-
-
 def _returned(exported: Any, output: Any) -> Any:
     """Return the structure that the network returns, records as dicts of their fields."""
     from torch.export.graph_signature import OutputKind
@@ -200,7 +91,7 @@ def _returned(exported: Any, output: Any) -> Any:
 
     specs = exported.graph_signature.output_specs
     leaves = [
-        _plain(value)
+        plain(value)
         for value, spec in zip(output.args[0], specs, strict=True)
         if spec.kind == OutputKind.USER_OUTPUT
     ]
