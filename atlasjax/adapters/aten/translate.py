@@ -150,7 +150,8 @@ class _Sizes:
 
 
 def _holds(guard: str, shape: tuple[int, ...]) -> bool:
-    names = {"L": _Sizes(shape), "math": math, "Max": max, "Min": min, "float": float, "int": int}
+    names = {"L": _Sizes(shape), "math": math, "Max": max, "Min": min}
+    names |= {f.__name__: f for f in (abs, float, int, max, min, pow, round)}
     try:
         return bool(eval(guard, {"__builtins__": {}}, names))
     except Exception:  # a condition that is not understood is one that does not hold
