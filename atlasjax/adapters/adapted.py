@@ -134,9 +134,10 @@ def marked(apply: Callable[[Any, Array], Any]) -> Call:
     >>> double(jnp.ones(1), jnp.ones(1), lambda name, value: 10 * value)
     {0: Array([11.], dtype=float32)}
     """
+    key = object()
 
     def call(variables: Any, x: Array, tap: Tap) -> Any:
-        return tapped(lambda v, x: outputs(apply(v, x)), tap)(variables, x)
+        return tapped(lambda v, x: outputs(apply(v, x)), tap, key)(variables, x)
 
     return call
 

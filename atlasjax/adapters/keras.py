@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import fresh, marking
+from atlasjax.adapters.marks import marking
 from atlasjax.adapters.signatures import is_of
 from atlasjax.errors import UserError
 
@@ -70,7 +70,7 @@ def parts(network: Any) -> Parts:
 
     def apply(values: list[Any], images: Array) -> Any:
         mapping = list(zip(weights, values, strict=True))
-        with fresh(), keras.StatelessScope(state_mapping=mapping), _marked(network):
+        with keras.StatelessScope(state_mapping=mapping), _marked(network):
             return network(images, training=False)
 
     return Parts(
