@@ -42,7 +42,8 @@ def parts(network: Any) -> Parts:
     >>> os.environ["KERAS_BACKEND"] = "jax"  # before Keras is imported
     >>> import keras
     >>> import jax.numpy as jnp
-    >>> network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="scores")])
+    >>> scores = keras.layers.Dense(2, use_bias=False, name="scores")
+    >>> network = keras.Sequential([keras.Input((3,)), scores])
     >>> variables, call, *_ = parts(network)
     >>> call(variables, jnp.ones((1, 3)), lambda name, value: print(name) or value)[0].shape
     scores

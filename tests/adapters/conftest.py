@@ -44,22 +44,26 @@ def check(model: Any, shape: tuple[int, int, int], layer: str, alone: Callable[.
     def energy(x: Any) -> Any:
         return (value(x) ** 2).mean()
 
-    close(value(images), alone(images))
-    close(jax.jit(value)(images), alone(images))
-    assert value(images).shape[1:] == layers(model, shape)[layer]
-    close(jax.vmap(value)(images[:, None])[:, 0], alone(images))
+    expected = jax.jit(alone)(images)
+    close(value(images), expected)
+    close(jax.jit(value)(images), expected)
+    assert expected.shape[1:] == layers(model, shape)[layer]
+    close(jax.jit(jax.vmap(value))(images[:, None])[:, 0], expected)
     gradient = jax.jit(jax.grad(energy))(images)
-    close(gradient, jax.grad(lambda x: (alone(x) ** 2).mean())(images), 1e-4)  # sums of products
-    close(jax.jvp(energy, (images,), (tangent,))[1], jnp.vdot(gradient, tangent), 1e-4)
-    close(head(model, layer, shape)(value(images)), model(images, lambda _, v: v))
+    by_hand = jax.jit(jax.grad(lambda x: (alone(x) ** 2).mean()))(images)
+    close(gradient, by_hand, 1e-4)  # sums of products
+    change = jax.jit(lambda x, t: jax.jvp(energy, (x,), (t,))[1])(images, tangent)
+    close(change, jnp.vdot(gradient, tangent), 1e-4)
+    logits = jax.jit(lambda x: model(x, lambda _, v: v))(images)
+    close(jax.jit(head(model, layer, shape))(expected), logits)
     # XLA deletes what follows the layer; whatever images are turned to is little beside it.
     assert flops(value, images) == pytest.approx(flops(alone, images), rel=0.02)
     assert flops(value, images) < 0.8 * flops(lambda x: model(x, lambda _, v: v), images)
     # The weights are the leaves, so a compiled function takes them as arguments.
     jitted = jax.jit(lambda m, x: capture(m, x, [layer])[layer])
-    close(jitted(model, images), alone(images))
+    close(jitted(model, images), expected)
     doubled = jax.tree.map(lambda leaf: 2 * leaf, model)
-    assert np.abs(jitted(doubled, images) - alone(images)).max() > 1e-3
+    assert np.abs(jitted(doubled, images) - expected).max() > 1e-3
 
 
 @pytest.fixture(scope="session")
