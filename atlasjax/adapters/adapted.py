@@ -134,9 +134,10 @@ def marked(apply: Callable[[Any, Array], Any]) -> Call:
     >>> double(jnp.ones(1), jnp.ones(1), lambda name, value: 10 * value)
     {0: Array([11.], dtype=float32)}
     """
+    key = object()
 
     def call(variables: Any, x: Array, tap: Tap) -> Any:
-        return tapped(lambda v, x: outputs(apply(v, x)), tap)(variables, x)
+        return tapped(lambda v, x: outputs(apply(v, x)), tap, key)(variables, x)
 
     return call
 
@@ -151,7 +152,7 @@ def prepared(images: Float[Array, "b h w c"], inputs: Inputs) -> Float[Array, "b
     Raises:
         UserError: mean or deviation are of another number of channels.
 
-    >>> prepared(jnp.ones((1, 1, 1, 1)), Inputs(range=(0, 255), mean=(127.0,), std=(128.0,)))
+    >>> prepared(jnp.ones((1, 1, 1, 1)), Inputs(range=(0.0, 255.0), mean=(127.0,), std=(128.0,)))
     Array([[[[1.]]]], dtype=float32)
     """
     low, high = inputs.range

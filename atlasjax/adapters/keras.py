@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import fresh, marking
+from atlasjax.adapters.marks import marking
 from atlasjax.adapters.signatures import is_of
 from atlasjax.errors import UserError
 
@@ -42,7 +42,8 @@ def parts(network: Any) -> Parts:
     >>> os.environ["KERAS_BACKEND"] = "jax"  # before Keras is imported
     >>> import keras
     >>> import jax.numpy as jnp
-    >>> network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="scores")])
+    >>> scores = keras.layers.Dense(2, use_bias=False, name="scores")
+    >>> network = keras.Sequential([keras.Input((3,)), scores])
     >>> variables, call, *_ = parts(network)
     >>> call(variables, jnp.ones((1, 3)), lambda name, value: print(name) or value)[0].shape
     scores
@@ -70,7 +71,7 @@ def parts(network: Any) -> Parts:
 
     def apply(values: list[Any], images: Array) -> Any:
         mapping = list(zip(weights, values, strict=True))
-        with fresh(), keras.StatelessScope(state_mapping=mapping), _marked(network):
+        with keras.StatelessScope(state_mapping=mapping), _marked(network):
             return network(images, training=False)
 
     return Parts(

@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import fresh, mark_first
+from atlasjax.adapters.marks import mark_first
 from atlasjax.adapters.signatures import evaluation, is_of
 from atlasjax.errors import UserError
 
@@ -52,7 +52,7 @@ def parts(network: Any, *, variables: Mapping[str, Any] | None = None) -> Parts:
     def apply(variables: Any, x: Array) -> Any:
         import flax.linen as nn
 
-        with fresh(), nn.intercept_methods(_marking):
+        with nn.intercept_methods(_marking):
             return module.apply(variables, x, mutable=False, **flags)
 
     return Parts(variables, marked(apply))

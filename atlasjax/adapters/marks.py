@@ -9,7 +9,6 @@ compiled program has no trace of marks: what is left of them becomes nothing.
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -85,7 +84,7 @@ def marking(kind: type, name: str, *, single: bool = False) -> type:
     return type(kind)(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})
 
 
-def tapped(function: Callable[..., Any], tap: Tap) -> Callable[..., Any]:
+def tapped(function: Callable[..., Any], tap: Tap, key: object = None) -> Callable[..., Any]:
     """Return the function with `tap` called on every marked value, and on what goes on from it.
 
     Marks inside `jit` and `remat` are found, and `remat` around them is given up, for a value that
@@ -95,6 +94,8 @@ def tapped(function: Callable[..., Any], tap: Tap) -> Callable[..., Any]:
     Args:
         function: a pure function of pytrees of arrays, to such.
         tap: called with name and value, in the order of the computation.
+        key: what traces of jitted parts may be kept for; by itself if not given. Those that were
+            made elsewhere, maybe without marks, are not used.
 
     Returns:
         A function of the same arguments.
@@ -103,32 +104,24 @@ def tapped(function: Callable[..., Any], tap: Tap) -> Callable[..., Any]:
     >>> tapped(jax.vmap(lambda x: mark("x", x, single=True) + 1), doubled)(jnp.ones(2))
     Array([3., 3.], dtype=float32)
     """
+    key = object() if key is None else key
 
     def run(*arguments: Any) -> Any:
         leaves, tree = jax.tree.flatten(arguments)
-        program, shapes = jax.make_jaxpr(
-            lambda *new: function(*tree.unflatten(new)), return_shape=True
-        )(*leaves)
-        results = _evaluate(program, leaves, tap)
-        return jax.tree.unflatten(jax.tree.structure(shapes), results)
+
+        def traced(key: object) -> tuple[ClosedJaxpr, Any]:
+            with _context(key):
+                return jax.make_jaxpr(
+                    lambda *new: function(*tree.unflatten(new)), return_shape=True
+                )(*leaves)
+
+        program, shapes = traced(key)
+        if _repeats(program.jaxpr, set()):
+            # Two modules that are alike share a trace, which has the names of the first.
+            program, shapes = traced(_Unlike())
+        return jax.tree.unflatten(jax.tree.structure(shapes), _evaluate(program, leaves, tap))
 
     return run
-
-
-def fresh() -> AbstractContextManager[Any]:
-    """Return a context in which every jitted part is traced, though it was traced before.
-
-    JAX keeps traces, and one made by the user has no marks; a library that finds two modules alike
-    would give both the marks of the first.
-
-    >>> traced = []
-    >>> part = jax.jit(lambda x: traced.append("again") or x)
-    >>> with fresh():
-    ...     _ = jax.make_jaxpr(lambda x: part(part(x)))(1.0)
-    >>> traced
-    ['again', 'again']
-    """
-    return _context(_Unlike())
 
 
 class _Unlike:
@@ -185,6 +178,17 @@ def _marked(eqn: JaxprEqn) -> bool:
     return eqn.primitive is _mark or any(
         _marked(inner) for jaxpr in _programs(eqn.params.values()) for inner in jaxpr.eqns
     )
+
+
+def _repeats(jaxpr: Jaxpr, seen: set[int]) -> bool:
+    """Say whether a part with marks occurs more than once."""
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name in _WRAPPERS and _marked(eqn):
+            for inner in _programs(eqn.params.values()):
+                if id(inner) in seen or _repeats(inner, seen):
+                    return True
+                seen.add(id(inner))
+    return False
 
 
 def _programs(settings: Iterable[Any]) -> Iterator[Jaxpr]:

@@ -23,7 +23,9 @@ class Pool(nn.Module):
     @nn.compact
     def __call__(self, x: Any) -> Any:
         out = [-(-(n - 3) // 2) + 1 for n in x.shape[1:3]]
-        edges = [(0, max(0, 2 * (m - 1) + 3 - n)) for m, n in zip(out, x.shape[1:3], strict=True)]
+        edges: Any = [
+            (0, max(0, 2 * (m - 1) + 3 - n)) for m, n in zip(out, x.shape[1:3], strict=True)
+        ]
         return nn.max_pool(x, (3, 3), (2, 2), edges)
 
 

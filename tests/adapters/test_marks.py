@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from atlasjax.adapters.marks import fresh, mark, mark_first, marking, tapped
+from atlasjax.adapters.marks import mark, mark_first, marking, tapped
 
 
 def recorded(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]]:
@@ -147,13 +147,24 @@ def test_the_first_array_of_numbers_is_marked():
     assert mark_first("none", "text") == "text"
 
 
-def test_what_was_traced_without_marks_is_traced_again():
+def test_traces_made_elsewhere_are_not_used():
+    names = ["before", "one", "two", "three", "four", "five", "six"]
     part = jax.jit(lambda x: mark(names.pop(0), x))
-    names = ["before", "one", "two", "three"]
     part(1.0)
-    with fresh():
-        _, seen = recorded(lambda x: part(part(x)), 1.0)
-    assert list(seen) == ["one", "two"]
+    # The first try finds one trace for both parts, so that each is traced by itself.
+    _, seen = recorded(lambda x: part(part(x)), 1.0)
+    assert list(seen) == ["two", "three"]
+
+
+def test_traces_are_kept_for_a_key():
+    traced = []
+    part = jax.jit(lambda x: traced.append(1) or mark("part", x))
+    key = object()
+    for _ in range(3):
+        tapped(part, lambda _, value: value, key)(1.0)
+    assert len(traced) == 1
+    tapped(part, lambda _, value: value)(1.0)
+    assert len(traced) == 2
 
 
 def test_a_marking_class_is_like_its_own():

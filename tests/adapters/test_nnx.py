@@ -65,13 +65,18 @@ def network() -> Network:
     return made
 
 
+def rows_of(norm: Any) -> list[Any]:
+    """Return mean, variance, scale and bias of a batch norm, to be used on images."""
+    return [v[...].reshape(1, 1, 1, -1) for v in (norm.mean, norm.var, norm.scale, norm.bias)]
+
+
 def by_hand(network: Network, x: Any) -> dict[str, Any]:
     """Return every value, computed from the weights in evaluation."""
     found = {}
     for i, block in enumerate(network.blocks):
         found[f"blocks.{i}.conv"] = x = block.conv(x)
         norm = block.norm
-        rows = [v[...].reshape(1, 1, 1, -1) for v in (norm.mean, norm.var, norm.scale, norm.bias)]
+        rows = rows_of(norm)
         x = (x - rows[0]) / jnp.sqrt(rows[1] + norm.epsilon) * rows[2] + rows[3]
         found[f"blocks.{i}.norm"] = x
         found[f"blocks.{i}.drop"] = found[f"blocks.{i}"] = x = nnx.relu(x)
@@ -95,7 +100,7 @@ def test_every_submodule_is_tapped(network: Network, same: Any):
 def test_it_obeys_the_contract(network: Network, contract: Any):
     def first(x: Any) -> Any:
         norm = network.blocks[0].norm
-        rows = [v[...].reshape(1, 1, 1, -1) for v in (norm.mean, norm.var, norm.scale, norm.bias)]
+        rows = rows_of(norm)
         x = network.blocks[0].conv(x)
         return nnx.relu((x - rows[0]) * (jax.lax.rsqrt(rows[1] + norm.epsilon) * rows[2]) + rows[3])
 
@@ -162,5 +167,6 @@ def test_a_module_that_takes_a_tap_is_a_model_already():
 
 
 def test_adapting_twice_gives_the_same_classes(network: Network):
-    first, second = ax.adapt(network), ax.adapt(network)
+    first: Any = ax.adapt(network)
+    second: Any = ax.adapt(network)
     assert jax.tree.structure(first.variables) == jax.tree.structure(second.variables)
