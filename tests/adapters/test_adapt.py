@@ -71,8 +71,6 @@ def test_an_adapted_network_passes():
 def test_settings_of_other_libraries():
     with pytest.raises(ax.UserError, match="variables= is for Flax Linen"):
         ax.adapt(toy, variables={})
-    with pytest.raises(ax.UserError, match="example= is for PyTorch"):
-        ax.adapt(toy, example=images())
 
 
 def test_libraries_are_not_imported(monkeypatch: pytest.MonkeyPatch):
