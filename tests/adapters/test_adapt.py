@@ -178,7 +178,8 @@ def test_mistakes_with_settings(settings: Any, message: str):
 
 @pytest.mark.parametrize("name", ["mean", "std"])
 def test_channels_that_do_not_fit(name: str):
-    model = ax.adapt(toy, **{name: [0.5, 0.5]})
+    settings: Any = {name: [0.5, 0.5]}
+    model = ax.adapt(toy, **settings)
     with pytest.raises(ax.UserError, match=f"{name} of 2 channels for images of 3: give one"):
         ax.layers(model, SHAPE)
 

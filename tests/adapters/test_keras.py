@@ -93,8 +93,9 @@ def test_it_obeys_the_contract(contract: Any):
     contract(ax.adapt(network, output=0), SHAPE, "stem", lambda x: alone(x, training=False))
 
 
+@pytest.mark.slow
 def test_every_layer_of_mobilenet(same: Any):
-    shape = (64, 64, 3)
+    shape = (32, 32, 3)
     network = keras.applications.MobileNetV2(shape, alpha=0.35, weights=None, classes=7)
     shaken(network)
     named = [layer for layer in network.layers if not isinstance(layer, layers.InputLayer)]
