@@ -70,7 +70,8 @@ def reopen(
     opened = open_network(found, config.weights, config.seed, atlas.class_names)
     known = atlas.record.get("weights_sha256")
     if known is not None and opened.network.weights.partition(":")[2] != known:
-        what = "the network" if config.weights is None else "the weights"
+        by_name = found.file is None and found.reference is not None
+        what = "the weights" if config.weights or by_name else "the network"
         named = config.weights or found.reference or found.entry.name
         raise UserError(f"{named}: not {what} that {str(folder)!r} was made with")
     classes = tuple(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from atlasjax.runs.reopen import reopen
+from atlasjax.workflows.reopen import reopen
 
 from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError
