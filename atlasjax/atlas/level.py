@@ -16,7 +16,7 @@ class Level(NamedTuple):
         direction: their mean.
         cosine: between the direction and what the icon reached, without whitening.
         attribution: mean effect of the cell's activations on each class logit, in logits.
-        icon: RGB.
+        icon: RGB, or of as many channels as the network takes.
     """
 
     x: Int[np.ndarray, " cells"]
@@ -25,4 +25,4 @@ class Level(NamedTuple):
     direction: Float[np.ndarray, "cells c"]
     cosine: Float[np.ndarray, " cells"]
     attribution: Float[np.ndarray, "cells classes"]
-    icon: UInt8[np.ndarray, "cells h w 3"]
+    icon: UInt8[np.ndarray, "cells h w channels"]

@@ -164,7 +164,8 @@ def check(config: Experiment) -> None:
     least = {
         **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
         **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
-        **dict.fromkeys(("image_size", "icon_size", "early_icon_size"), 32),
+        **dict.fromkeys(("icon_size", "early_icon_size"), 32),
+        "image_size": 8,
         **dict.fromkeys(("neighbors", "early_neighbors"), 2),
         **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
     }
