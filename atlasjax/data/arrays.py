@@ -68,7 +68,7 @@ class Arrays:
 
 def from_arrays(
     images: Any,
-    labels: Sequence[int] | Int[np.ndarray, " n"] | None = None,
+    labels: Any = None,
     classes: Sequence[str] = (),
     limit: int | None = None,
 ) -> ImageSource:
@@ -83,7 +83,7 @@ def from_arrays(
             arrays that can be gone through again and gives the same each time: batches
             [n, h, w, c], or single images [h, w, c], or [h, w] for grey. As uint8, or as floats in
             [0, 1]. Sizes may differ from item to item, channels may not.
-        labels: the index of each image's class, -1 where it has none; no labels by default.
+        labels: the index of each image's class, [n], -1 where it has none; no labels by default.
         classes: the names of the classes, in the order of the labels.
         limit: take only so many images, evenly spaced over all of them; None for all.
 
@@ -106,8 +106,8 @@ def from_arrays(
         part = _checked(item, number, found.single)
         if channels and part.shape[-1] != channels:
             raise UserError(
-                f"images of {channels} and of {part.shape[-1]} channels (item {number}): all of one "
-                "source must have the same"
+                f"images of {channels} and of {part.shape[-1]} channels (item {number}): those of "
+                "one source must have the same"
             )
         channels = part.shape[-1]
         for i, image in enumerate(part, starts[-1]):
@@ -230,9 +230,7 @@ def _labels(labels: Any, count: int, classes: Sequence[str]) -> Int[np.ndarray, 
     if low < -1:
         raise UserError(f"label {low}: must be at least 0, or -1 for none")
     if classes and high >= len(classes):
-        raise UserError(
-            f"label {high}: there are {len(classes)} classes, so 0 to {len(classes) - 1}"
-        )
+        raise UserError(f"label {high}: must be below {len(classes)}, the number of classes")
     return found.astype(np.int64)
 
 

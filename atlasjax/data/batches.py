@@ -127,26 +127,30 @@ def batches(
 
 def _load(
     source: ImageSource, image_size: int, resize: int, channels: int | None, workers: int
-) -> Iterator[_Loaded | UnreadableImage]:
-    """Decode and prepare in threads; what is unreadable comes out as a value, in its place."""
+) -> Iterator[_Loaded | UnreadableImage | UserError]:
+    """Decode and prepare in threads; what goes wrong comes out as a value, in its place."""
     import grain
 
-    def load(position: int) -> _Loaded | UnreadableImage:
+    def load(position: int) -> _Loaded | UnreadableImage | UserError:
         try:
             example = source[position]
+            image = example.image if channels is None else to_channels(example.image, channels)
         except UnreadableImage as error:
             return error.with_traceback(None)  # which would keep the decoder's memory alive
-        image = example.image if channels is None else to_channels(example.image, channels)
+        except UserError as error:
+            return error  # as a value, since Grain would add lines to what it says
         return _Loaded(prepare(image, image_size, resize), position, example.label)
 
     ahead = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=2 * workers)
     return iter(grain.MapDataset.range(len(source)).map(load).to_iter_dataset(ahead))
 
 
-def _group(loaded: Iterator[_Loaded | UnreadableImage], size: int) -> Iterator[Batch]:
+def _group(loaded: Iterator[_Loaded | UnreadableImage | UserError], size: int) -> Iterator[Batch]:
     images: list[_Loaded] = []
     skipped: list[str] = []
     for item in loaded:
+        if isinstance(item, UserError):
+            raise item
         if isinstance(item, UnreadableImage):
             skipped.append(str(item))
             continue
