@@ -18,6 +18,7 @@ from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.cosine import cosines
 from atlasjax.atlas.grid import Cells
 from atlasjax.data import Batch
+from atlasjax.data.channels import resized
 from atlasjax.errors import UserError
 from atlasjax.progress import Progress, silent
 from atlasjax.receptive import ReceptiveField, receptive_field
@@ -48,13 +49,13 @@ class Examples(NamedTuple):
     Where a cell has fewer than k, `image`, `position` and `cosine` are -1, and the patch is black.
 
     Attributes:
-        patch: RGB.
+        patch: RGB, or of as many channels as the network takes.
         cosine: between the activation and the cell's direction.
         image: index of the image in its source.
         position: row and column in the layer's grid of positions.
     """
 
-    patch: UInt8[np.ndarray, "cells k h w 3"]
+    patch: UInt8[np.ndarray, "cells k h w channels"]
     cosine: Float[np.ndarray, "cells k"]
     image: Int[np.ndarray, "cells k"]
     position: Int[np.ndarray, "cells k 2"]
@@ -138,12 +139,12 @@ def windows(
 
 
 def cut(
-    image: UInt8[np.ndarray, "h w 3"], window: Int[np.ndarray, "3"], size: int = SIZE
-) -> UInt8[np.ndarray, "size size 3"]:
+    image: UInt8[np.ndarray, "h w c"], window: Int[np.ndarray, "3"], size: int = SIZE
+) -> UInt8[np.ndarray, "size size c"]:
     """Cut a square out of an image and resize it.
 
     Args:
-        image: RGB, 0 to 255.
+        image: 0 to 255, of any number of channels.
         window: top, left and side, inside the image.
         size: side of the result, in px.
 
@@ -151,11 +152,13 @@ def cut(
     array([[[18, 19, 20]]], dtype=uint8)
     """
     top, left, side = map(int, window)
-    patch = Image.fromarray(np.ascontiguousarray(image[top : top + side, left : left + side]))
-    return np.asarray(patch.resize((size, size), Image.Resampling.LANCZOS))
+    patch = image[top : top + side, left : left + side]
+    return resized(patch, size, size, Image.Resampling.LANCZOS)
 
 
-def field_of(model: Model, layer: str, activations: Activations, image_size: int) -> ReceptiveField:
+def field_of(
+    model: Model, layer: str, activations: Activations, image_size: int, channels: int = 3
+) -> ReceptiveField:
     """Return a layer's receptive field; where it has none of its own, the whole image.
 
     The whole image also stands for the field where the network insists on the size of its images,
@@ -166,9 +169,10 @@ def field_of(model: Model, layer: str, activations: Activations, image_size: int
         layer: its name.
         activations: what was collected there.
         image_size: side of the images, in px.
+        channels: of the images.
     """
     try:
-        return receptive_field(model, layer)
+        return receptive_field(model, layer, channels=channels)
     except (TypeError, ValueError):  # what JAX raises for shapes that do not fit; or a UserError
         stride = image_size / int(activations.shape[0])
         return ReceptiveField(stride, (stride - 1) / 2, image_size)
@@ -191,10 +195,11 @@ def cut_all(
     images: Iterable[Batch],
     size: int = SIZE,
     *,
+    channels: int = 3,
     total: int = 0,
     folder: Path | None = None,
     progress: Progress = silent,
-) -> Mapping[T, UInt8[np.ndarray, "cells k size size 3"]]:
+) -> Mapping[T, UInt8[np.ndarray, "cells k size size {channels}"]]:
     """Go over some images once and cut the patches of every level out of them.
 
     The patches are written to a file without a name, so that memory holds one batch of images.
@@ -203,6 +208,7 @@ def cut_all(
         wanted: what to cut, for each level.
         images: batches of prepared images. Patches of images that are not among them stay black.
         size: side of a patch, in px.
+        channels: of the images.
         total: how many images there are, for the progress.
         folder: where the file goes; the system's temporary folder by default.
         progress: called with the number of images done.
@@ -216,7 +222,7 @@ def cut_all(
     memmap([9, 9, 9, 0, 0, 0], dtype=uint8)
     """
     found = {
-        level: _on_disk((*want.image.shape, size, size, 3), folder)
+        level: _on_disk((*want.image.shape, size, size, channels), folder)
         for level, want in wanted.items()
     }
     places: dict[int, list[tuple[T, int, int]]] = defaultdict(list)

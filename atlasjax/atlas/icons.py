@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives
+from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.param import fourier, fourier_params
 from atlasjax.optvis.render import renderer
@@ -44,6 +45,8 @@ class IconSettings:
         batch: icons drawn at a time.
         refine_steps: optimization steps of an icon that starts from a finished one.
         initial_scale: how much of the finished icon's spectrum they start with, from 0 to 1.
+        channels: of the images that the network takes. Three are drawn in decorrelated colours,
+            others each for itself.
     """
 
     size: int = 96
@@ -59,17 +62,18 @@ class IconSettings:
     batch: int = 16
     refine_steps: int = 16
     initial_scale: float = 0.5
+    channels: int = 3
 
 
 class Icons(NamedTuple):
     """Finished icons.
 
     Attributes:
-        icon: RGB.
+        icon: RGB, or of as many channels as the network takes.
         cosine: between the icon's activation at the centre and its direction, without whitening.
     """
 
-    icon: UInt8[np.ndarray, "n h w 3"]
+    icon: UInt8[np.ndarray, "n h w channels"]
     cosine: Float[np.ndarray, " n"]
 
 
@@ -81,7 +85,7 @@ class Draw(Protocol):
         self,
         directions: Float[np.ndarray, "n c"],
         keys: Key[Array, " n"],
-        start: UInt8[np.ndarray, "n h w 3"] | None = None,
+        start: UInt8[np.ndarray, "n h w channels"] | None = None,
     ) -> Icons:
         """Draw up to a batch of icons; see `icon_drawer`."""
         ...
@@ -122,7 +126,7 @@ def icon_drawer(
     whiten = None if whitening is None else np.asarray(whitening, np.float32)
     fresh, refined = (
         renderer(
-            fourier(settings.size),
+            fourier(settings.size, correlation=correlation_for(settings.channels)),
             similarity(settings.jitter, settings.scale, settings.rotate),
             warmup_cosine_adam(steps, settings.learning_rate),
             Loop(steps, untransformed_steps=int(settings.untransformed_fraction * steps)),
@@ -134,7 +138,7 @@ def icon_drawer(
     def draw(
         directions: Float[np.ndarray, "n c"],
         keys: Key[Array, " n"],
-        start: UInt8[np.ndarray, "n h w 3"] | None = None,
+        start: UInt8[np.ndarray, "n h w channels"] | None = None,
     ) -> Icons:
         n = len(directions)
         target, own = pad_batch((directions.astype(np.float32), keys), size)
@@ -152,7 +156,7 @@ def icon_drawer(
 
 
 def _spectra(
-    icon: UInt8[np.ndarray, "n h w 3"], settings: IconSettings
+    icon: UInt8[np.ndarray, "n h w c"], settings: IconSettings
 ) -> Float[Array, "n 2 c h f"]:
     """Return the parameters from which icons start that are refined from finished ones."""
     if icon.shape[1:3] != (settings.size, settings.size):
@@ -160,7 +164,8 @@ def _spectra(
             f"icons of {icon.shape[1]} x {icon.shape[2]} px to start from: must be of "
             f"{settings.size} x {settings.size} px"
         )
-    whole = jax.vmap(fourier_params)(jnp.asarray(icon, jnp.float32) / 255.0)
+    find = functools.partial(fourier_params, correlation=correlation_for(settings.channels))
+    whole = jax.vmap(find)(jnp.asarray(icon, jnp.float32) / 255.0)
     return settings.initial_scale * whole
 
 
@@ -193,7 +198,7 @@ def icons(
     draw: Draw,
     directions: Float[np.ndarray, "n c"],
     keys: Key[Array, " n"],
-    start: UInt8[np.ndarray, "n h w 3"] | None = None,
+    start: UInt8[np.ndarray, "n h w channels"] | None = None,
     *,
     batch: int = IconSettings.batch,
     attempts: int = IconSettings.attempts,
@@ -253,7 +258,10 @@ def _better(best: Icons, which: Int[np.ndarray, " k"], new: Icons) -> Icons:
 
 
 def _check(settings: IconSettings) -> None:
-    least = {"size": 32, **dict.fromkeys(("steps", "attempts", "batch", "refine_steps"), 1)}
+    least = {
+        "size": 32,
+        **dict.fromkeys(("steps", "attempts", "batch", "refine_steps", "channels"), 1),
+    }
     for name, bound in least.items():
         if getattr(settings, name) < bound:
             raise UserError(f"icon {name} {getattr(settings, name)}: must be at least {bound}")

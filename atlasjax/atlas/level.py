@@ -17,7 +17,7 @@ class Level(NamedTuple):
         cosine: between the direction and what the icon reached, without whitening.
         attribution: mean effect of the cell's activations on each class logit, in logits; without
             columns where the network has no classes.
-        icon: RGB.
+        icon: RGB, or of as many channels as the network takes.
     """
 
     x: Int[np.ndarray, " cells"]
@@ -26,4 +26,4 @@ class Level(NamedTuple):
     direction: Float[np.ndarray, "cells c"]
     cosine: Float[np.ndarray, " cells"]
     attribution: Float[np.ndarray, "cells classes"]
-    icon: UInt8[np.ndarray, "cells h w 3"]
+    icon: UInt8[np.ndarray, "cells h w channels"]

@@ -111,7 +111,9 @@ def coarsest_of(lattices: Mapping[str, Lattice]) -> str:
     return min(lattices, key=lambda name: lattices[name].height * lattices[name].width)
 
 
-def lattice_of(model: Model, layer: str, shape: tuple[int, int], image_size: int) -> Lattice:
+def lattice_of(
+    model: Model, layer: str, shape: tuple[int, int], image_size: int, channels: int = 3
+) -> Lattice:
     """Return where a layer's positions lie: at the centres of what they see.
 
     Args:
@@ -119,6 +121,7 @@ def lattice_of(model: Model, layer: str, shape: tuple[int, int], image_size: int
         layer: a layer with positions.
         shape: rows and columns of positions, in images of that size.
         image_size: side of the images, in px.
+        channels: of the images.
 
     Returns:
         The lattice. Where the receptive field cannot be measured, as when every position sees the
@@ -130,7 +133,7 @@ def lattice_of(model: Model, layer: str, shape: tuple[int, int], image_size: int
     Lattice(height=4, width=4, stride=2.0, offset=0.5)
     """
     try:
-        field = receptive_field(model, layer)
+        field = receptive_field(model, layer, channels=channels)
     except UserError:
         stride = image_size / shape[0]
         return Lattice(*shape, stride, (stride - 1) / 2)

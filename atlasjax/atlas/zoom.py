@@ -16,19 +16,19 @@ class Drawn(NamedTuple):
 
     Attributes:
         direction: what each was drawn for.
-        icon: RGB.
+        icon: their icons, of any number of channels.
         made_from: the fingerprint of what they were made from, which is part of that of the finer
             level; see `artifacts.fingerprint`.
     """
 
     direction: Float[np.ndarray, "n c"]
-    icon: UInt8[np.ndarray, "n h w 3"]
+    icon: UInt8[np.ndarray, "n h w channels"]
     made_from: str
 
 
 def starts(
     coarser: Drawn | None, direction: Float[np.ndarray, "m c"]
-) -> UInt8[np.ndarray, "m h w 3"] | None:
+) -> UInt8[np.ndarray, "m h w channels"] | None:
     """Return the finished icon that each icon of a finer level starts from: its parent's.
 
     Args:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import Image
 
+from atlasjax.data.channels import resized, to_channels
 from atlasjax.data.protocol import ImageSource, UnreadableImage
 from atlasjax.errors import UserError
 
@@ -18,27 +18,27 @@ class Batch(NamedTuple):
     """Some images, ready for a network.
 
     Attributes:
-        images: RGB, 0 to 255.
+        images: 0 to 255, of as many channels as the network takes.
         index: the position of each in the source.
         label: the class of each, -1 where it has none.
         skipped: the unreadable images met on the way, each as "name: reason".
     """
 
-    images: UInt8[np.ndarray, "batch h w 3"]
+    images: UInt8[np.ndarray, "batch h w c"]
     index: Int[np.ndarray, " batch"]  # pyright: ignore[reportIncompatibleMethodOverride]
     label: Int[np.ndarray, " batch"]
     skipped: tuple[str, ...]
 
 
 class _Loaded(NamedTuple):
-    image: UInt8[np.ndarray, "h w 3"]
+    image: UInt8[np.ndarray, "h w c"]
     position: int
     label: int
 
 
 def prepare(
-    image: UInt8[np.ndarray, "h w 3"], image_size: int = 224, resize: int = 256
-) -> UInt8[np.ndarray, "size size 3"]:
+    image: UInt8[np.ndarray, "h w c"], image_size: int = 224, resize: int = 256
+) -> UInt8[np.ndarray, "size size c"]:
     r"""Resize an image by its shorter side, then cut out the centre.
 
     For an image of $h \times w$ with $s = \min(h, w)$ the resized one has
@@ -46,12 +46,12 @@ def prepare(
     bicubic and, downwards, antialiased. Where $s = r$ the pixels stay exactly what they are.
 
     Args:
-        image: RGB, 0 to 255, of any size.
+        image: 0 to 255, of any size and any number of channels.
         image_size: side of the result, in pixels.
         resize: what the shorter side becomes before cutting, in pixels; at least `image_size`.
 
     Returns:
-        RGB, 0 to 255.
+        As many channels, 0 to 255.
 
     Raises:
         UserError: sizes out of range.
@@ -67,11 +67,7 @@ def prepare(
         # A strip of 1 x 50000 would become gigabytes, nearly all of them to be cut off.
         image = _centre(image, _LONGEST * short, _LONGEST * short)
         h, w = image.shape[:2]
-        # A copy only where the array has gaps.
-        resized = Image.fromarray(np.ascontiguousarray(image)).resize(
-            (w * resize // short, h * resize // short), Image.Resampling.BICUBIC
-        )
-        image = np.asarray(resized)
+        image = resized(image, h * resize // short, w * resize // short)
     return _centre(image, image_size, image_size).copy()
 
 
@@ -81,6 +77,7 @@ def batches(
     *,
     image_size: int = 224,
     resize: int = 256,
+    channels: int | None = 3,
     workers: int | None = None,
 ) -> Iterator[Batch]:
     """Go once through a source, in its order, whatever the number of threads.
@@ -93,15 +90,18 @@ def batches(
         size: images in a batch.
         image_size: side of the prepared images, in pixels.
         resize: what the shorter side becomes before the centre is cut out, in pixels.
+        channels: how many the network takes. Colour becomes grey for one that takes 1, grey becomes
+            colour for one that takes 3; see `channels.to_channels`. None for those there are.
         workers: threads that decode; by default one for each CPU, at most 16.
 
     Returns:
         An iterator over the batches. It may be left before its end.
 
     Raises:
-        UserError: sizes out of range; and, on iterating, a source with no readable image at all.
+        UserError: sizes out of range; and, on iterating, a source with no readable image at all, or
+            with images of other channels than the network takes.
 
-    >>> import tempfile; from atlasjax.data import folder
+    >>> import tempfile; from PIL import Image; from atlasjax.data import folder
     >>> with tempfile.TemporaryDirectory() as d:
     ...     for i in range(3):
     ...         Image.new("RGB", (40, 30)).save(f"{d}/{i}.png")
@@ -115,33 +115,42 @@ def batches(
         raise UserError(f"the batch size is {size}; it must be at least 1")
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}; it must be at least 1, or left out for one per CPU")
+    if channels is not None and channels < 1:
+        raise UserError(
+            f"channels is {channels}; it must be at least 1, or None for those there are"
+        )
     if not len(source):
         raise UserError("the image source is empty")
-    loaded = _load(source, image_size, resize, workers or min(_cpus(), 16))
+    loaded = _load(source, image_size, resize, channels, workers or min(_cpus(), 16))
     return _group(loaded, size)
 
 
 def _load(
-    source: ImageSource, image_size: int, resize: int, workers: int
-) -> Iterator[_Loaded | UnreadableImage]:
-    """Decode and prepare in threads; what is unreadable comes out as a value, in its place."""
+    source: ImageSource, image_size: int, resize: int, channels: int | None, workers: int
+) -> Iterator[_Loaded | UnreadableImage | UserError]:
+    """Decode and prepare in threads; what goes wrong comes out as a value, in its place."""
     import grain
 
-    def load(position: int) -> _Loaded | UnreadableImage:
+    def load(position: int) -> _Loaded | UnreadableImage | UserError:
         try:
             example = source[position]
+            image = example.image if channels is None else to_channels(example.image, channels)
         except UnreadableImage as error:
             return error.with_traceback(None)  # which would keep the decoder's memory alive
-        return _Loaded(prepare(example.image, image_size, resize), position, example.label)
+        except UserError as error:
+            return error  # as a value, since Grain would add lines to what it says
+        return _Loaded(prepare(image, image_size, resize), position, example.label)
 
     ahead = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=2 * workers)
     return iter(grain.MapDataset.range(len(source)).map(load).to_iter_dataset(ahead))
 
 
-def _group(loaded: Iterator[_Loaded | UnreadableImage], size: int) -> Iterator[Batch]:
+def _group(loaded: Iterator[_Loaded | UnreadableImage | UserError], size: int) -> Iterator[Batch]:
     images: list[_Loaded] = []
     skipped: list[str] = []
     for item in loaded:
+        if isinstance(item, UserError):
+            raise item
         if isinstance(item, UnreadableImage):
             skipped.append(str(item))
             continue
@@ -156,6 +165,9 @@ def _group(loaded: Iterator[_Loaded | UnreadableImage], size: int) -> Iterator[B
 
 
 def _stack(images: list[_Loaded], skipped: list[str]) -> Batch:
+    there = sorted({i.image.shape[-1] for i in images})
+    if len(there) > 1:
+        raise UserError(f"images of {there[0]} and of {there[1]} channels in one source")
     return Batch(
         images=np.stack([i.image for i in images]),
         index=np.array([i.position for i in images], np.int64),

@@ -17,12 +17,13 @@ class Example(NamedTuple):
     """One image of a source.
 
     Attributes:
-        image: RGB, 0 to 255, the right way up, in the size it was stored in.
+        image: 0 to 255, the right way up, in the size it was stored in: RGB, or of any other number
+            of channels that all images of the source have.
         label: the index of its class in the source's `classes`; -1 where it has none.
         name: a stable name for people to read, such as the path relative to the folder.
     """
 
-    image: UInt8[np.ndarray, "h w 3"]
+    image: UInt8[np.ndarray, "h w c"]
     label: int
     name: str
 

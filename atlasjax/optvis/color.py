@@ -53,6 +53,22 @@ def no_correlation(channels: int = 3) -> Float[np.ndarray, "c c"]:
     return np.eye(channels, dtype=np.float32)
 
 
+def correlation_for(channels: int) -> Matrix | None:
+    """Return the colours in which images of so many channels are optimized by default.
+
+    Args:
+        channels: how many a network takes, at least 1.
+
+    Returns:
+        None for three, which stands for ImageNet's; `no_correlation(channels)` for others, of which
+        nothing is known.
+
+    >>> correlation_for(1)
+    array([[1.]], dtype=float32)
+    """
+    return None if channels == 3 else no_correlation(channels)
+
+
 def measure_correlation(
     images: ImageSource | Iterable[Any], size: int = 224
 ) -> Float[np.ndarray, "c c"]:
@@ -120,7 +136,7 @@ def image_batches(images: ImageSource | Iterable[Any], size: int) -> Iterator[np
     0.2...
     """
     if isinstance(images, ImageSource):
-        images = batches(images, 32, image_size=size, resize=size)
+        images = batches(images, 32, image_size=size, resize=size, channels=None)
     for batch in images:
         array = np.asarray(batch.images if isinstance(batch, Batch) else batch)
         if array.ndim != 4:

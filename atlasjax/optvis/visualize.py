@@ -16,6 +16,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree, Shaped
 
 from atlasjax.errors import UserError
+from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.loop import Loop, check_loop
 from atlasjax.optvis.objectives import Objective, check, shapes_for, units
 from atlasjax.optvis.param import Parameterization, fourier, start_from
@@ -35,6 +36,7 @@ def visualize(
     key: Key[Array, ""],
     *,
     param: Parameterization | None = None,
+    channels: int = 3,
     transform: Transform | None = None,
     optimizer: optax.GradientTransformation | None = None,
     loop: Loop | None = None,
@@ -58,6 +60,7 @@ def visualize(
         objective: what is made large; see `objectives`.
         key: what the starts and the transforms are drawn from.
         param: what is optimized; by default `fourier(128)`.
+        channels: how many the default one has: those of the images that the model takes.
         transform: a random change of the image in each step; by default `similarity()`.
         optimizer: of Optax; by default Adam at 0.15, which rises and falls as for icons.
         loop: how many steps, and what happens besides; by default 128 steps.
@@ -93,7 +96,7 @@ def visualize(
     for name, value in (("batch", batch), ("attempts", attempts)):
         if value < 1:
             raise UserError(f"{name} {value}: must be at least 1")
-    param, transform = param or _fourier(SIZE), transform or similarity()
+    param, transform = param or _fourier(SIZE, channels), transform or similarity()
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
     _check(model, objective, measure, param, transform)
     _check_start(start, param, n)
@@ -198,8 +201,8 @@ def _renderer(
 
 
 @functools.lru_cache(maxsize=32)
-def _fourier(size: int) -> Parameterization:
-    return fourier(size)
+def _fourier(size: int, channels: int) -> Parameterization:
+    return fourier(size, correlation=correlation_for(channels))
 
 
 @functools.lru_cache(maxsize=32)

@@ -39,7 +39,7 @@ def export(
     class_names: Sequence[str],
     wnids: Sequence[str] = (),
     *,
-    examples: Mapping[tuple[str, int], UInt8[np.ndarray, "cells k h w 3"]] | None = None,
+    examples: Mapping[tuple[str, int], UInt8[np.ndarray, "cells k h w c"]] | None = None,
     kind: str = "atlas",
     classes: Sequence[int] = (),
     related: Iterable[tuple[str, str]] = (),
@@ -108,7 +108,7 @@ def export(
         "aligned": bool(record.get("aligned")),
         "related": related,
         "report": REPORT if (folder / REPORT).is_file() else None,
-        "made": _made(record),
+        "made": [*_made(record), *_colours(levels.values())],
         "record": dict(record),
     }
     artifacts.write_text(folder / "atlas.js", page_data.script(page))
@@ -257,6 +257,17 @@ def _made(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Command": known.get("command"),
     }
     return [(name, _text(value)) for name, value in lines.items() if _text(value)]
+
+
+def _colours(levels: Iterable[Level]) -> list[tuple[str, str]]:
+    """Return the line of the footer that says so where colours are false.
+
+    >>> icon, empty = np.zeros((1, 8, 8, 5), np.uint8), np.zeros(1)
+    >>> _colours([Level(*[empty] * 6, icon)])
+    [('Colours', 'false, of 5 channels')]
+    """
+    found = sorted({level.icon.shape[-1] for level in levels} - {1, 3})
+    return [("Colours", f"false, of {' and '.join(map(str, found))} channels")] if found else []
 
 
 def _text(value: Any) -> str:

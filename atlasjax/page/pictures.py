@@ -1,4 +1,8 @@
-"""Pictures: a level's icons as one map, and as the sheets of icons from which a page draws it."""
+"""Pictures: a level's icons as one map, and as the sheets of icons from which a page draws it.
+
+Icons and patches of one channel are shown in grey, of two or more than three in false colours; see
+`data.channels.as_rgb`.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,6 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from atlasjax.atlas.level import Level
+from atlasjax.data.channels import as_rgb
 
 LARGEST = 8192  # px; browsers and graphics cards refuse pictures much larger
 SHEET = 1024  # px; a sheet at most, of icons or of patches
@@ -95,7 +100,7 @@ def sheets(level: Level, size: int) -> Iterator[Sheet]:
 
 
 def strips(
-    patches: UInt8[np.ndarray, "cells k h w 3"],
+    patches: UInt8[np.ndarray, "cells k h w c"],
 ) -> Iterator[UInt8[np.ndarray, "h_sheet w_sheet 3"]]:
     """Lay the patches of one cell after the other, row by row, on sheets of at most 1024 px.
 
@@ -108,26 +113,26 @@ def strips(
     >>> [sheet.shape for sheet in strips(np.zeros((100, 4, 64, 64, 3), np.uint8))]
     [(1024, 1024, 3), (576, 1024, 3)]
     """
-    cells, k, height, width, _ = patches.shape
-    flat = patches.reshape(cells * k, height, width, 3)
+    cells, k, height, width, channels = patches.shape
+    flat = patches.reshape(cells * k, height, width, channels)
     across, down = SHEET // width, max(1, SHEET // height)
     for start in range(0, len(flat), across * down):
         part = flat[start : start + across * down]
         rows = -(-len(part) // across)
         canvas = np.zeros((rows * across, height, width, 3), np.uint8)
-        canvas[: len(part)] = part
+        canvas[: len(part)] = as_rgb(part)
         tiled = canvas.reshape(rows, across, height, width, 3).swapaxes(1, 2)
         yield tiled.reshape(rows * height, across * width, 3)
 
 
 def _placed(
-    icons: UInt8[np.ndarray, "cells h w 3"], x: np.ndarray, y: np.ndarray, side: int, size: int
+    icons: UInt8[np.ndarray, "cells h w c"], x: np.ndarray, y: np.ndarray, side: int, size: int
 ) -> UInt8[np.ndarray, "h2 w2 4"]:
     canvas = np.zeros((side * size, side * size, 4), np.uint8)
     for column, row, icon in zip(x, y, icons, strict=True):
         rows = slice(row * size, (row + 1) * size)
         columns = slice(column * size, (column + 1) * size)
-        canvas[rows, columns, :3] = _scaled(icon, size)
+        canvas[rows, columns, :3] = _scaled(as_rgb(icon), size)
         canvas[rows, columns, 3] = 255
     return canvas
 

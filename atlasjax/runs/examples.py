@@ -73,7 +73,7 @@ def _choose(
     for layer in dict.fromkeys(layer for layer, _ in names):
         activations = artifacts.read(run.layer(layer) / "activations.npz", Activations)
         network, own = run.network(layer)
-        field = field_of(network.model, own, activations, run.config.crop[0])
+        field = field_of(network.model, own, activations, run.config.crop[0], run.channels)
         for grid in (grid for name, grid in names if name == layer):
             cells = artifacts.read(run.level(layer, grid) / "cells.npz", Cells)
             near = nearest(cells, activations.value, activations.image, k)
@@ -81,7 +81,7 @@ def _choose(
             image = np.where(absent, -1, activations.image[near.member])
             position = np.where(absent[..., None], -1, activations.position[near.member])
             window = windows(position.reshape(-1, 2), field, run.config.crop[0])
-            empty = np.zeros((*image.shape, 0, 0, 3), np.uint8)
+            empty = np.zeros((*image.shape, 0, 0, run.channels), np.uint8)
             made = Examples(empty, near.cosine, image, position)
             found[layer, grid] = made, Wanted(image, window.reshape(*image.shape, 3))
     return found
@@ -89,7 +89,7 @@ def _choose(
 
 def _cut(
     run: Run, wanted: Mapping[tuple[str, int], Wanted], report: Progress
-) -> Mapping[tuple[str, int], UInt8[np.ndarray, "cells k size size 3"]]:
+) -> Mapping[tuple[str, int], UInt8[np.ndarray, "cells k size size channels"]]:
     needed = np.unique(np.concatenate([want.image.ravel() for want in wanted.values()]))
     needed = needed[needed >= 0]
     subset = Subset(run.source, tuple(needed.tolist()))
@@ -98,7 +98,8 @@ def _cut(
         for name, want in wanted.items()
     }
     images, folder = run.batches(subset), run.folder
-    return cut_all(numbered, images, total=len(subset), folder=folder, progress=report)
+    shown = {"channels": run.channels, "total": len(subset)}
+    return cut_all(numbered, images, folder=folder, progress=report, **shown)
 
 
 def open_examples(folder: str | os.PathLike, layer: str, grid: int) -> Examples:

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from jax.sharding import Mesh
 
+from atlasjax.atlas.icons import IconSettings
 from atlasjax.data import Batch, ImageSource, batches
 from atlasjax.parallel import batch_mesh
 from atlasjax.runs.experiment import Experiment
@@ -42,6 +43,7 @@ class Run:
         folder: where the artifacts are.
         mesh: the devices.
         other: a second network, whose layers share the maps of the first's.
+        channels: of the images that the networks take.
         seconds: how long each stage took, filled as they end; stages taken from disk are absent.
     """
 
@@ -52,6 +54,7 @@ class Run:
     folder: Path
     mesh: Mesh = field(default_factory=batch_mesh)
     other: Network | None = None
+    channels: int = 3
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -83,7 +86,12 @@ class Run:
         """Go through the images, or some of them, prepared as the network takes them."""
         config, chosen = self.config, self.source if source is None else source
         side, resize = config.crop
-        return batches(chosen, config.image_batch, image_size=side, resize=resize)
+        size = {"image_size": side, "resize": resize}
+        return batches(chosen, config.image_batch, channels=self.channels, **size)
+
+    def icon_settings(self, name: str) -> IconSettings:
+        """Return how a layer's icons are drawn."""
+        return replace(self.config.icon_settings(name), channels=self.channels)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

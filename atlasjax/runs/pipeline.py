@@ -188,7 +188,7 @@ def _drawer(run: Run, name: str, matrix: Callable[[], Whitening]) -> Callable[[]
     def drawer() -> Draw:
         network, layer = run.network(name)
         white = matrix().matrix if config.whitens(name) else None
-        return icon_drawer(network.model, layer, config.icon_settings(name), white, run.mesh)
+        return icon_drawer(network.model, layer, run.icon_settings(name), white, run.mesh)
 
     return drawer
 
@@ -205,7 +205,7 @@ def _icons(
     """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
     config = run.config
     folder = run.level(name, size)
-    settings = config.icon_settings(name)
+    settings = run.icon_settings(name)
     made_from = artifacts.fingerprint(
         stage="icons",
         cells=digest,

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives as obj
+from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.objectives import Objective
 from atlasjax.optvis.param import Parameterization, fourier, fourier_params, start_from
 from atlasjax.progress import Progress, silent
@@ -69,7 +70,7 @@ def dream(
             f"{octaves} octaves of ratio {ratio}: must be at least 1, and between 0 and 1"
         )
     settings = settings or Settings()
-    picture = fitted(image, settings.size)
+    picture = fitted(image, settings.size, settings.channels)
     score = _score(model, layer, picture, channel)
     own = replace(settings, leaky_fraction=0.0, learning_rate=_RATE * settings.learning_rate)
     sizes = [max(round(settings.size * ratio**k), 32) for k in reversed(range(octaves))]
@@ -103,9 +104,11 @@ def _score(model: Model, layer: str, picture: Array | np.ndarray, channel: int |
     return obj.channel(layer, channel) / max(float(value[..., channel].mean()), 1e-3)
 
 
-def _from(picture: Float[Array, "h w 3"]) -> Parameterization:
-    return start_from(fourier(picture.shape[0]), fourier_params(picture, clip=_CLIP))
+def _from(picture: Float[Array, "h w c"]) -> Parameterization:
+    colours = correlation_for(picture.shape[-1])
+    start = fourier_params(picture, correlation=colours, clip=_CLIP)
+    return start_from(fourier(picture.shape[0], correlation=colours), start)
 
 
-def _resized(picture: Array | np.ndarray, size: int) -> Float[Array, "size size 3"]:
-    return jax.image.resize(jnp.asarray(picture), (size, size, 3), "cubic")
+def _resized(picture: Array | np.ndarray, size: int) -> Float[Array, "size size c"]:
+    return jax.image.resize(jnp.asarray(picture), (size, size, picture.shape[-1]), "cubic")

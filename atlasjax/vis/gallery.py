@@ -14,7 +14,9 @@ import optax
 from jaxtyping import Array, Float, Key, UInt8
 
 from atlasjax.data.batches import prepare
+from atlasjax.data.channels import to_channels
 from atlasjax.errors import UserError
+from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.loop import Loop
 from atlasjax.optvis.objectives import Objective, total_variation
 from atlasjax.optvis.param import Parameterization, fourier
@@ -44,6 +46,8 @@ class Settings:
         rotate: largest angle in a step, in degrees.
         attempts: how often each picture is made, from other starts; the best is kept.
         batch: pictures, or sets of them, at a time.
+        channels: of the images that the network takes. Three are drawn in decorrelated colours,
+            others each for itself.
     """
 
     size: int = 128
@@ -56,13 +60,14 @@ class Settings:
     rotate: float | int = 8.0
     attempts: int = 1
     batch: int = 16
+    channels: int = 3
 
 
 class Gallery(NamedTuple):
     """Finished pictures.
 
     Attributes:
-        images: RGB in [0, 1].
+        images: in [0, 1], of as many channels as the network takes.
         reached: what each reached, measured without a transform; NaN where nothing is measured.
         captions: what each shows.
         measure: what `reached` is: "mean activation", "cosine".
@@ -82,7 +87,7 @@ class Drawn(NamedTuple):
     """What was drawn for each unit; where a unit has frames, they are the second axis.
 
     Attributes:
-        image: RGB in [0, 1].
+        image: in [0, 1], of as many channels as the network takes.
         reached: the measure of each, without a transform.
     """
 
@@ -127,7 +132,7 @@ def draw(
     (1, 32, 32, 3)
     """
     check(settings)
-    recipe = _recipe(settings.size, settings.steps, settings.learning_rate)
+    recipe = _recipe(settings.size, settings.steps, settings.learning_rate, settings.channels)
     made = visualize(
         model,
         objective,
@@ -177,31 +182,32 @@ def views(settings: Settings, part: float = 1.0) -> Transform:
 
 
 def fitted(
-    image: UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"], size: int
-) -> Float[np.ndarray, "size size 3"]:
+    image: UInt8[np.ndarray, "h w c"] | Float[np.ndarray, "h w c"], size: int, channels: int = 3
+) -> Float[np.ndarray, "size size channels"]:
     """Return the square middle of a given picture at the size that is drawn.
 
     Args:
-        image: RGB of any size, from 0 to 255 or as floats in [0, 1].
+        image: of any size, from 0 to 255 or as floats in [0, 1].
         size: height and width in pixels.
+        channels: how many the network takes; see `data.channels.to_channels`.
 
     Returns:
-        RGB in [0, 1], in 8 bits.
+        The picture in [0, 1], in 8 bits.
 
     Raises:
-        UserError: another shape, or floats out of range.
+        UserError: another shape or other channels, or floats out of range.
 
     >>> fitted(np.full((40, 60, 3), 0.2), 32).shape
     (32, 32, 3)
     """
     given = np.asarray(image)
-    if given.ndim != 3 or given.shape[2] != 3 or not given.size:
-        raise UserError(f"an image of shape {list(given.shape)}: must be [h, w, 3]")
+    if given.ndim != 3 or not given.size:
+        raise UserError(f"an image of shape {list(given.shape)}: must be [h, w, {channels}]")
     if given.dtype != np.uint8:
         if not (given.min() >= 0 and given.max() <= 1):
-            raise UserError("an image of floats below 0 or above 1: must be RGB in [0, 1]")
+            raise UserError("an image of floats below 0 or above 1: must be in [0, 1]")
         given = np.round(given * 255).astype(np.uint8)
-    return prepare(given, size, size).astype(np.float32) / np.float32(255)
+    return prepare(to_channels(given, channels), size, size).astype(np.float32) / np.float32(255)
 
 
 def check(settings: Settings) -> None:
@@ -211,6 +217,8 @@ def check(settings: Settings) -> None:
     Traceback (most recent call last):
     atlasjax.errors.UserError: size 8: must be at least 32 px
     """
+    if settings.channels < 1:
+        raise UserError(f"channels {settings.channels}: must be at least 1")
     if settings.size < 32:
         raise UserError(f"size {settings.size}: must be at least 32 px")
     if not settings.learning_rate > 0:
@@ -229,6 +237,7 @@ class _Recipe(NamedTuple):
 
 
 @functools.lru_cache(maxsize=32)
-def _recipe(size: int, steps: int, peak: float) -> _Recipe:
+def _recipe(size: int, steps: int, peak: float, channels: int) -> _Recipe:
     """Make the parts that are functions once, so that calls share what was compiled."""
-    return _Recipe(fourier(size), optax.adam(learning_rates(peak, max(steps, 1))))
+    param = fourier(size, correlation=correlation_for(channels))
+    return _Recipe(param, optax.adam(learning_rates(peak, max(steps, 1))))

@@ -13,8 +13,8 @@ from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, as_pytree, capture
 from atlasjax.vis.gallery import GENTLE, Gallery, Settings, denoised, draw, fitted, views
 
-Given = UInt8[np.ndarray, "_ _ 3"] | Float[np.ndarray, "_ _ 3"]
-"""A picture: RGB from 0 to 255, or as floats in [0, 1]."""
+Given = UInt8[np.ndarray, "_ _ _"] | Float[np.ndarray, "_ _ _"]
+"""A picture: RGB, or of as many channels as the network takes; 0 to 255, or floats in [0, 1]."""
 
 
 def inversion(
@@ -123,7 +123,7 @@ def _each(
     names = [layers] if isinstance(layers, str) else list(layers)
     if not names:
         raise UserError(f"no layers for an {what}: give at least one")
-    shown = fitted(image, settings.size)
+    shown = fitted(image, settings.size, settings.channels)
     values = activations(model, shown, names)
     images, reached = [shown], [np.nan]
     for done, name in enumerate(names):
@@ -146,13 +146,13 @@ def _each(
 
 
 def activations(
-    model: Model, image: Float[np.ndarray, "h w 3"], names: Sequence[str]
+    model: Model, image: Float[np.ndarray, "h w c"], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Return what layers say of one picture, without the axis of the batch.
 
     Args:
         model: a callable pytree `model(images, tap)`.
-        image: RGB in [0, 1].
+        image: in [0, 1], as the network takes it.
         names: of layers.
 
     Raises:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Key
 
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives as obj
+from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.objectives import Objective
 from atlasjax.optvis.param import Parameterization, fourier, low_resolution, shared
 from atlasjax.progress import Progress, silent
@@ -69,7 +70,7 @@ def diversity(
         raise UserError(f"no channels of layer {layer!r} to draw: give at least one")
     score = obj.channel(layer, found)
     differing = denoised(score * (1.0 + weight * obj.diversity(among or layer)), settings)
-    param = _frames(settings.size, count, aligned=False)
+    param = _frames(settings.size, settings.channels, count, aligned=False)
     made = draw(model, differing, score, key, settings, param=param, progress=progress)
     captions = tuple(f"{i} #{k + 1}" for i in found for k in range(count))
     images = made.image.reshape(-1, *made.image.shape[2:])
@@ -126,7 +127,7 @@ def interpolation(
     # Every step moves what is shared as well, which adds up.
     own = replace(settings, learning_rate=settings.learning_rate / len(_COARSE))
     score = obj.interpolate(first, second)
-    param = _frames(settings.size, frames, aligned=True)
+    param = _frames(settings.size, settings.channels, frames, aligned=True)
     made = draw(model, denoised(score, own), score, key, own, param=param, progress=progress)
     captions = tuple(f"{100 * k / (frames - 1):.0f}%" for k in range(frames))
     images, reached = made.image[0], np.asarray(made.reached[0])
@@ -134,6 +135,7 @@ def interpolation(
 
 
 @functools.lru_cache(maxsize=32)
-def _frames(size: int, count: int, aligned: bool) -> Parameterization:
-    common = [low_resolution(fourier(size // part), size) for part in _COARSE] if aligned else []
-    return shared(fourier(size), count, common)
+def _frames(size: int, channels: int, count: int, aligned: bool) -> Parameterization:
+    make = functools.partial(fourier, correlation=correlation_for(channels))
+    common = [low_resolution(make(size // part), size) for part in _COARSE] if aligned else []
+    return shared(make(size), count, common)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from atlasjax.data.channels import as_rgb
 from atlasjax.errors import UserError
 from atlasjax.vis.gallery import Gallery
 
@@ -89,13 +90,12 @@ def shown(value: float, measure: str) -> str:
 
 
 def to_bytes(image: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
-    """Return an image of floats in [0, 1] in 8 bits; one of a single channel in grey.
+    """Return what is shown of an image of floats in [0, 1]; see `data.channels.as_rgb`.
 
     >>> to_bytes(np.full((1, 1, 1), 0.2)).tolist()
     [[[51, 51, 51]]]
     """
-    whole = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    return np.repeat(whole, 3, axis=-1) if whole.shape[-1] == 1 else whole[..., :3]
+    return as_rgb(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8))
 
 
 def _tile(image: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Key
 from atlasjax import taps
 from atlasjax.errors import UserError, unknown
 from atlasjax.optvis import objectives as obj
+from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.param import fourier, fourier_params, start_from
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
@@ -65,8 +66,8 @@ def style_transfer(
     if not weight >= 0:
         raise UserError(f"weight {weight}: must be at least 0")
     settings = settings or Settings()
-    pictures = [fitted(image, settings.size) for image in (content, style)]
-    names = list(style_layers) if style_layers else _up_to(model, layer, settings.size)
+    pictures = [fitted(image, settings.size, settings.channels) for image in (content, style)]
+    names = list(style_layers) if style_layers else _up_to(model, layer, settings)
     meant = activations(model, pictures[0], [layer, *names])
     manner = activations(model, pictures[1], names)
     grams = {name: np.asarray(obj.gram_matrix(jnp.asarray(manner[name]))) for name in names}
@@ -75,14 +76,15 @@ def style_transfer(
         score = score + obj.style(name, grams[name]) * (
             weight / len(names) / _strength(grams[name])
         )
-    start = fourier_params(jnp.asarray(pictures[0]), clip=0.03)
+    colours = correlation_for(settings.channels)
+    start = fourier_params(jnp.asarray(pictures[0]), correlation=colours, clip=0.03)
     made = draw(
         model,
         score - 0.2 * settings.total_variation * obj.total_variation(),
         score,
         key,
         settings,
-        param=start_from(fourier(settings.size), start),
+        param=start_from(fourier(settings.size, correlation=colours), start),
         transform=views(settings, GENTLE),
         progress=progress,
     )
@@ -94,8 +96,8 @@ def style_transfer(
     )
 
 
-def _up_to(model: Model, layer: str, size: int) -> list[str]:
-    shapes = taps.layers(model, (size, size, 3))
+def _up_to(model: Model, layer: str, settings: Settings) -> list[str]:
+    shapes = taps.layers(model, (settings.size, settings.size, settings.channels))
     if layer not in shapes:
         raise unknown("layer", layer, shapes)
     names = list(shapes)

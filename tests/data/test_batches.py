@@ -99,6 +99,7 @@ def test_mistakes_in_a_source_are_not_hidden():
         ({"size": 0}, "batch size is 0"),
         ({"size": 1, "workers": 0}, "workers is 0"),
         ({"size": 1, "image_size": 0}, "image_size is 0"),
+        ({"size": 1, "channels": 0}, "channels is 0"),
         ({"size": 1, "image_size": 300}, "resize is 256; it must be at least image_size, 300"),
     ],
 )
@@ -143,6 +144,60 @@ def test_prepare_resizes_the_shorter_side_and_rounds_the_longer_down(h, w, resiz
         whole = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
         top, left = (size[1] - resize) // 2, (size[0] - resize) // 2
         np.testing.assert_array_equal(got, whole[top : top + resize, left : left + resize])
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.data())
+def test_prepare_does_to_every_channel_what_it_does_to_red(h, w, resize, data):
+    size = data.draw(st.integers(1, resize))
+    image = np.random.default_rng(0).integers(0, 256, (h, w, 3), dtype=np.uint8)
+    whole = prepare(image, size, resize)
+    for order in ([0], [1, 0], [0, 1, 2, 2], [2, 0, 1, 1, 0]):
+        np.testing.assert_array_equal(prepare(image[..., order], size, resize), whole[..., order])
+
+
+class Of(Numbers):
+    """Images of some channels, the numbers 10, 20, ... in each."""
+
+    def __init__(self, *channels):
+        super().__init__(len(channels))
+        self.channels = channels
+
+    def __getitem__(self, index, /):
+        values = np.arange(1, self.channels[index] + 1, dtype=np.uint8) * 10
+        return Example(np.broadcast_to(values, (4, 6, len(values))), -1, f"#{index}")
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "seen"),
+    [
+        (3, 3, [10, 20, 30]),
+        (3, 1, [18]),  # 0.299 * 10 + 0.587 * 20 + 0.114 * 30 = 18.15
+        (1, 3, [10, 10, 10]),
+        (1, 1, [10]),
+        (5, 5, [10, 20, 30, 40, 50]),
+        (3, None, [10, 20, 30]),
+        (2, None, [10, 20]),
+    ],
+)
+def test_images_come_with_the_channels_that_the_network_takes(there, wanted, seen):
+    (batch,) = batches(Of(there, there), 4, channels=wanted, **small)
+    np.testing.assert_array_equal(
+        batch.images, np.broadcast_to(np.uint8(seen), (2, 2, 2, len(seen)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "message"),
+    [
+        ((4,), 3, "^images of 4 channels; the network takes 3$"),
+        ((3, 5), 3, "^images of 5 channels; the network takes 3$"),
+        ((1,), 4, "^images of 1 channels; the network takes 4$"),
+        ((3, 1), None, "^images of 1 and of 3 channels in one source$"),
+    ],
+)
+def test_other_channels_are_refused(there, wanted, message):
+    with pytest.raises(UserError, match=message):
+        list(batches(Of(*there), 4, channels=wanted, **small))
 
 
 def test_downscaling_is_antialiased():

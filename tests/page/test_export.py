@@ -175,3 +175,19 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(
     with pytest.raises(UserError, match=message):
         export(tmp_path / "run", {name: made() for name in levels}, {}, names[:named], wnids)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("channels", "line"),
+    [(1, None), (2, "false, of 2 channels"), (3, None), (5, "false, of 5 channels")],
+)
+def test_false_colours_are_told(tmp_path, made, names, channels: int, line: str | None):
+    icon = np.zeros((5, 8, 8, channels), np.uint8)
+    patches = {("a", 4): np.ones((5, 2, 16, 16, channels), np.uint8)}
+    level = made()._replace(icon=icon)
+    page = export(tmp_path, {("a", 4): level}, {"seed": 3}, names, examples=patches)
+    told = dict(read_script(page.parent / "atlas.js")["made"])
+    assert (told["Seed"], told.get("Colours")) == ("3", line)
+    kept = artifacts.load(tmp_path / "levels" / "a-4.npz", Level)
+    assert kept is not None
+    assert kept.icon.shape == icon.shape  # only what is shown has three

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from atlasjax.data.channels import as_rgb
 from atlasjax.page.pictures import cell_size, picture, sheets, strips
 
 
@@ -88,3 +89,19 @@ def test_strips_keep_every_patch_in_order():
     ]
     assert read[:21] == list(range(21))
     assert read[21:] == [0] * 4
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_icons_and_patches_of_other_channels_are_shown_in_colours_that_eyes_can_see(
+    made, channels: int
+):
+    rng = np.random.default_rng(0)
+    level = made()
+    icon = rng.integers(0, 256, (5, 8, 8, channels), dtype=np.uint8)
+    seen = level._replace(icon=as_rgb(icon))
+    np.testing.assert_array_equal(picture(level._replace(icon=icon), 4), picture(seen, 4))
+    small, expected = (list(sheets(it, 4)) for it in (level._replace(icon=icon), seen))
+    np.testing.assert_array_equal(small[0].image, expected[0].image)
+    patches = rng.integers(0, 256, (3, 2, 16, 16, channels), dtype=np.uint8)
+    for strip, other in zip(strips(patches), strips(as_rgb(patches)), strict=True):
+        np.testing.assert_array_equal(strip, other)

@@ -116,7 +116,7 @@ def test_icons_are_drawn_as_the_experiment_says():
         ("image_batch", 1, 0),
         ("more_than", 1, 0),
         ("max_images", 1, 0),
-        ("image_size", 32, 31),
+        ("image_size", 8, 7),
         ("icon_size", 32, 31),
         ("early_icon_size", 32, 31),
         ("neighbors", 2, 1),

@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from atlasjax.data.channels import as_rgb
 from atlasjax.fidelity.report import plots, words
 
 NONE = "\u2013"  # what is not defined
-Pictures = Mapping[tuple[str, int], Sequence[Sequence[UInt8[np.ndarray, "_ _ 3"]]]]
+Pictures = Mapping[tuple[str, int], Sequence[Sequence[UInt8[np.ndarray, "_ _ _"]]]]
 """For each level and each of its worst cells: its icon, and the patch that is nearest, if any."""
 
 
@@ -226,9 +227,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="wide">{table}</div>'
 
 
-def _picture(image: UInt8[np.ndarray, "h w 3"], size: int = 96) -> str:
+def _picture(image: UInt8[np.ndarray, "h w c"], size: int = 96) -> str:
     file = io.BytesIO()
-    drawn = Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS)
+    drawn = Image.fromarray(as_rgb(image)).resize((size, size), Image.Resampling.LANCZOS)
     drawn.save(file, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 

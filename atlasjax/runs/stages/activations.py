@@ -176,7 +176,7 @@ def _check_classes(run: Run) -> None:
     if run.other is None:
         return
     side = run.config.crop[0]
-    image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
+    image = jax.ShapeDtypeStruct((1, side, side, run.channels), np.float32)
     models = (as_pytree(run.model), as_pytree(run.other.model))
     one, two = (
         jax.eval_shape(lambda m, x: m(x, identity), model, image).shape[-1] for model in models
@@ -188,9 +188,10 @@ def _check_classes(run: Run) -> None:
 def _shapes(run: Run) -> dict[str, tuple[int, int]]:
     """Return the rows and columns of every layer, which must be there and be large enough."""
     config, side = run.config, run.config.crop[0]
+    image = (side, side, run.channels)
     networks = [run.network(name)[0] for name in run.maps[0]]
     found = [
-        check_layers(network.model, config.layers, (side, side, 3), config.samples_per_image)
+        check_layers(network.model, config.layers, image, config.samples_per_image)
         for network in networks
     ]
     return {
@@ -210,7 +211,7 @@ def _lattice(run: Run, name: str, shape: tuple[int, int]) -> Lattice:
 
     def measure() -> Field:
         with progress.spinner(f"receptive field {name}"):
-            lattice = lattice_of(network.model, layer, shape, size)
+            lattice = lattice_of(network.model, layer, shape, size, run.channels)
         return Field(np.array(lattice.stride), np.array(lattice.offset))
 
     field = artifacts.cached(run.layer(name) / "field.npz", Field, made_from, measure)
