@@ -17,10 +17,11 @@ from PIL import Image
 from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.cosine import cosines
 from atlasjax.atlas.grid import Cells
+from atlasjax.atlas.positions import placed
 from atlasjax.data import Batch
 from atlasjax.errors import UserError
 from atlasjax.progress import Progress, silent
-from atlasjax.receptive import ReceptiveField, receptive_field
+from atlasjax.receptive import ReceptiveField, field_within
 from atlasjax.taps import Model
 
 PER_CELL = 4
@@ -156,22 +157,31 @@ def cut(
 
 
 def field_of(model: Model, layer: str, activations: Activations, image_size: int) -> ReceptiveField:
-    """Return a layer's receptive field; where it has none of its own, the whole image.
-
-    The whole image also stands for the field where the network insists on the size of its images,
-    which then cannot be varied to measure it.
+    """Return a layer's receptive field; where it cannot be measured, an even share of the image.
 
     Args:
         model: a callable pytree `model(images, tap)`.
         layer: its name.
         activations: what was collected there.
         image_size: side of the images, in px.
+
+    Returns:
+        What `receptive.field_within` returns.
     """
-    try:
-        return receptive_field(model, layer)
-    except (TypeError, ValueError):  # what JAX raises for shapes that do not fit; or a UserError
-        stride = image_size / int(activations.shape[0])
-        return ReceptiveField(stride, (stride - 1) / 2, image_size)
+    rows, columns = map(int, activations.shape[:2])
+    return field_within(model, layer, rows if placed((rows, columns)) else 1, image_size)
+
+
+def largest_of(activations: Activations) -> float:
+    """Return the largest side of a layer's patches, as a share of the image's.
+
+    A vector, as any layer without places, is about the whole of it, and is shown the whole.
+
+    Args:
+        activations: what was collected there.
+    """
+    rows, columns = map(int, activations.shape[:2])
+    return LARGEST if placed((rows, columns)) else 1.0
 
 
 class Wanted(NamedTuple):

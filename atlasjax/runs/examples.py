@@ -20,6 +20,7 @@ from atlasjax.atlas.examples import (
     Wanted,
     cut_all,
     field_of,
+    largest_of,
     nearest,
     windows,
 )
@@ -80,7 +81,12 @@ def _choose(
             absent = near.member < 0
             image = np.where(absent, -1, activations.image[near.member])
             position = np.where(absent[..., None], -1, activations.position[near.member])
-            window = windows(position.reshape(-1, 2), field, run.config.image_size)
+            window = windows(
+                position.reshape(-1, 2),
+                field,
+                run.config.image_size,
+                largest=largest_of(activations),
+            )
             empty = np.zeros((*image.shape, 0, 0, 3), np.uint8)
             made = Examples(empty, near.cosine, image, position)
             found[layer, grid] = made, Wanted(image, window.reshape(*image.shape, 3))

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from atlasjax import taps
 from atlasjax.errors import UserError, unknown
 from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.param import fourier, fourier_params, start_from
@@ -95,7 +94,7 @@ def style_transfer(
 
 
 def _up_to(model: Model, layer: str, size: int) -> list[str]:
-    shapes = taps.layers(model, (size, size, 3))
+    shapes = obj.shapes_for(model, (size, size, 3))
     if layer not in shapes:
         raise unknown("layer", layer, shapes)
     names = list(shapes)
