@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 from atlasjax.errors import UserError, unknown
 from atlasjax.taps import Model, as_pytree
 
+SHARE = 5  # strides across what stands for the field of a position that sees everything
 _PERIODS = 2**8 * 3**2 * 5 * 7  # px: a multiple of every stride in use
 _HEIGHTS = (32, 128, 1024)  # strides: heights to try, until the field fits in an image
 _LEAST = 512  # px: so that no gap in a field, of a widely dilated kernel, is taken for its end
@@ -94,6 +95,38 @@ def receptive_field(
                 first, last = found
                 return ReceptiveField(float(stride), (first + last) / 2, last - first + 1)
     raise UserError(f"layer {layer!r} sees the whole image, even one of {heights[-1]} px")
+
+
+def field_within(
+    model: Model, layer: str, rows: int, image_size: int, channels: int = 3
+) -> ReceptiveField:
+    """Return a layer's receptive field or, where it cannot be measured, an even share of the image.
+
+    It cannot where every position sees the whole image, as after attention, in tokens and vectors,
+    and in networks that take images of one size only, which refuse the tall narrow ones.
+
+    An even share is `SHARE` strides wide. A token of a transformer sees everything, but is mostly
+    about its own patch. The patch alone, 16 px of 224, is too little to be recognized; half of the
+    image shows several things, and not which is meant. Five patches across show the thing that the
+    one in their middle is a part of. A single position's share is the whole image.
+
+    Args:
+        model: a callable pytree `model(images, tap)`; see `receptive_field`.
+        layer: a layer with positions, as `planes.as_planes` shows it.
+        rows: of positions, in square images of that size.
+        image_size: side of the images, in px.
+        channels: of the images.
+
+    >>> def attention(images, tap):
+    ...     return tap("all", images[:, ::8, ::8] + images.mean((1, 2), keepdims=True))
+    >>> field_within(attention, "all", 4, 32)
+    ReceptiveField(stride=8.0, offset=3.5, size=32)
+    """
+    try:
+        return receptive_field(model, layer, channels=channels)
+    except Exception:  # whatever a network raises for images that are not of its own size
+        stride = image_size / rows
+        return ReceptiveField(stride, (stride - 1) / 2, min(round(SHARE * stride), image_size))
 
 
 def _measure(

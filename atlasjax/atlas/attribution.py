@@ -11,8 +11,9 @@ from jaxtyping import Array, Float, Float16, Int, UInt8
 from atlasjax.atlas.collect import Activations
 from atlasjax.data import Batch
 from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
+from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
-from atlasjax.taps import Model, as_pytree, capture, head
+from atlasjax.taps import Model, capture, intervene
 
 AT_A_TIME = 8  # positions of an image; memory grows with them
 
@@ -26,13 +27,14 @@ def attribution(
     r"""Return the effect of each image's activations at some positions on its logits.
 
     `J h_p`: the Jacobian of the logits with respect to the layer, at this image, applied to the
-    activation at position p and zero elsewhere. It is one forward-mode pass through the head for
-    each position, for all classes at once. Summed over all positions of a layer after which the
-    network is linear, it is the logits less the bias.
+    activation at position p and zero elsewhere. It is one forward-mode pass through the rest of the
+    network for each position, for all classes at once. Summed over all positions of a layer after
+    which the network is linear, it is the logits less the bias, and less the share of what goes
+    around the layer, which is held as it is for this image: other branches, or a class token.
 
     Args:
         model: a callable pytree `model(images, tap)`.
-        layer: a layer with positions.
+        layer: a layer with positions, as `planes.as_planes` shows it.
         images: as the model takes them.
         position: row and column of k positions of each image.
 
@@ -46,20 +48,28 @@ def attribution(
     >>> attribution(toy, "double", jnp.ones((1, 2, 2, 1)), jnp.zeros((1, 1, 2), int))
     Array([[[2.]]], dtype=float32)
     """
+    model = as_planes(model)
     value = capture(model, images, [layer])[layer]
-    return _effects(model, layer, images.shape[1:], value, position)
+    return _effects(model, layer, images, value, position)
 
 
 def _effects(
     model: Model,
     layer: str,
-    size: tuple[int, ...],
+    images: Float[Array, "b h w c"],
     value: Float[Array, "b rows columns channels"],
     position: Int[Array, "b k 2"],
 ) -> Float[Array, "b k classes"]:
-    """Return `attribution` from the layer's value and the images' height, width and channels."""
-    height, width, channels = size
-    _, push = jax.linearize(head(model, layer, (height, width, channels)), value)
+    """Return `attribution` from the layer's value for these images, of a model that shows planes.
+
+    The network is linearized on the images, so that what goes around the layer has its own values.
+    Where nothing does, all before the layer is dead code, and XLA deletes it.
+    """
+
+    def rest(value: Float[Array, "b rows columns channels"]) -> Float[Array, "b classes"]:
+        return intervene(model, images, {layer: lambda old: value})
+
+    _, push = jax.linearize(rest, value)
     batch = jnp.arange(len(value))
 
     def effect(p: Int[Array, "b 2"]) -> Float[Array, "b classes"]:
@@ -122,7 +132,7 @@ def attributions(
 
     Args:
         model: a callable pytree `model(images, tap)`.
-        layer: a layer with positions.
+        layer: a layer with positions, as `planes.as_planes` shows it.
         batches: the images.
         positions: row and column of k positions of each image, in the images' order.
         mesh: the devices to share the work; all by default.
@@ -130,12 +140,12 @@ def attributions(
     Yields:
         For each batch its images' positions one after another, in half precision.
     """
-    mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+    mesh, model = batch_mesh() if mesh is None else mesh, as_planes(model)
 
     def upto(
         model: Model, images: UInt8[Array, "b h w c"]
     ) -> tuple[UInt8[Array, "b h w c"], Float[Array, "b rows columns channels"]]:
-        # With the images, whose size the head needs: they are then on the devices already.
+        # With the images, which the rest needs: they are then on the devices already.
         return images, capture(model, images.astype(jnp.float32) / 255.0, [layer])[layer]
 
     def onwards(
@@ -144,7 +154,7 @@ def attributions(
         value: Float[Array, "b rows columns channels"],
         position: Int[Array, "b k 2"],
     ) -> Float[Array, "b k classes"]:
-        return _effects(model, layer, images.shape[1:], value, position)
+        return _effects(model, layer, images.astype(jnp.float32) / 255.0, value, position)
 
     see, push = (split_batch(f, mesh, replicated=1) for f in (upto, onwards))
     size, done, samples = 0, 0, positions.shape[1]

@@ -13,12 +13,13 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
 
-from atlasjax.atlas.positions import Choose, independent, interior
+from atlasjax.atlas.positions import Choose, independent, interior, placed
 from atlasjax.data import Batch
 from atlasjax.errors import UserError, unknown
 from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
+from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
-from atlasjax.taps import Model, as_pytree, capture, layers
+from atlasjax.taps import Model, capture, layers
 
 
 class Activations(NamedTuple):
@@ -67,13 +68,15 @@ def collect(
 
     Positions are drawn without replacement, uniformly over those that do not touch the border. They
     depend on the key and the image's index alone: not on the batches, nor on the other images.
+    Tokens and vectors are seen as `planes.as_planes` shows them.
 
     Args:
         model: a callable pytree `model(images, tap)`.
         batches: prepared images, all of one size; see `atlasjax.data.batches`.
-        names: layers with positions, as `taps.layers` lists them.
+        names: layers with positions, as `taps.layers(as_planes(model))` lists them.
         key: what the positions are drawn from.
-        samples_per_image: positions of each image, from 1 up to all that are off the border.
+        samples_per_image: positions of each image, from 1 up to all that are off the border; of a
+            single position, or a line of them, as many as there are at most.
         choose: what draws positions in these layers from an image's key; in every layer for itself
             by default. See `positions.together`.
         total: how many images there are, for the progress.
@@ -96,7 +99,7 @@ def collect(
     >>> result.activations["double"].value[0]
     array([2., 2., 2.], dtype=float32)
     """
-    mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+    mesh, model = batch_mesh() if mesh is None else mesh, as_planes(model)
     record = None
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
@@ -127,6 +130,8 @@ def check_layers(
 ) -> dict[str, tuple[int, int]]:
     """Refuse layers from which `samples` positions cannot be taken.
 
+    A layer of a single position, or of a line of them such as registers, gives what it has.
+
     Args:
         model: a callable pytree `model(images, tap)`.
         names: the layers asked for.
@@ -144,7 +149,7 @@ def check_layers(
     atlasjax.errors.UserError: no layer 'b'; there are a
     """
     h, w, c = image_shape
-    shapes, found = layers(model, (h, w, c)), {}
+    shapes, found = layers(as_planes(model), (h, w, c)), {}
     for name in names:
         if name not in shapes:
             raise unknown("layer", name, shapes)
@@ -152,7 +157,8 @@ def check_layers(
         if len(shape) != 3:
             raise UserError(f"layer {name!r} has no positions: its shape is {list(shape)}")
         available = len(interior(shape[0], shape[1]))
-        if not 1 <= samples <= available:
+        enough = samples <= available or not placed((shape[0], shape[1]))
+        if samples < 1 or not available or not enough:
             raise UserError(
                 f"{samples} samples per image of layer {name!r}: from 1 to {available} are "
                 f"possible, the positions of its {shape[0]} x {shape[1]} that are off the border"

@@ -17,11 +17,12 @@ from PIL import Image
 from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.cosine import cosines
 from atlasjax.atlas.grid import Cells
+from atlasjax.atlas.positions import placed
 from atlasjax.data import Batch
 from atlasjax.data.channels import resized
 from atlasjax.errors import UserError
 from atlasjax.progress import Progress, silent
-from atlasjax.receptive import ReceptiveField, receptive_field
+from atlasjax.receptive import ReceptiveField, field_within
 from atlasjax.taps import Model
 
 PER_CELL = 4
@@ -159,10 +160,7 @@ def cut(
 def field_of(
     model: Model, layer: str, activations: Activations, image_size: int, channels: int = 3
 ) -> ReceptiveField:
-    """Return a layer's receptive field; where it has none of its own, the whole image.
-
-    The whole image also stands for the field where the network insists on the size of its images,
-    which then cannot be varied to measure it.
+    """Return a layer's receptive field; where it cannot be measured, an even share of the image.
 
     Args:
         model: a callable pytree `model(images, tap)`.
@@ -170,12 +168,25 @@ def field_of(
         activations: what was collected there.
         image_size: side of the images, in px.
         channels: of the images.
+
+    Returns:
+        What `receptive.field_within` returns.
     """
-    try:
-        return receptive_field(model, layer, channels=channels)
-    except (TypeError, ValueError):  # what JAX raises for shapes that do not fit; or a UserError
-        stride = image_size / int(activations.shape[0])
-        return ReceptiveField(stride, (stride - 1) / 2, image_size)
+    rows, columns = map(int, activations.shape[:2])
+    own = rows if placed((rows, columns)) else 1
+    return field_within(model, layer, own, image_size, channels)
+
+
+def largest_of(activations: Activations) -> float:
+    """Return the largest side of a layer's patches, as a share of the image's.
+
+    A vector, as any layer without places, is about the whole of it, and is shown the whole.
+
+    Args:
+        activations: what was collected there.
+    """
+    rows, columns = map(int, activations.shape[:2])
+    return LARGEST if placed((rows, columns)) else 1.0
 
 
 class Wanted(NamedTuple):

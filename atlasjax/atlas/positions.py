@@ -13,8 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Key
 
-from atlasjax.errors import UserError
-from atlasjax.receptive import receptive_field
+from atlasjax.receptive import field_within
 from atlasjax.taps import Model
 
 WITHIN = 0.499  # of a stride; at half of it a place would lie between two positions
@@ -40,14 +39,28 @@ Choose = Callable[[Key[Array, ""]], dict[str, Int[Array, "k 2"]]]
 """From an image's key to rows and columns in every layer."""
 
 
+def placed(shape: tuple[int, int]) -> bool:
+    """Tell whether a layer's positions are places in the image: rows and columns of them.
+
+    A single position, such as a vector's, is not; nor is a line of them, such as registers.
+
+    >>> placed((14, 14)), placed((1, 1)), placed((1, 4))
+    (True, False, False)
+    """
+    return min(shape) > 1
+
+
 def interior(height: int, width: int) -> Int[np.ndarray, "k 2"]:
     """List the positions that do not touch the border; all of them where there is no inside.
+
+    A line of positions has no border: see `placed`.
 
     >>> interior(3, 4).tolist()
     [[1, 1], [1, 2]]
     """
-    rows = np.arange(1, height - 1) if height > 2 else np.arange(height)
-    columns = np.arange(1, width - 1) if width > 2 else np.arange(width)
+    has_border = placed((height, width))
+    rows = np.arange(1, height - 1) if height > 2 and has_border else np.arange(height)
+    columns = np.arange(1, width - 1) if width > 2 and has_border else np.arange(width)
     grid = np.meshgrid(rows, columns, indexing="ij")
     return np.stack([axis.ravel() for axis in grid], -1).astype(np.int32)
 
@@ -57,7 +70,7 @@ def independent(shapes: Mapping[str, tuple[int, int]], samples: int) -> Choose:
 
     Args:
         shapes: rows and columns of positions of each layer.
-        samples: how many, from 1 up to all that are off the border.
+        samples: how many, from 1 up to all that are off the border; where there are fewer, all.
 
     Returns:
         What draws them from an image's key, without replacement, off the border.
@@ -118,25 +131,21 @@ def lattice_of(
 
     Args:
         model: a callable pytree `model(images, tap)`; see `receptive_field`.
-        layer: a layer with positions.
+        layer: a layer with positions, as `planes.as_planes` shows it.
         shape: rows and columns of positions, in images of that size.
         image_size: side of the images, in px.
         channels: of the images.
 
     Returns:
-        The lattice. Where the receptive field cannot be measured, as when every position sees the
-        whole image, the positions share the image out evenly.
+        The lattice. Where the receptive field cannot be measured, the positions share the image out
+        evenly; see `receptive.field_within`.
 
     >>> def pool(images, tap):
     ...     return tap("pool", (images[:, ::2] + images[:, 1::2])[:, :, ::2])
     >>> lattice_of(pool, "pool", (4, 4), 8)
     Lattice(height=4, width=4, stride=2.0, offset=0.5)
     """
-    try:
-        field = receptive_field(model, layer, channels=channels)
-    except UserError:
-        stride = image_size / shape[0]
-        return Lattice(*shape, stride, (stride - 1) / 2)
+    field = field_within(model, layer, shape[0], image_size, channels)
     return Lattice(*shape, field.stride, field.offset)
 
 

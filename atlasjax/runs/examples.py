@@ -20,6 +20,7 @@ from atlasjax.atlas.examples import (
     Wanted,
     cut_all,
     field_of,
+    largest_of,
     nearest,
     windows,
 )
@@ -80,7 +81,8 @@ def _choose(
             absent = near.member < 0
             image = np.where(absent, -1, activations.image[near.member])
             position = np.where(absent[..., None], -1, activations.position[near.member])
-            window = windows(position.reshape(-1, 2), field, run.config.crop[0])
+            largest, side = largest_of(activations), run.config.crop[0]
+            window = windows(position.reshape(-1, 2), field, side, largest=largest)
             empty = np.zeros((*image.shape, 0, 0, run.channels), np.uint8)
             made = Examples(empty, near.cosine, image, position)
             found[layer, grid] = made, Wanted(image, window.reshape(*image.shape, 3))

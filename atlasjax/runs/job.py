@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from jax.sharding import Mesh
 
-from atlasjax.atlas.icons import IconSettings
 from atlasjax.data import Batch, ImageSource, batches
 from atlasjax.parallel import batch_mesh
 from atlasjax.runs.experiment import Experiment
@@ -44,6 +43,7 @@ class Run:
         mesh: the devices.
         other: a second network, whose layers share the maps of the first's.
         channels: of the images that the networks take.
+        other_sizes: whether they take images of other sizes than the experiment's; tried by default.
         seconds: how long each stage took, filled as they end; stages taken from disk are absent.
     """
 
@@ -55,6 +55,7 @@ class Run:
     mesh: Mesh = field(default_factory=batch_mesh)
     other: Network | None = None
     channels: int = 3
+    other_sizes: bool | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -88,10 +89,6 @@ class Run:
         side, resize = config.crop
         size = {"image_size": side, "resize": resize}
         return batches(chosen, config.image_batch, channels=self.channels, **size)
-
-    def icon_settings(self, name: str) -> IconSettings:
-        """Return how a layer's icons are drawn."""
-        return replace(self.config.icon_settings(name), channels=self.channels)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ A stage whose artifact is on disk, made from the same things, is not run again. 
 enough to fail early comes before anything slow: all grids are cut before the first icon is drawn.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,13 +19,21 @@ from jaxtyping import Float, Float16
 
 from atlasjax import progress
 from atlasjax.atlas.grid import Cells, average, grid
-from atlasjax.atlas.icons import Draw, Icons, icon_drawer, icon_keys, icons
+from atlasjax.atlas.icons import (
+    Draw,
+    Icons,
+    IconSettings,
+    drawable_size,
+    icon_drawer,
+    icon_keys,
+    icons,
+)
 from atlasjax.atlas.level import Level
 from atlasjax.atlas.zoom import Drawn, starts
 from atlasjax.runs.experiment import check
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import whitening
-from atlasjax.runs.stages.activations import collected, reader, skipped
+from atlasjax.runs.stages.activations import collected, reader, skipped, taken
 from atlasjax.runs.stages.effects import CellAttributions, effects
 from atlasjax.runs.stages.layout import Laid, lay_out, prepare
 from atlasjax.runs.stages.whitening import Whitening
@@ -80,11 +89,13 @@ def run(run: Run) -> Finished:
     """
     check(run.config)
     prepare(run)  # UMAP compiles while the images are looked at
-    digests, before = collected(run), None
-    maps, cells = {}, {}
+    digests, maps, cells = collected(run), {}, {}
+    before: dict[tuple, Laid] = {}  # the last map of each kind, with which the next is aligned
     for group in run.maps:
-        found = _map(run, group, digests, before)
-        before = found[group[0]][0].laid if run.config.aligned else None
+        kind = taken(run, group[0], digests[group[0]]) if run.config.aligned else ()
+        found = _map(run, group, digests, before.get(kind))
+        if run.config.aligned:
+            before[kind] = found[group[0]][0].laid
         for name, (laid, cut_up) in found.items():
             maps[name], cells[name] = laid, cut_up
     levels = {}
@@ -154,7 +165,9 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
     """
     name, levels = laid.name, {}
     effect_of, matrix_of = functools.cache(laid.effects), functools.cache(laid.whitening)
-    drawer, coarser = _drawer(run, name, matrix_of), None
+    width = next(iter(cells.values()))[0].direction.shape[1]
+    settings, coarser = _icon_settings(run, name, width), None
+    drawer = _drawer(run, name, settings, matrix_of)
     for size, (these, digest) in sorted(cells.items(), key=lambda item: item[0]):
         made_from = {"cells": digest, "attribution": laid.made_from["attribution"]}
         effect = artifacts.cached(
@@ -165,7 +178,7 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
         )
         whitens = {"cells": digest, "whitening": laid.made_from["whitening"]}
         whitening.record(run, name, size, these, whitens, matrix_of)
-        drawn, finished = _icons(run, name, size, these, digest, drawer, coarser)
+        drawn, finished = _icons(run, name, size, these, digest, settings, drawer, coarser)
         if run.config.coarse_to_fine:
             coarser = Drawn(these.direction, drawn.icon, finished)
         levels[name, size] = Level(
@@ -180,7 +193,20 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
     return {(name, size): levels[name, size] for size in cells}
 
 
-def _drawer(run: Run, name: str, matrix: Callable[[], Whitening]) -> Callable[[], Draw]:
+def _icon_settings(run: Run, name: str, width: int) -> IconSettings:
+    """Return how a layer's icons are drawn: at the images' size, if the network takes no other."""
+    network, layer = run.network(name)
+    settings, side = run.config.icon_settings(name), run.config.crop[0]
+    if run.other_sizes is None:
+        size = drawable_size(network.model, layer, settings.size, side, width, run.channels)
+    else:
+        size = settings.size if run.other_sizes else side
+    return dataclasses.replace(settings, size=size, channels=run.channels)
+
+
+def _drawer(
+    run: Run, name: str, settings: IconSettings, matrix: Callable[[], Whitening]
+) -> Callable[[], Draw]:
     """Return what gives the function that draws this layer's icons, made when first asked for."""
     config = run.config
 
@@ -188,7 +214,7 @@ def _drawer(run: Run, name: str, matrix: Callable[[], Whitening]) -> Callable[[]
     def drawer() -> Draw:
         network, layer = run.network(name)
         white = matrix().matrix if config.whitens(name) else None
-        return icon_drawer(network.model, layer, run.icon_settings(name), white, run.mesh)
+        return icon_drawer(network.model, layer, settings, white, run.mesh)
 
     return drawer
 
@@ -199,13 +225,13 @@ def _icons(
     size: int,
     cells: Cells,
     digest: str,
+    settings: IconSettings,
     drawer: Callable[[], Draw],
     coarser: Drawn | None,
 ) -> tuple[Icons, str]:
     """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
     config = run.config
     folder = run.level(name, size)
-    settings = run.icon_settings(name)
     made_from = artifacts.fingerprint(
         stage="icons",
         cells=digest,

@@ -9,8 +9,10 @@ from jaxtyping import Array, Float, Key, UInt8
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.objectives import Objective
+from atlasjax.optvis.objectives.core import taking
+from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
-from atlasjax.taps import Model, as_pytree, capture
+from atlasjax.taps import Model, capture
 from atlasjax.vis.gallery import GENTLE, Gallery, Settings, denoised, draw, fitted, views
 
 Given = UInt8[np.ndarray, "_ _ _"] | Float[np.ndarray, "_ _ _"]
@@ -148,7 +150,7 @@ def _each(
 def activations(
     model: Model, image: Float[np.ndarray, "h w c"], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Return what layers say of one picture, without the axis of the batch.
+    """Return what layers say of one picture, without the axis of the batch; tokens as planes.
 
     Args:
         model: a callable pytree `model(images, tap)`.
@@ -156,11 +158,13 @@ def activations(
         names: of layers.
 
     Raises:
-        UserError: no such layer.
+        UserError: no such layer, or a network that does not take images of this size.
 
     >>> toy = lambda images, tap: tap("half", images[:, ::2, ::2]).mean((1, 2))
     >>> activations(toy, np.ones((4, 4, 3), np.float32), ["half"])["half"].shape
     (2, 2, 3)
     """
-    found = jax.jit(capture, static_argnums=2)(as_pytree(model), image[None], tuple(names))
+    seen = as_planes(model, vectors=False)
+    with taking(image.shape):
+        found = jax.jit(capture, static_argnums=2)(seen, image[None], tuple(names))
     return {name: np.asarray(value[0]) for name, value in found.items()}

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from atlasjax import taps
 from atlasjax.errors import UserError, unknown
 from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.color import correlation_for
@@ -97,7 +96,7 @@ def style_transfer(
 
 
 def _up_to(model: Model, layer: str, settings: Settings) -> list[str]:
-    shapes = taps.layers(model, (settings.size, settings.size, settings.channels))
+    shapes = obj.shapes_for(model, (settings.size, settings.size, settings.channels))
     if layer not in shapes:
         raise unknown("layer", layer, shapes)
     names = list(shapes)

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from atlasjax.workflows.reopen import reopen
 
 from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError
 from atlasjax.page.export import export
+from atlasjax.workflows.reopen import reopen
 
 
 def finished(folder: Path, record: dict[str, Any] | None = None, **experiment: Any) -> Path:

@@ -9,7 +9,8 @@ A unit is what is optimized together: one image, or a few *frames*, such as the 
 interpolation. Frames of a unit may be scored together; units never see one another.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,7 +21,8 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.taps import Model, identity
+from atlasjax.planes import as_planes
+from atlasjax.taps import Model, identity, layers
 
 LOGITS = "logits"
 """The name under which objectives find the output of the network."""
@@ -162,13 +164,54 @@ def take(objective: Objective, which: Any) -> Objective:
 
 
 def shapes_for(model: Model, image_shape: tuple[int, int, int]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every layer, and of the output as `LOGITS`, without the batch."""
-    from atlasjax.taps import as_pytree, layers
+    """Return the shape of every layer, and of the output as `LOGITS`, without the batch.
 
-    found = layers(model, image_shape)
+    Layers of tokens are seen as `planes.as_planes` shows them; vectors are as they are.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        image_shape: the [h, w, c] of the images.
+
+    Raises:
+        UserError: a network that does not take images of this size.
+
+    >>> shapes_for(lambda x, tap: tap("tokens", x.reshape(-1, 4, 3)).mean(1), (2, 2, 3))
+    {'tokens': (2, 2, 3), 'logits': (3,)}
+    """
+    model = as_planes(model, vectors=False)
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-    logits = jax.eval_shape(lambda m, x: m(x, identity), as_pytree(model), images)
+    with taking(image_shape):
+        found = layers(model, image_shape)
+        logits = jax.eval_shape(lambda m, x: m(x, identity), model, images)
     return found | {LOGITS: tuple(logits.shape[1:])}
+
+
+@contextmanager
+def taking(image_shape: Sequence[int]) -> Iterator[None]:
+    """Make one clear line of whatever a network raises for images that are not of its own size.
+
+    Args:
+        image_shape: the [h, w, c] of the images that it is given.
+
+    Raises:
+        UserError: in place of any other exception.
+
+    >>> with taking((64, 64, 3)):
+    ...     jnp.ones((64, 2)) + jnp.ones((81, 2))
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: the network does not take images of 64 x 64 px (add got ...
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        height, width, _ = image_shape
+        told = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+        raise UserError(
+            f"the network does not take images of {height} x {width} px ({told}); "
+            "where it takes one size only, give that size: size="
+        ) from error
 
 
 def check(objective: Objective, shapes: Shapes) -> None:
@@ -195,9 +238,9 @@ def network(
     """Return the named layers' values, `LOGITS` among them if asked for.
 
     Args:
-        model: a callable pytree `model(images, tap)`.
+        model: a callable pytree `model(images, tap)`, whose tokens are seen as planes.
         images: as the model takes them.
-        names: layers that exist.
+        names: layers that exist, as `shapes_for` lists them.
         tap: called on every value before it is recorded.
     """
     seen: dict[str, Array] = {}
@@ -208,7 +251,7 @@ def network(
             seen[name] = value
         return value
 
-    logits = model(images, record)
+    logits = as_planes(model, vectors=False)(images, record)
     return {name: logits if name == LOGITS else seen[name] for name in names}
 
 

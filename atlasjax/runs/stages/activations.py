@@ -15,6 +15,7 @@ from atlasjax.atlas.positions import (
     coarsest_of,
     independent,
     lattice_of,
+    placed,
     together,
 )
 from atlasjax.errors import UserError
@@ -88,7 +89,8 @@ def check_networks(run: Run) -> None:
         run: the run.
 
     Raises:
-        UserError: a layer that is not there or has too few positions; networks of unlike classes.
+        UserError: a layer that is not there or has too few positions; networks of unlike classes,
+            or of layers that cannot share a map.
     """
     _check_classes(run)
     _shapes(run)
@@ -114,6 +116,29 @@ def reader(run: Run, name: str, digest: str) -> Callable[[], Activations]:
         return found
 
     return read
+
+
+class Taken(NamedTuple):
+    """What of a layer's activations tells whether another layer's are of the same places."""
+
+    image: Int[np.ndarray, " n"]
+    shape: Int[np.ndarray, "3"]
+
+
+def taken(run: Run, name: str, digest: str) -> tuple:
+    """Return what two layers have in common whose activations are of the same places, row by row.
+
+    Layers that have places in the image are looked at in the same ones. Vectors, which have none,
+    go with vectors, and registers with registers.
+
+    Args:
+        run: the run, whose layers are aligned.
+        name: the layer.
+        digest: its fingerprint, from `collected`.
+    """
+    found = artifacts.load(_path(run, name), Taken, digest) or reader(run, name, digest)()
+    rows, columns = map(int, found.shape[:2])
+    return len(found.image), *(() if placed((rows, columns)) else (rows, columns))
 
 
 def skipped(run: Run) -> tuple[str, ...]:
@@ -162,13 +187,16 @@ def _collect(
 def _plan(run: Run) -> Plan:
     """Decide how the layers are looked at: each for itself, or all at the same places."""
     samples, shapes = run.config.samples_per_image, _shapes(run)
-    if (not run.config.align and run.other is None) or len(set(shapes.values())) == 1:
+    rest = {name: shape for name, shape in shapes.items() if not placed(shape)}
+    shared = {name: shape for name, shape in shapes.items() if name not in rest}
+    if (not run.config.align and run.other is None) or len(set(shared.values())) <= 1:
         return Plan(independent(shapes, samples), dict.fromkeys(shapes, ()))
-    lattices = {name: _lattice(run, name, shape) for name, shape in shapes.items()}
+    lattices = {name: _lattice(run, name, shape) for name, shape in shared.items()}
     # What a layer's positions depend on is the coarsest layer and itself: others may come and go.
     base = lattices[coarsest_of(lattices)]
     places = {name: () if own == base else (*base, *own) for name, own in lattices.items()}
-    return Plan(together(lattices, samples), places)
+    both = together(lattices, samples), independent(rest, samples)
+    return Plan(lambda key: both[0](key) | both[1](key), places | dict.fromkeys(rest, ()))
 
 
 def _check_classes(run: Run) -> None:
@@ -194,6 +222,14 @@ def _shapes(run: Run) -> dict[str, tuple[int, int]]:
         check_layers(network.model, config.layers, image, config.samples_per_image)
         for network in networks
     ]
+    for layer in config.layers:
+        unlike = {shapes[layer] for shapes in found}
+        if len(unlike) > 1 and not all(map(placed, unlike)):
+            listed = " and ".join(f"{rows} x {columns}" for rows, columns in sorted(unlike))
+            raise UserError(
+                f"layer {layer!r} has {listed} positions in the two networks: they cannot share "
+                "a map, as one of them has no places in the image"
+            )
     return {
         name: shapes[layer]
         for layer, group in zip(config.layers, run.maps, strict=True)

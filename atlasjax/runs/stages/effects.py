@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float, Float16
 
@@ -15,6 +16,7 @@ from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError
 from atlasjax.runs.job import Run
 from atlasjax.storage import artifacts, rows
+from atlasjax.taps import as_pytree, identity
 
 PART = 32_768  # activations, about: how much at most is done again after an interruption
 
@@ -63,6 +65,10 @@ def effects(
 
 def _compute(run: Run, name: str, activations: Activations, path: Path, made_from: str) -> None:
     """Compute what is not there yet part by part, then join the parts."""
+    if not _classes(run, name):  # nothing to be said of any, whatever the images are
+        empty = np.zeros((len(activations.value), 0), np.float16)
+        artifacts.save(path, Attributions(empty), made_from)
+        return
     samples, batch = samples_of(activations), run.config.image_batch
     images = activations.image[::samples]
     each = max(PART // (samples * batch), 1) * batch  # images; whole batches, as without parts
@@ -87,6 +93,14 @@ def _compute(run: Run, name: str, activations: Activations, path: Path, made_fro
         rows.write(path, "value", pieces, shape, np.float16, made_from)
     for part in parts:
         part.unlink()
+
+
+def _classes(run: Run, name: str) -> int:
+    """Return how many classes a layer's network has, without computing anything."""
+    side = run.config.crop[0]
+    images = jax.ShapeDtypeStruct((1, side, side, run.channels), np.float32)
+    model = as_pytree(run.network(name)[0].model)
+    return jax.eval_shape(lambda m, x: m(x, identity), model, images).shape[-1]
 
 
 def _reported(
