@@ -25,6 +25,8 @@ from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, as_pytree, layers
 
+SMALLEST = 8  # px
+
 
 @dataclass(frozen=True)
 class IconSettings:
@@ -38,7 +40,7 @@ class IconSettings:
         power: of the cosine in the objective; see `objectives.direction_neuron`.
         attempts: how often an icon is drawn at most, with other keys; the best is kept.
         retry_below: the cosine from which an icon is not drawn again.
-        jitter: largest shift in a step, in pixels.
+        jitter: largest shift in a step, in pixels; at most 3/16 of the size.
         scale: smallest and largest magnification in a step.
         rotate: largest angle in a step, in degrees.
         untransformed_fraction: share of the steps, the last, in which icons are seen without being
@@ -124,11 +126,13 @@ def icon_drawer(
     _check(settings)
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
     size = share_of(settings.batch, mesh)
+    # Of icons below 32 px a shift of so many pixels would leave too little.
+    jitter = min(settings.jitter, settings.size * 3 / 16)
     whiten = None if whitening is None else np.asarray(whitening, np.float32)
     fresh, refined = (
         renderer(
             fourier(settings.size, correlation=correlation_for(settings.channels)),
-            similarity(settings.jitter, settings.scale, settings.rotate),
+            similarity(jitter, settings.scale, settings.rotate),
             warmup_cosine_adam(steps, settings.learning_rate),
             Loop(steps, untransformed_steps=int(settings.untransformed_fraction * steps)),
             mesh,
@@ -294,7 +298,7 @@ def _better(best: Icons, which: Int[np.ndarray, " k"], new: Icons) -> Icons:
 
 def _check(settings: IconSettings) -> None:
     least = {
-        "size": 32,
+        "size": SMALLEST,
         **dict.fromkeys(("steps", "attempts", "batch", "refine_steps", "channels"), 1),
     }
     for name, bound in least.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas.icons import SMALLEST, IconSettings
 from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, named
 from atlasjax.atlas.neighbors import METRIC, METRICS
 from atlasjax.errors import UserError
@@ -16,7 +16,6 @@ from atlasjax.storage import artifacts
 GRIDS = (20, 40, 80, 160)  # Carter et al. 2019
 IMAGE_SIZE = 224  # px: where neither the experiment nor the network says otherwise
 LARGE = 128  # px: smaller images are not cut
-LEAST = 8  # px: the smallest image and icon
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ def check(config: Experiment) -> None:
     least = {
         **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
         **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
-        **dict.fromkeys(("icon_size", "early_icon_size"), LEAST),
+        **dict.fromkeys(("icon_size", "early_icon_size"), SMALLEST),
         **dict.fromkeys(("neighbors", "early_neighbors"), 2),
         **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
     }
@@ -196,8 +195,8 @@ def check(config: Experiment) -> None:
     if config.max_images is not None and config.max_images < 1:
         raise UserError(f"max_images {config.max_images}: must be at least 1")
     side, before = config.crop
-    if side < LEAST:
-        raise UserError(f"image_size {side}: must be at least {LEAST}")
+    if side < SMALLEST:
+        raise UserError(f"image_size {side}: must be at least {SMALLEST}")
     if before < side:
         raise UserError(f"resize {before}: must be at least image_size {side}")
     for name in ("layers", "grids"):

@@ -43,7 +43,7 @@ class Run:
         mesh: the devices.
         other: a second network, whose layers share the maps of the first's.
         channels: of the images that the networks take.
-        other_sizes: whether they take images of other sizes than the experiment's; tried by default.
+        other_sizes: whether they take images of other sizes than the experiment's; tried if None.
         seconds: how long each stage took, filled as they end; stages taken from disk are absent.
     """
 

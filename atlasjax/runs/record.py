@@ -39,6 +39,7 @@ def begun(run: Run, network: Mapping[str, Any], command: str | None) -> dict[str
         **network,
         **other,
         "images": len(run.source),
+        "channels": run.channels,
         "seed": config.seed,
         "aligned": config.aligned,
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in PACKAGES},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from atlasjax import data
+from atlasjax.adapters.entry import ModelEntry
 from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError, unknown
 from atlasjax.fidelity.report.write import report
@@ -24,7 +25,7 @@ from atlasjax.runs.open import Atlas
 from atlasjax.runs.stages.activations import check_networks
 from atlasjax.storage import artifacts
 from atlasjax.workflows import own_file
-from atlasjax.workflows.networks import Opened, as_recorded, find, open_network
+from atlasjax.workflows.networks import Opened, as_recorded, find, fitted, open_network
 from atlasjax.workflows.open import open_atlas
 from atlasjax.workflows.own_file import OwnFile
 from atlasjax.workflows.reopen import other_network
@@ -85,6 +86,8 @@ def run(
         raise UserError("no images: give --images FOLDER, or --images tfds:NAME/SPLIT")
     source = data.open_images(config.images if images is None else images, config.max_images)
     config = replace(config, images=config.images if images is None else None)
+    alone = found.reference is None and not isinstance(chosen, ModelEntry)
+    found = fitted(found, config, source if alone and images is not None else None)
     opened = open_network(found, config.weights, config.seed, class_names)
     config = replace(config, model=found.reference or found.entry.name)
     config = completed(config, found.entry.image_size, found.entry.early_layers, len(source))
@@ -94,7 +97,9 @@ def run(
 def _made(config: Experiment, opened: Opened, source: data.ImageSource, command: str | None):
     folder = artifacts.make_run_folder(config.run_dir)
     other = other_network(config, opened)
-    job = Run(config, *opened.network, source, folder, other=other)
+    entry = opened.found.entry
+    inputs = {"channels": entry.channels, "other_sizes": entry.other_sizes}
+    job = Run(config, *opened.network, source, folder, other=other, **inputs)
     check_networks(job)  # before the record of an earlier run there is overwritten
     record = records.begun(job, as_recorded(opened), command)
     earlier = records.earlier_seconds(folder / records.FILE)

@@ -4,6 +4,7 @@ The one place that looks names up in `atlasjax.models`. A network is meant by it
 Python file of one's own, by `package.module:name`, or is there already.
 """
 
+import dataclasses
 import hashlib
 import importlib
 import os
@@ -19,7 +20,9 @@ import numpy as np
 from atlasjax.adapters import entry as entries
 from atlasjax.adapters.entry import ModelEntry, last_line
 from atlasjax.classes import ClassName
+from atlasjax.data import ImageSource
 from atlasjax.errors import UserError, unknown
+from atlasjax.runs.experiment import Experiment
 from atlasjax.runs.job import Network
 from atlasjax.taps import Model, as_pytree, identity, layers
 from atlasjax.workflows import own_file
@@ -97,6 +100,25 @@ def find(model: Any) -> Found:
         listed = unknown("model", model, models.available())
         raise UserError(f"{listed} (a network of your own is named by its file, my_experiment.py)")
     return Found(models.entry(model), model)
+
+
+def fitted(found: Found, config: Experiment, source: ImageSource | None) -> Found:
+    """Return a network with what the experiment, or else the images, tell of its inputs.
+
+    Args:
+        found: what `find` returned.
+        config: the experiment, whose `image_size` is meant where it has one.
+        source: images that were handed over with a network of which no entry tells anything: where
+            the first is square, they are of the size and channels that the network takes.
+    """
+    entry = found.entry
+    if source is not None:
+        rows, columns, channels = source[0].image.shape
+        side = rows if rows == columns else entry.image_size
+        entry = dataclasses.replace(entry, image_size=side, channels=channels)
+    if config.image_size is not None:
+        entry = dataclasses.replace(entry, image_size=config.image_size)
+    return found._replace(entry=entry)
 
 
 def open_network(

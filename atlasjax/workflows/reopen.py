@@ -15,7 +15,7 @@ from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError
 from atlasjax.runs.experiment import Experiment, from_json
 from atlasjax.runs.job import Network, Run
-from atlasjax.workflows.networks import Opened, find, found_again, open_network
+from atlasjax.workflows.networks import Opened, find, fitted, found_again, open_network
 from atlasjax.workflows.open import open_atlas
 
 
@@ -67,6 +67,9 @@ def reopen(
                 "give --weights FILE, or weights=FILE from Python"
             )
     found = found_again(atlas.record, folder, model)
+    found = fitted(found, config, None)
+    channels = int(atlas.record.get("channels", found.entry.channels))
+    found = found._replace(entry=dataclasses.replace(found.entry, channels=channels))
     opened = open_network(found, config.weights, config.seed, atlas.class_names)
     known = atlas.record.get("weights_sha256")
     if known is not None and opened.network.weights.partition(":")[2] != known:
@@ -84,6 +87,8 @@ def reopen(
         _unopened(),
         atlas.folder.resolve(),
         other=other_network(config, opened),
+        channels=channels,
+        other_sizes=found.entry.other_sizes,
     )
     return Reopened(run, classes, atlas.record)
 
