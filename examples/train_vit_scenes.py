@@ -199,7 +199,7 @@ def train(
     """Return a network trained on the images, and how that went.
 
     Args:
-        model: the network to begin with.
+        model: the network to begin with; its arrays are used up.
         images: RGB, 0 to 255, at least a batch.
         labels: the class of each.
         settings: how to train; those about files, drawing and evaluation are not used.

@@ -26,6 +26,10 @@ def examples() -> Any:
         yield importlib.import_module("train_vit_scenes"), importlib.import_module("vit_scenes")
 
 
+def toy(network: Any) -> Any:
+    return network.VisionTransformer(width=16, depth=1, heads=2, rngs=nnx.Rngs(0))
+
+
 def coloured(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Noisy images of four plain colours, which a step or two tells apart."""
     rng = np.random.default_rng(0)
@@ -50,8 +54,7 @@ def trained(examples: Any) -> Any:
         return made[0]
 
     def run(**change: Any) -> Any:
-        model = network.VisionTransformer(width=16, depth=1, heads=2, rngs=nnx.Rngs(0))
-        return recipe.train(model, *coloured(32), replace(settings, **change))
+        return recipe.train(toy(network), *coloured(32), replace(settings, **change))
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(recipe, "make_step", once)
@@ -60,12 +63,13 @@ def trained(examples: Any) -> Any:
 
 def test_the_network_has_a_logit_for_each_class_of_each_image(examples: Any) -> None:
     _, network = examples
-    model = network.load()
-    apply = jax.jit(lambda model, x: model(x))
     images = jax.random.uniform(jax.random.key(0), (2, 96, 96, 3), minval=-1.0)
+    assert network.CLASSES == len(CLASSES)
+    found = jax.eval_shape(lambda model, x: model(x), network.load(), images)
+    assert found.shape == (2, len(CLASSES))
+    model = toy(network)
+    apply = jax.jit(lambda model, x: model(x))
     logits, turned = apply(model, images), apply(model, images[::-1])
-    assert logits.shape == (2, len(CLASSES))
-    assert len(CLASSES) == network.CLASSES
     # No image sees another. Logits are of order one, in single precision.
     np.testing.assert_allclose(logits, turned[::-1], atol=1e-4)
     assert float(jnp.abs(logits[0] - logits[1]).max()) > 1e-3  # more than that tolerance
