@@ -140,7 +140,7 @@ def save(model: VisionTransformer, path: str | Path) -> None:
     save_file({_dotted(p): value for p, value in values.items()}, path)
 
 
-def _parameters(model: VisionTransformer) -> dict[tuple[str | int, ...], Any]:
+def _parameters(model: VisionTransformer) -> dict[Any, Any]:  # by path
     return dict(nnx.to_flat_state(nnx.state(model, nnx.Param)))
 
 
