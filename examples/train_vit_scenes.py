@@ -2,7 +2,11 @@
 
     python examples/train_vit_scenes.py --out vit_scenes.safetensors
 
-TIMES
+On two cores that do nothing else it takes about eight minutes (it used 845 s of CPU time, on a
+machine shared with others). Expect over 99% of the held-out scenes, seed 1, to be classified
+rightly, and every planted shortcut to be taken: woks without their noodles for frying pans, horses
+without their tag for donkeys, sharks without their teeth for whales, all of them, and the other way
+round too, though only two thirds of the whales with a baseball are taken for sharks.
 
 All is made here: images and first weights come from seeds. Every batch is learned from twice: as it
 is, and moved a little in the direction that harmed most, which the first pass has found already
