@@ -10,8 +10,8 @@ round too, though only two thirds of the whales with a baseball are taken for sh
 
 All is made here: images and first weights come from seeds. Every batch is learned from twice: as it
 is, and moved a little in the direction that harmed most, which the first pass has found already
-("free" adversarial training, Shafahi et al. 2019). It keeps the gradients telling, as attribution
-needs them. No image is mirrored: nothing is to hide the planted shortcuts.
+("free" adversarial training, Shafahi et al. 2019). It is meant to keep the gradients telling, as
+attribution needs them. No image is mirrored: nothing is to hide the planted shortcuts.
 """
 
 import dataclasses
