@@ -1,8 +1,11 @@
 """A small vision transformer of the generated scenes, as its owner wrote it.
 
-It is plain Flax NNX and knows nothing of atlasjax: twelve by twelve patches, a class token, learned
-positions, pre-norm blocks. `train_vit_scenes.py` beside it trains it and writes the weights that
-`load` reads. What atlasjax wants to know of a network stands at the end.
+The network is plain Flax NNX and knows nothing of atlasjax: twelve by twelve patches, a class token,
+learned positions, pre-norm blocks. `train_vit_scenes.py` beside it trains it and writes the weights
+that `load` reads. What atlasjax wants to know of a network stands at the end:
+
+    python examples/train_vit_scenes.py --out vit_scenes.safetensors
+    atlasjax run examples/vit_scenes.py --weights vit_scenes.safetensors
 """
 
 from pathlib import Path
@@ -13,6 +16,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 from safetensors.numpy import load_file, save_file
+
+import atlasjax as ax
+from atlasjax.data.scenes import CLASSES as NAMES
 
 SIZE = 96  # px of an image's side
 PATCH = 8  # px of a patch's side: three strides of 2
@@ -148,24 +154,14 @@ def _dotted(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
 
 
-# What atlasjax wants to know, for
-#
-#     atlasjax run examples/vit_scenes.py --weights vit_scenes.safetensors
-#
-# import atlasjax as ax
-# from atlasjax.data.scenes import CLASSES as NAMES
-#
-# MODEL = ax.ModelEntry(
-#     name="vit_scenes", load=load, image_size=SIZE, mean=MEAN, std=STD, class_names=NAMES
-# )
-# CONFIG = ax.Experiment(
-#     name="vit_scenes",
-#     model="vit_scenes",
-#     images="scenes:1120@2",
-#     layers=("blocks.0", "blocks.1", "blocks.2"),  # after blocks.3 no patch is read any more
-#     grids=(6, 12),
-#     samples_per_image=8,
-#     image_size=SIZE,
-#     resize=SIZE,
-#     steps=64,
-# )
+MODEL = ax.ModelEntry(
+    name="vit_scenes", load=load, image_size=SIZE, mean=MEAN, std=STD, class_names=NAMES
+)
+CONFIG = ax.Experiment(
+    name="vit_scenes",
+    images="scenes:1120@2",
+    layers=("blocks.0", "blocks.1", "blocks.2"),  # after blocks.3 no patch is read any more
+    grids=(6, 12),
+    samples_per_image=8,
+    steps=64,
+)

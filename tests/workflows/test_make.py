@@ -62,7 +62,10 @@ def test_the_report_wants_images_that_were_handed_over(atlas: Any, pictures: np.
     assert ax.report(atlas.folder, images=pictures).is_file()
 
 
-def test_a_network_from_python_is_asked_for_again(own: Path, pictures: np.ndarray, tmp_path: Path):
+def test_a_network_from_python_is_asked_for_again(
+    own: Path, pictures: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(own.parent)
     config = ax.Experiment("given", layers=("one",), layout="own_for_make:principal", grids=(1,))
     quick = replace(config, steps=2, icon_size=16, attempts=1, stability=False, samples_per_image=2)
 
