@@ -1,8 +1,8 @@
 """A small vision transformer of the generated scenes, as its owner wrote it.
 
-The network is plain Flax NNX and knows nothing of atlasjax: twelve by twelve patches, a class token,
-learned positions, pre-norm blocks. `train_vit_scenes.py` beside it trains it and writes the weights
-that `load` reads. What atlasjax wants to know of a network stands at the end:
+The network is plain Flax NNX and knows nothing of atlasjax: twelve by twelve patches, a class
+token, learned positions, pre-norm blocks. `train_vit_scenes.py` beside it trains it and writes the
+weights that `load` reads. What atlasjax wants to know of a network stands at the end:
 
     python examples/train_vit_scenes.py --out vit_scenes.safetensors
     atlasjax run examples/vit_scenes.py --weights vit_scenes.safetensors

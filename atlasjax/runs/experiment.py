@@ -56,7 +56,7 @@ class Experiment:
         early_metric: how UMAP compares activations of early layers.
         early_icon_size: largest side of an icon of early layers, which see only so much, in px.
         steps: optimization steps of an icon.
-        icon_size: side of an icon, in px.
+        icon_size: side of an icon, in px, at most that of an image.
         learning_rate: Adam's, at its peak; by default what suits the number of steps.
         power: power of the cosine in the objective.
         ridge: of the whitening, as a share of the mean eigenvalue of the layer's second moment.
@@ -254,7 +254,8 @@ def completed(
         images: how many there are.
 
     Returns:
-        The experiment, with sizes, early layers, and of the default grids those that `suited` left.
+        The experiment, with sizes, early layers, icons that are no larger than the images, and of
+        the default grids those that `suited` left.
 
     >>> completed(Experiment("mine", layers=("a",)), 96, (), 800).crop
     (96, 96)
@@ -262,7 +263,13 @@ def completed(
     side = image_size if config.image_size is None else config.image_size
     config = dataclasses.replace(config, image_size=side)
     early = early_layers if config.early_layers is None else config.early_layers
-    filled = dataclasses.replace(config, resize=config.crop[1], early_layers=early)
+    filled = dataclasses.replace(
+        config,
+        resize=config.crop[1],
+        early_layers=early,
+        icon_size=min(config.icon_size, side),
+        early_icon_size=min(config.early_icon_size, side),
+    )
     return suited(filled, images)
 
 

@@ -22,6 +22,7 @@ from atlasjax.adapters.entry import ModelEntry, last_line
 from atlasjax.classes import ClassName
 from atlasjax.data import ImageSource
 from atlasjax.errors import UserError, unknown
+from atlasjax.planes import as_planes
 from atlasjax.runs.experiment import Experiment
 from atlasjax.runs.job import Network
 from atlasjax.taps import Model, as_pytree, identity, layers
@@ -152,7 +153,9 @@ def open_network(
 
 
 def shapes(model: Any, image_size: int | None = None) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of a network's layers; no weights are read of those known by name.
+    """Return the shapes of a network's layers as an atlas sees them; see `planes.as_planes`.
+
+    No weights are read of networks that are known by name.
 
     Args:
         model: as for `find`.
@@ -174,7 +177,7 @@ def shapes(model: Any, image_size: int | None = None) -> dict[str, tuple[int, ..
         network = entries.load(found.entry)
     shape = (side, side, found.entry.channels)
     _check(network, shape, found.entry.name)
-    return layers(network, shape)
+    return layers(as_planes(network, vectors=False), shape)
 
 
 def digest(model: Model, shape: tuple[int, int, int]) -> str:
