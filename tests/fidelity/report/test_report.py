@@ -280,3 +280,14 @@ def test_planted_shortcuts_are_scored_where_images_and_network_share_classes(
     other = type("Other", (Scenes,), {"classes": ("cat", "dog")})()
     assert measured(made.of(other))["shortcuts"] is None
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_icons_of_other_channels_are_shown(tmp_path: Path, channels: int):
+    made = write_run(tmp_path)
+    levels = {
+        name: level._replace(icon=np.full((len(level.x), 8, 8, channels), 90, np.uint8))
+        for name, level in made.levels.items()
+    }
+    text = reported(made._replace(levels=levels)).read_text(encoding="utf-8")
+    assert text.count('<img alt="icon" src="data:image/jpeg;base64,') > 0
