@@ -95,6 +95,16 @@ def test_every_patch_is_cut_from_its_own_image_and_place():
     assert told == [(0, 4), (3, 4), (4, 4)]
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_patches_have_all_channels_of_the_images(channels: int):
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, channels), dtype=np.uint8)
+    batch = Batch(images, np.array([3, 4]), np.full(2, -1), ())
+    want = {"a": Wanted(np.array([[4, -1]]), np.array([[[2, 1, 4], [0, 0, 4]]]))}
+    found = cut_all(want, [batch], 4, channels=channels)["a"]
+    assert found.shape == (1, 2, 4, 4, channels)
+    np.testing.assert_array_equal(found[0, 0], images[1, 2:6, 1:5])
+
+
 def test_best_and_own_cosines_of_unit_vectors_in_a_plane():
     angles = np.radians([0, 30, 90])
     vectors = np.stack([np.cos(angles), np.sin(angles)], 1) * [[1], [5], [0.1]]

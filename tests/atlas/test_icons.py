@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -175,6 +176,27 @@ def test_a_few_steps_from_a_finished_icon_reach_more_than_from_noise(model, fini
     np.testing.assert_array_equal(alone.icon[0], from_parent.icon[0])
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_icons_of_networks_that_take_other_channels(channels: int):
+    def colours(images, tap):  # each channel of the image is one of the layer
+        return tap("all", images + jnp.zeros((channels,), jnp.float32)[None, None, None]).mean(
+            (1, 2)
+        )
+
+    settings = IconSettings(size=32, steps=40, batch=2, channels=channels)
+    target = np.eye(channels, dtype=np.float32)[:2]
+    draw = icon_drawer(colours, "all", settings)
+    made = draw(target, keys(len(target)))
+    assert made.icon.shape == (len(target), 32, 32, channels)
+    middle = made.icon[:, 16, 16]
+    assert middle.argmax(1).tolist() == list(range(len(target)))
+    assert np.ptp(middle.astype(int)) > 40 or channels == 1  # the others become dark
+    # Colours are the network's own, so that an icon's spectrum is found from the icon as it is.
+    still = replace(settings, refine_steps=1, learning_rate=1e-9, initial_scale=1.0)
+    again = icon_drawer(colours, "all", still)(target, keys(len(target)), made.icon)
+    assert np.abs(again.icon.astype(int) - made.icon).max() <= 1  # rounded, and clipped
+
+
 def test_icons_of_another_size_are_no_start(model):
     draw = icon_drawer(model, LAYER, QUICK)
     with pytest.raises(UserError, match="icons of 48 x 48 px to start from: must be of 32 x 32 px"):
@@ -198,7 +220,9 @@ def test_icons_that_are_held_still_at_the_end_reach_more(model):
     assert held.cosine.mean() > moved.cosine.mean()
 
 
-@pytest.mark.parametrize("field", ["size", "steps", "attempts", "batch", "refine_steps"])
+@pytest.mark.parametrize(
+    "field", ["size", "steps", "attempts", "batch", "refine_steps", "channels"]
+)
 def test_settings_out_of_range_are_refused(model, field: str):
     with pytest.raises(UserError, match=f"icon {field} 0: must be at least"):
         icon_drawer(model, LAYER, replace(IconSettings(), **{field: 0}))

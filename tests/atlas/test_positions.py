@@ -1,6 +1,7 @@
 """Positions: the same places of an image in every layer."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -86,3 +87,12 @@ def test_where_nothing_can_be_measured_positions_share_the_image_out():
 def test_lattices_are_those_of_the_receptive_fields():
     model = models.abstract("inception_v1_tiny")
     assert lattice_of(model, "mixed4c", (14, 14), 224) == LATTICES["mixed4c"]
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_lattices_of_networks_that_take_other_channels(channels: int):
+    def model(images, tap):
+        two = images @ jnp.ones((channels, 2), jnp.float32)  # which refuses any other number
+        return tap("pairs", (two[:, ::2] + two[:, 1::2])[:, :, ::2])
+
+    assert lattice_of(model, "pairs", (14, 14), 28, channels) == Lattice(14, 14, 2.0, 0.5)

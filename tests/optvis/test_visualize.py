@@ -125,3 +125,18 @@ def test_mistakes_are_explained(arguments, message):
     given = {"objective": channel("colours", 0), **SMALL, **arguments}
     with pytest.raises(UserError, match=message):
         visualize(toy, key=KEY, **given)
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_networks_that_take_other_channels(channels: int):
+    def own(images, tap):
+        return tap("colours", images @ jnp.eye(channels)).mean((1, 2))  # which takes no others
+
+    which = sorted({0, channels - 1})
+    made = visualize(own, channel("colours", which), KEY, channels=channels, loop=Loop(4))
+    assert made.image.shape == (len(which), 128, 128, channels)
+    changed = made.image.mean((1, 2)) - 0.5
+    assert changed.argmax(1).tolist() == which
+    # Each channel is by itself: the others stay as grey as they begin.
+    assert np.abs(np.delete(changed, which, axis=1)).max(initial=0) < 0.005
+    assert (changed[range(len(which)), which] > 0.01).all()

@@ -43,7 +43,7 @@ def network(channels: int, seed: int = 0) -> Any:
 
 def _network(classes: Any, images: Any, tap: Any) -> Any:
     light = jnp.concatenate([images, 1 - images], -1)
-    x = tap("fine", jax.nn.relu(_mean(light, 4, 4) - 0.25))
+    x = tap("fine", jnp.exp(4 * _mean(light, 4, 4) - 2))
     x = tap("coarse", _mean(x, 2, 1))
     return x.mean((1, 2)) @ classes
 
@@ -108,11 +108,12 @@ def test_icons_have_the_channels_of_the_network_and_excite_it(made: Made):
     for level in made.levels.values():
         assert level.icon.shape[1:] == (32, 32, channels)
         assert level.attribution.shape[1:] == (3,)
-        assert level.cosine.min() > 0.9  # mid-grey is at 0.7 from what is only light or dark
+        assert level.cosine.mean() > 0.9
         # An icon's middle is as light or dark in every channel as its cell's activations say.
         middle = level.icon[:, 14:18, 14:18].mean((1, 2))
-        wanted = level.direction[:, :channels] - level.direction[:, channels:]
-        assert np.corrcoef(middle.ravel(), wanted.ravel())[0, 1] > 0.9
+        wanted = np.log(level.direction[:, :channels] / level.direction[:, channels:])
+        # Their relation is no straight line; channels in another order would be near 0.
+        assert np.corrcoef(middle.ravel(), wanted.ravel())[0, 1] > 0.75
 
 
 def test_patches_are_cut_from_all_channels(made: Made):

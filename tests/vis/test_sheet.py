@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from atlasjax import vis
+from atlasjax.data.channels import as_rgb
 from atlasjax.errors import UserError
 from atlasjax.vis.sheet import shown, to_bytes
 
@@ -78,3 +80,16 @@ def test_numbers_are_short(value: float, measure: str, text: str):
 def test_sheets_that_cannot_be(count: int, columns: int | None):
     with pytest.raises(UserError, match="at least"):
         vis.sheet(gallery(count), columns=columns)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_pictures_of_other_channels_are_shown_in_grey_or_false_colours(tmp_path, channels: int):
+    made = gallery(2)
+    some = np.random.default_rng(0).uniform(size=(2, 128, 128, channels)).astype(np.float32)
+    whole = np.round(some * 255).astype(np.uint8)
+    colours = made._replace(images=as_rgb(whole).astype(np.float32) / np.float32(255))
+    made = made._replace(images=some)
+    np.testing.assert_array_equal(vis.sheet(made), vis.sheet(colours))
+    page = vis.save(made, tmp_path / "a.png", {})
+    with Image.open(page.parent / "a" / "000-0.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), as_rgb(whole[0]))

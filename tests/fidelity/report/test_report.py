@@ -307,3 +307,14 @@ def test_a_network_without_classes_is_judged_by_all_that_needs_none(
     reported(made, again=True)
     assert written(made)["classes"] == len(CLASSES)
     assert "no classes" not in Page(path.read_text()).text
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_icons_of_other_channels_are_shown(tmp_path: Path, channels: int):
+    made = write_run(tmp_path)
+    levels = {
+        name: level._replace(icon=np.full((len(level.x), 8, 8, channels), 90, np.uint8))
+        for name, level in made.levels.items()
+    }
+    text = reported(made._replace(levels=levels)).read_text(encoding="utf-8")
+    assert text.count('<img alt="icon" src="data:image/jpeg;base64,') > 0
