@@ -193,9 +193,7 @@ def test_examples_show_a_token_among_its_neighbours_and_an_image_whole(finished)
     top, left = np.round(centre - 7.5).astype(int)
     window = np.asarray(pixels[token.image[0, 0], top : top + 16, left : left + 16])
     # Resizing to another size keeps the mean colour, up to the filter's weight at the border.
-    np.testing.assert_allclose(
-        token.patch[0, 0].mean((0, 1)) / 255, window.mean((0, 1)), atol=0.02
-    )
+    np.testing.assert_allclose(token.patch[0, 0].mean((0, 1)) / 255, window.mean((0, 1)), atol=0.02)
     whole = np.asarray(pixels[vector.image[0, 0]])
     np.testing.assert_allclose(
         vector.patch[0, 0].mean((0, 1)) / 255, whole.mean((0, 1)), atol=0.005
