@@ -1,5 +1,7 @@
 """Planes: layers of every shape as rows and columns, and back without a change."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -132,11 +134,11 @@ def test_planes_are_the_parts_of_the_value(model):
     found = jax.jit(lambda m, x: capture(m, x, names))(shown, x)
     before = whole.shape[1] - 9
     # XLA fuses the products differently under jit.
-    close = {"rtol": 1e-5, "atol": 1e-6}
-    np.testing.assert_allclose(found["tokens"].reshape(2, 9, 4), whole[:, before:], **close)
-    np.testing.assert_allclose(found["tokens/class"][:, 0, 0], whole[:, 0], **close)
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)
+    close(found["tokens"].reshape(2, 9, 4), whole[:, before:])
+    close(found["tokens/class"][:, 0, 0], whole[:, 0])
     if before > 1:
-        np.testing.assert_allclose(found["tokens/registers"][:, 0], whole[:, 1:before], **close)
+        close(found["tokens/registers"][:, 0], whole[:, 1:before])
 
 
 @pytest.mark.parametrize("model", [tokens, registered])

@@ -9,7 +9,7 @@ from atlasjax import models
 from atlasjax.errors import UserError
 from atlasjax.models.inception_v1 import InceptionV1
 from atlasjax.models.pooling import max_pool
-from atlasjax.receptive import ReceptiveField, receptive_field
+from atlasjax.receptive import ReceptiveField, field_within, receptive_field
 
 STEM = {  # kernel, stride, entries before the first that Caffe pads
     "conv2d0": (7, 2, 3),
@@ -215,3 +215,22 @@ def test_a_layer_that_hides_nan():
 
     with pytest.raises(UserError, match="'clean' does not pass NaN on"):
         receptive_field(model, "clean")
+
+
+def test_a_field_that_can_be_measured_is_measured():
+    def pool(images, tap):
+        return tap("pool", (images[:, ::2] + images[:, 1::2])[:, :, ::2])
+
+    assert field_within(pool, "pool", 16, 32) == receptive_field(pool, "pool")
+
+
+@pytest.mark.parametrize("layer", ["tokens", "tokens/class", "vector", "attention"])
+def test_what_has_no_field_gets_an_even_share(layer: str):
+    def network(images, tap):
+        tokens = tap("tokens", images[:, ::16, ::16].reshape(len(images), -1, 3))
+        tap("attention", images[:, ::16, ::16] + images.mean((1, 2), keepdims=True))
+        return tap("vector", tokens.mean(1))
+
+    many = field_within(network, layer, 14, 224)
+    assert many == ReceptiveField(16.0, 7.5, 80)  # five patches across
+    assert field_within(network, layer, 1, 224) == ReceptiveField(224.0, 111.5, 224)

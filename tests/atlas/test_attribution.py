@@ -11,7 +11,7 @@ from atlasjax.atlas.collect import collect
 from atlasjax.atlas.positions import interior
 from atlasjax.data import Batch
 from atlasjax.parallel import batch_mesh
-from atlasjax.taps import capture, head, intervene
+from atlasjax.taps import capture, head, identity, intervene
 
 
 def images(n: int, size: int) -> jax.Array:
@@ -97,3 +97,89 @@ def test_googlenet_against_finite_differences(data):
         exact = np.asarray(difference[0] / (2 * step))
     error = np.linalg.norm(found - exact) / np.linalg.norm(exact)
     assert error < 1e-4  # what float32 leaves of a product of forty layers
+
+
+TOKENS = {
+    name: np.random.default_rng(seed).normal(size=shape).astype(np.float32) / shape[0] ** 0.5
+    for seed, (name, shape) in enumerate(
+        {"embed": (48, 6), "ask": (6, 6), "key": (6, 6), "say": (6, 6), "head": (6, 5)}.items()
+    )
+}
+
+
+def patches_of(images):
+    cut = images.reshape(-1, 3, 4, 3, 4, 3).swapaxes(2, 3).reshape(-1, 9, 48)
+    first = jnp.full((len(cut), 2, 6), 0.5, cut.dtype)  # a class token and a register
+    return jnp.concatenate([first, cut @ TOKENS["embed"]], 1)
+
+
+def transformer(images, tap):
+    """Attention, whose result depends on all tokens at once, then the class token's votes."""
+    x = tap("tokens", jnp.tanh(patches_of(images)))
+    mix = jax.nn.softmax((x @ TOKENS["ask"]) @ jnp.swapaxes(x @ TOKENS["key"], 1, 2))
+    return (x + mix @ (x @ TOKENS["say"]))[:, 0] @ TOKENS["head"]
+
+
+def voting(images, tap):
+    """All tokens vote, with a bias, and so do the images around them."""
+    votes = tap("tokens", patches_of(images)) @ TOKENS["head"]
+    return votes.sum(1) + images.mean((1, 2, 3))[:, None] + 1.0
+
+
+def everywhere(side: int, n: int) -> jax.Array:
+    places = jnp.asarray([(r, c) for r in range(side) for c in range(side)])
+    return jnp.broadcast_to(places[None], (n, side * side, 2))
+
+
+def test_patches_have_all_of_the_logits_but_what_others_say():
+    x = images(2, 12)
+    found = attribution(voting, "tokens", x, everywhere(3, 2))
+    silenced = intervene(voting, x, {"tokens": lambda v: v.at[:, 2:].set(0)})
+    np.testing.assert_allclose(found.sum(1), voting(x, identity) - silenced, atol=1e-4)
+    first = jnp.zeros((2, 1, 2), jnp.int32)
+    # The class token has the share of its own.
+    one = attribution(voting, "tokens/class", x, first)[:, 0]
+    np.testing.assert_allclose(one, np.full((2, 6), 0.5) @ TOKENS["head"], atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["tokens", "tokens/class", "tokens/registers"])
+def test_tokens_are_held_as_they_are_for_the_image(layer: str):
+    x = images(2, 12)
+    value = np.asarray(capture(transformer, x, ["tokens"])["tokens"], np.float64)
+    token = {"tokens": 2 + 3 + 1, "tokens/class": 0, "tokens/registers": 1}[layer]
+    place = [1, 1] if layer == "tokens" else [0, 0]
+    found = attribution(transformer, layer, x, jnp.full((2, 1, 2), jnp.asarray(place)))[:, 0]
+
+    def rest(x):  # by hand, in double precision
+        score = (x @ TOKENS["ask"]) @ np.swapaxes(x @ TOKENS["key"], 1, 2)
+        mix = np.exp(score) / np.exp(score).sum(-1, keepdims=True)
+        return (x + mix @ (x @ TOKENS["say"]))[:, 0] @ TOKENS["head"]
+
+    along = np.zeros_like(value)
+    along[:, token] = value[:, token]
+    step = 1e-5
+    difference = (rest(value + step * along) - rest(value - step * along)) / (2 * step)
+    # What float32 leaves of a few products of size 1.
+    np.testing.assert_allclose(found, difference, atol=1e-4)
+    assert np.abs(difference).max() > 1e-2
+
+
+def test_a_branch_is_seen_beside_the_other_branches_of_the_image():
+    def product(images, tap):
+        return tap("left", images.mean((1, 2))) * tap("right", 2 * images.mean((1, 2)))
+
+    x = images(1, 4)
+    first = jnp.zeros((1, 1, 2), jnp.int32)
+    found = attribution(product, "left", x, first)[:, 0]
+    np.testing.assert_allclose(found, product(x, identity), rtol=1e-5)
+
+
+def test_without_classes_there_is_nothing_to_say():
+    def bare(images, tap):
+        return tap("half", images[:, ::2, ::2]).mean((1, 2))[:, :0]
+
+    assert attribution(bare, "half", images(2, 4), everywhere(2, 2)).shape == (2, 4, 0)
+    pixels = np.zeros((2, 4, 4, 3), np.uint8)
+    batch = Batch(pixels, np.arange(2), np.zeros(2, int), ())
+    found = collect(bare, [batch], ["half"], jax.random.key(0)).activations["half"]
+    assert attribute(bare, "half", [batch], found).shape == (2, 0)

@@ -93,6 +93,25 @@ def test_unreadable_images_are_counted_and_named():
     assert seen == [(0, 3), (3, 3)]
 
 
+def test_layers_without_places_give_what_they_have():
+    def model(images, tap):
+        tokens = tap("tokens", images.reshape(len(images), -1, 3)[:, :13])  # 4 and 3 x 3
+        tap("one", images.mean((1, 2, 3)))
+        return tap("vector", tokens.mean(1))
+
+    batch, key = in_batches(photographs(5, 8), 5), jax.random.key(0)
+    names = ["vector", "tokens/class", "tokens/registers"]
+    found = collect(model, batch, names, key, samples_per_image=9).activations
+    assert [len(found[name].value) for name in names] == [5, 5, 15]
+    registers = found["tokens/registers"].position.reshape(5, 3, 2)
+    for image in registers:
+        assert sorted(image.tolist()) == [[0, 0], [0, 1], [0, 2]]
+    with pytest.raises(UserError, match="9 samples per image of layer 'tokens': from 1 to 1 are"):
+        collect(model, batch, ["tokens"], key, samples_per_image=9)
+    with pytest.raises(UserError, match=r"layer 'one' has no positions: its shape is \[\]"):
+        collect(model, batch, ["one"], key)
+
+
 @pytest.mark.parametrize(
     ("name", "samples", "message"),
     [

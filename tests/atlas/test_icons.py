@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from atlasjax import models
-from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
+from atlasjax.atlas.icons import (
+    Icons,
+    IconSettings,
+    drawable_size,
+    icon_drawer,
+    icon_keys,
+    icons,
+)
 from atlasjax.errors import UserError
 from atlasjax.parallel import batch_mesh
 
@@ -226,3 +233,46 @@ def test_icons_that_are_held_still_at_the_end_reach_more(model):
 def test_settings_out_of_range_are_refused(model, field: str):
     with pytest.raises(UserError, match=f"icon {field} 0: must be at least"):
         icon_drawer(model, LAYER, replace(IconSettings(), **{field: 0}))
+
+
+def one_size(images, tap):
+    """A network of tokens and of a vector, with a place for every one of 2 x 2 patches of 16 px."""
+    cut = images.reshape(-1, 2, 16, 2, 16, 3).swapaxes(2, 3).reshape(-1, 4, 256, 3).mean(2)
+    first = jnp.broadcast_to(cut.mean(1, keepdims=True), (len(images), 1, 3))
+    place = 0.01 * jnp.arange(15.0).reshape(1, 5, 3)
+    tokens = tap("tokens", jnp.concatenate([first, cut], 1) - 0.4 + place)
+    return tap("vector", tokens[:, 0])
+
+
+@pytest.mark.parametrize("layer", ["tokens", "tokens/class", "vector"])
+def test_layers_of_other_shapes_are_drawn(layer: str):
+    settings = replace(QUICK, batch=2, steps=32, jitter=0.0, scale=(1.0, 1.0), rotate=0.0)
+    draw = icon_drawer(one_size, layer, settings)
+    red, blue = np.array([1, -1, -1], np.float32), np.array([-1, -1, 1], np.float32)
+    made = draw(np.stack([red, blue]), keys(2))
+    assert made.icon.shape == (2, 32, 32, 3)
+    assert (made.cosine > 0.9).all()
+    # The token at the centre is the last of the patches; the others see all of the image.
+    seen = made.icon[:, 16:, 16:] if layer == "tokens" else made.icon
+    colour = seen.mean((1, 2))
+    assert colour[0].argmax() == 0
+    assert colour[1].argmax() == 2
+
+
+def test_icons_have_the_size_wanted_where_the_network_takes_it(model):
+    channels = {"tokens": 3, "tokens/class": 3, "vector": 3}
+    for layer, count in channels.items():
+        assert drawable_size(one_size, layer, 96, 32, count) == 32
+        assert drawable_size(one_size, layer, 32, 32, count) == 32
+    assert drawable_size(model, LAYER, 48, 64, 32) == 48
+
+    def flat(images, tap):  # which has other channels at another size
+        return tap("flat", images.reshape(len(images), -1))
+
+    assert drawable_size(flat, "flat", 4, 8, 192) == 8
+
+    def deep(images, tap):  # which has no position left in a small image
+        return tap("deep", images[:, 40::8, 40::8]).sum((1, 2))
+
+    assert drawable_size(deep, "deep", 32, 64, 3) == 64
+    assert drawable_size(deep, "deep", 48, 64, 3) == 48

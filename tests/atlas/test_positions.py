@@ -9,6 +9,7 @@ from atlasjax import models
 from atlasjax.atlas.collect import collect
 from atlasjax.atlas.positions import Lattice, coarsest_of, independent, lattice_of, together
 from atlasjax.data import Batch
+from atlasjax.errors import UserError
 
 # Those of InceptionV1 at 224 px: a place at x is nearest to position (x - offset) / stride.
 LATTICES = {
@@ -81,6 +82,16 @@ def test_where_nothing_can_be_measured_positions_share_the_image_out():
 
     found = lattice_of(attention, "all", (4, 4), 32)
     assert found == Lattice(4, 4, 8.0, 3.5)
+
+
+@pytest.mark.parametrize("error", [TypeError, RuntimeError, AssertionError, UserError])
+def test_networks_that_take_one_size_share_the_image_out(error: type[Exception]):
+    def strict(images, tap):
+        if images.shape[1:3] != (32, 32):
+            raise error("a guard of another library\nover two lines")
+        return tap("conv", images[:, ::8, ::8])
+
+    assert lattice_of(strict, "conv", (4, 4), 32) == Lattice(4, 4, 8.0, 3.5)
 
 
 @pytest.mark.slow

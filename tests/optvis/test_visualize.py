@@ -107,6 +107,16 @@ def test_the_second_call_compiles_nothing():
     assert 0 < shapes_alone < first
 
 
+def test_a_network_of_one_size_is_drawn_at_that_size_alone():
+    def strict(images, tap):
+        return toy(images + jnp.zeros((1, 8, 8, 3)), tap)
+
+    objective, loop = channel("colours", 0), Loop(2)
+    assert visualize(strict, objective, KEY, param=fourier(8), loop=loop).image.shape[1] == 8
+    with pytest.raises(UserError, match=r"does not take images of 12 x 12 px \(add got incompat"):
+        visualize(strict, objective, KEY, param=fourier(12), loop=loop)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -98,7 +98,7 @@ CONFIG = Experiment(
 
 @pytest.fixture(scope="module", autouse=True)
 def flat_map(tmp_path_factory):
-    """A method of layout that needs no time: two principal components."""
+    """Make a method of layout that needs no time: two principal components."""
     folder = tmp_path_factory.mktemp("layout")
     code = """
 import numpy as np
@@ -128,6 +128,12 @@ def activations(run: Run, name: str) -> Activations:
     return artifacts.read(run.layer(name) / "activations.npz", Activations)
 
 
+def effects(run: Run, name: str) -> np.ndarray:
+    found = rows.mapped(run.layer(name) / "attribution.npz", "value")
+    assert found is not None
+    return found
+
+
 def images_of(run: Run) -> jax.Array:
     assert isinstance(run.source, Pictures)
     return jnp.asarray(run.source.pixels, jnp.float32) / 255.0
@@ -152,15 +158,14 @@ def test_attributions_are_those_of_the_network(finished):
     run, made = finished
     # After the vector the network is linear without a bias: what each value says is its product.
     pooled = activations(run, "pooled").value
-    stored = rows.mapped(run.layer("pooled") / "attribution.npz", "value")
+    stored = effects(run, "pooled")
     np.testing.assert_allclose(stored, pooled @ HEAD, atol=2e-3)  # in half precision
     level = made.levels["pooled", 1]
     np.testing.assert_allclose(level.attribution, (pooled @ HEAD).mean(0)[None], atol=2e-3)
     # The last layer's patches are not asked any more: the class token says it all.
-    assert not np.any(rows.mapped(run.layer("last") / "attribution.npz", "value"))
-    spoken = rows.mapped(run.layer("last/class") / "attribution.npz", "value")
-    np.testing.assert_allclose(spoken, stored, atol=2e-3)
-    assert np.abs(rows.mapped(run.layer("first") / "attribution.npz", "value")).max() > 1e-3
+    assert not effects(run, "last").any()
+    np.testing.assert_allclose(effects(run, "last/class"), stored, atol=2e-3)
+    assert np.abs(effects(run, "first")).max() > 1e-2
 
 
 def test_icons_have_the_size_that_the_network_takes(finished):
@@ -237,9 +242,8 @@ def test_vectors_are_left_out_of_the_places_that_layers_share(tmp_path: Path, mo
     for name in ("coarse", "fine"):
         one, two = activations(both, name), activations(more, name)
         np.testing.assert_array_equal(one.position, two.position)
-        assert [artifacts.fingerprint_of(r.layer(name) / "layout.npz") for r in (both,)] == [
-            artifacts.fingerprint_of(r.layer(name) / "layout.npz") for r in (more,)
-        ]
+        layouts = [artifacts.fingerprint_of(r.layer(name) / "layout.npz") for r in (both, more)]
+        assert layouts[0] == layouts[1]
     # A fine position is one of the four whose places the coarse one stands for, or beside them.
     apart = 2 * activations(both, "coarse").position - activations(both, "fine").position
     assert np.abs(apart).max() <= 2
@@ -249,9 +253,7 @@ def test_without_classes_no_image_is_looked_at_for_attributions(tmp_path: Path):
     run = job(tmp_path, no_classes, layers=("last",))
     made = pipeline.run(run)
     assert made.levels["last", 1].attribution.shape == (1, 0)
-    stored = rows.mapped(run.layer("last") / "attribution.npz", "value")
-    assert stored is not None
-    assert stored.shape == (36, 0)
+    assert effects(run, "last").shape == (36, 0)
     assert isinstance(run.source, Pictures)
     assert run.source.read == COUNT  # once, for the activations
 

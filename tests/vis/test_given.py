@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -98,3 +99,36 @@ def test_pictures_are_cut_to_their_middle():
 def test_mistakes_are_explained(call, message, toy, picture):
     with pytest.raises(UserError, match=message):
         call(toy, picture)
+
+
+def of_tokens(images, tap):
+    """The mean colours of 4 x 4 squares as a list, with a class token before them."""
+    squares = images.reshape(len(images), 4, 8, 4, 8, 3).mean((2, 4)).reshape(-1, 16, 3)
+    x = jnp.concatenate([squares.mean(1, keepdims=True), squares], 1)
+    return tap("tokens", x)[:, 0]
+
+
+def test_tokens_are_inverted_as_planes_are(quick, picture):
+    names = ["tokens", "tokens/class"]
+    made = vis.inversion(of_tokens, names, picture, KEY, replace(quick, steps=60))
+    assert (made.reached[1:] > 0.95).all()
+    near, far = (np.abs(coarse(made.images[i]) - coarse(made.images[0])).mean() for i in (1, 2))
+    assert near < 0.1
+    assert near < far  # the class token does not know where things were
+
+
+def test_a_network_of_another_size_is_told(quick, picture):
+    message = "the network does not take images of 40 x 40 px"
+    with pytest.raises(UserError, match=message):
+        vis.inversion(of_tokens, "tokens", picture, KEY, replace(quick, size=40))
+    with pytest.raises(UserError, match=message):
+        vis.style_transfer(
+            of_tokens, picture, picture, KEY, replace(quick, size=40), layer="tokens"
+        )
+
+
+def test_style_is_compared_up_to_a_layer_of_tokens(quick, picture):
+    made = vis.style_transfer(
+        of_tokens, picture, picture, KEY, replace(quick, steps=2), layer="tokens"
+    )
+    assert made.reached[0] == pytest.approx(1.0, abs=1e-5)  # the style is that of the picture

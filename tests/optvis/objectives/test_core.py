@@ -150,6 +150,41 @@ def test_the_output_is_a_layer_by_the_name_of_logits():
     np.testing.assert_array_equal(edited[LOGITS][:, 0], [3, 3])
 
 
+def of_tokens(images: jax.Array, tap: Any) -> jax.Array:
+    """A class token and 2 x 2 patches, at one size only, as [b, 5, 3]; their mean, as [b, 3]."""
+    patches = images.reshape(-1, 2, 2, 2, 2, 3).mean((2, 4)).reshape(-1, 4, 3)
+    x = tap("tokens", jnp.concatenate([patches.mean(1, keepdims=True), patches], 1))
+    return tap("mean", x.mean(1))
+
+
+def test_tokens_are_seen_as_planes_and_vectors_as_they_are():
+    shapes = shapes_for(of_tokens, (4, 4, 3))
+    assert shapes == {"tokens": (2, 2, 3), "tokens/class": (1, 1, 3), "mean": (3,), "logits": (3,)}
+    images = jax.random.uniform(jax.random.key(0), (1, 4, 4, 3))
+    found = network(of_tokens, images, ("tokens", "tokens/class", "mean"))
+    expected = images.reshape(1, 2, 2, 2, 2, 3).mean((2, 4))
+    np.testing.assert_allclose(found["tokens"], expected, rtol=1e-6)
+    np.testing.assert_allclose(found["tokens/class"][0, 0, 0], images.mean((0, 1, 2)), rtol=1e-6)
+    # The centre is a patch's, [1, 1], and not a token in the middle of the list.
+    centre = evaluate(take(neuron("tokens", 2), 0), Seen(images, found))
+    np.testing.assert_allclose(centre, images[:, 2:, 2:, 2].mean((1, 2)), rtol=1e-6)
+
+
+def test_a_network_that_does_not_take_a_size_says_so_in_one_line():
+    with pytest.raises(UserError) as error:
+        shapes_for(of_tokens, (6, 6, 3))
+    told = str(error.value)
+    assert told.startswith("the network does not take images of 6 x 6 px (cannot reshape array")
+    assert told.endswith("; where it takes one size only, give that size: size=")
+    assert "\n" not in told
+
+    def silent(images: jax.Array, tap: Any) -> jax.Array:
+        raise RuntimeError
+
+    with pytest.raises(UserError, match=r"6 px \(RuntimeError\); where"):
+        shapes_for(silent, (6, 6, 3))
+
+
 def test_layers_are_listed_once_in_order():
     objective = channel("conv2", 0) + channel("conv1", 0) - 2 * channel("conv2", 1)
     assert objective.layers == ("conv2", "conv1")
