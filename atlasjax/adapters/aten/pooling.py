@@ -207,7 +207,7 @@ def _resized(x: Array, size: Any, scales: Sequence[Any]) -> tuple[list[int], lis
     places = x.ndim - 2
     given = [s for s in scales if s is not None]
     flat = [v for s in given for v in (s if isinstance(s, list | tuple) else [s])]
-    factors = flat if len(flat) == places else [None] * places
+    factors: list[Any] = flat if len(flat) == places else [None] * places
     if size is not None:
         return list(size), factors
     return [int(n * f) for n, f in zip(x.shape[2:], factors, strict=True)], factors

@@ -248,7 +248,8 @@ def test_operators_compute_what_pytorch_computes_and_have_its_gradients(network)
     }
     # Each function counts alike, whatever the size of its values.
     weights = {name: 1 / float(total.detach()) for name, total in smooth.items()}
-    (theirs,) = torch.autograd.grad(sum(w * smooth[n] for n, w in weights.items()), x)
+    mean = torch.stack([w * smooth[n] for n, w in weights.items()]).sum()
+    (theirs,) = torch.autograd.grad(mean, x)
 
     function = call(parts(network, example=image()))
 
