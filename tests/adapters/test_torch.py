@@ -135,7 +135,9 @@ def tapped(taken: Parts, x: np.ndarray) -> tuple[dict[str, jax.Array], jax.Array
         returned = taken.call(variables, x, tap)
         return seen, returned
 
-    return jax.jit(call)(taken.variables, jnp.asarray(x))
+    # What is compiled runs once: compiling it well would take longer than all the rest.
+    fast = jax.jit(call, compiler_options={"xla_backend_optimization_level": 0})
+    return fast(taken.variables, jnp.asarray(x))
 
 
 def distance(ours, theirs: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -49,7 +50,7 @@ def compare(found: dict, expected: dict) -> None:
             np.testing.assert_allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
 
 
-def square(values: list):
+def square(values: list) -> Any:
     return sum((v * v).sum() for v in values)
 
 
