@@ -53,7 +53,8 @@ class Network:
             UserError: inputs of a shape that the network does not take.
         """
         program = self.program_for(tuple(x.shape))
-        return run(program, {**self.constants, **variables}, x, tap)
+        missing = {name: jnp.asarray(value) for name, value in self.constants.items()}
+        return run(program, {**missing, **variables}, x, tap)
 
     def program_for(self, shape: tuple[int, ...]) -> Program:
         """Return a program for inputs of a shape, exporting the network anew if need be."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from atlasjax.adapters.aten.types import Number, channelwise
@@ -172,7 +171,7 @@ def _turned(weight: Array, groups: int) -> Array:
     inside, out, *places = weight.shape
     grouped = weight.reshape(groups, inside // groups, out, *places)
     swapped = jnp.swapaxes(grouped, 1, 2).reshape(groups * out, inside // groups, *places)
-    return jnp.flip(swapped, tuple(np.arange(2, swapped.ndim)))
+    return jnp.flip(swapped, tuple(range(2, swapped.ndim)))
 
 
 _plain = {f"aten.conv{n}d": plain for n in (1, 2, 3)}

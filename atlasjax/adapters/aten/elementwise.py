@@ -212,7 +212,7 @@ _FLOATS: dict[str, Callable[[Array], Array]] = {
     "selu": partial(elu, alpha=1.6732632423543772, scale=1.0507009873554805),
     "sigmoid": jax.nn.sigmoid, "silu": lambda x: x * jax.nn.sigmoid(x), "sin": jnp.sin,
     "sinh": jnp.sinh, "sqrt": jnp.sqrt,
-    "tan": jnp.tan, "tanh": jnp.tanh, "tanhshrink": lambda x: x - jnp.tanh(x), "trunc": jnp.trunc,
+    "tan": jnp.tan, "tanh": jnp.tanh, "trunc": jnp.trunc,
 }  # fmt: skip
 
 _PAIRS: dict[str, Callable[[Array, Array], Array]] = {

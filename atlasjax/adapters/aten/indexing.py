@@ -153,7 +153,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "aten.full": full,
     "aten.full_like": full_like,
     "aten.new_full": new_full,
-    "aten.new_tensor": lambda x, value, dtype=None, **_: jnp.asarray(value, dtype or x.dtype),
     "aten.zeros": _filled(full, 0),
     "aten.ones": _filled(full, 1),
     "aten.empty": _filled(full, 0),

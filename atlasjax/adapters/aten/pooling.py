@@ -207,13 +207,15 @@ def _resized(x: Array, size: Any, scales: Sequence[Any]) -> tuple[list[int], lis
     places = x.ndim - 2
     given = [s for s in scales if s is not None]
     flat = [v for s in given for v in (s if isinstance(s, list | tuple) else [s])]
-    factors = flat if len(flat) == places else [None] * places
+    factors: list[Any] = flat if len(flat) == places else [None] * places
     if size is not None:
         return list(size), factors
     return [int(n * f) for n, f in zip(x.shape[2:], factors, strict=True)], factors
 
 
 OPERATORS: dict[str, Callable[..., Any]] = {
+    "aten._adaptive_avg_pool2d": adaptive_avg_pool,
+    "aten._adaptive_avg_pool3d": adaptive_avg_pool,
     "aten.pixel_shuffle": pixel_shuffle,
     "aten.pixel_unshuffle": pixel_unshuffle,
     "aten.adaptive_avg_pool1d": adaptive_avg_pool,
@@ -225,7 +227,6 @@ for _n, _kind in ((1, "linear1d"), (2, "bilinear2d"), (3, "trilinear3d")):
         f"aten.max_pool{_n}d_with_indices": lambda *a, **k: (max_pool(*a, **k), None),
         f"aten.avg_pool{_n}d": avg_pool,
         f"aten.adaptive_avg_pool{_n}d": adaptive_avg_pool,
-        f"aten._adaptive_avg_pool{_n}d": adaptive_avg_pool,
         f"aten.adaptive_max_pool{_n}d": adaptive_max_pool,
         f"aten.upsample_nearest{_n}d": nearest,
         f"aten._upsample_nearest_exact{_n}d": lambda *a, **k: nearest(*a, half=True, **k),

@@ -38,7 +38,7 @@ def var(
     """Return the variance, by default with one degree of freedom taken off."""
     if isinstance(dim, bool):  # var(x, unbiased)
         dim, unbiased = None, dim
-    taken = float(unbiased) if correction is None else correction
+    taken = int(unbiased) if correction is None else correction
     return jnp.var(x, axes_of(dim, x.ndim), ddof=taken, keepdims=keepdim)
 
 

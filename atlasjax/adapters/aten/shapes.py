@@ -183,7 +183,7 @@ def _padded(x: Array, pad: Sequence[int], mode: str) -> Array:
 
 
 _SAME = (
-    "alias", "alias_copy", "clone", "contiguous", "detach", "dropout", "alpha_dropout",
+    "alias", "alias_copy", "clone", "contiguous", "dropout", "alpha_dropout",
     "feature_dropout", "feature_alpha_dropout", "lift", "lift_fresh", "lift_fresh_copy",
     "positive", "resolve_conj", "resolve_neg",
 )  # fmt: skip
@@ -201,6 +201,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "aten.reshape_as": lambda x, other: x.reshape(other.shape),
     "aten.expand_as": lambda x, other: expand(x, other.shape),
     "aten.native_dropout": lambda x, *_: (x, None),
+    "aten.detach": jax.lax.stop_gradient,
     "aten.cat": cat,
     "aten.concat": cat,
     "aten.concatenate": cat,

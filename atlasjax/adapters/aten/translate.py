@@ -35,6 +35,8 @@ def translate(exported: Any, *, saved: bool = False) -> Program:
     of_image = next(n for n in nodes if n.name == image).meta["val"]
     taps = tap_names(nodes, of_image.shape[0])
     lifted = signature.inputs_to_lifted_tensor_constants
+    held = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    used = {node.name for node in nodes if node.users}  # counters of batches are not
     last = frozenset(
         name
         for node in nodes
@@ -44,7 +46,7 @@ def translate(exported: Any, *, saved: bool = False) -> Program:
     )
     return Program(
         steps=steps_of(nodes, taps),
-        inputs={**signature.inputs_to_parameters, **signature.inputs_to_buffers},
+        inputs={name: of for name, of in held.items() if name in used},
         constants={name: array(exported.constants[of]) for name, of in lifted.items()},
         image=image,
         dtype=dtype_of(of_image.dtype),

@@ -1,6 +1,8 @@
 """PyTorch's operators in JAX: each against PyTorch on random values."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +40,7 @@ def call(taken: Parts) -> Callable:
 
 
 def compare(found: dict, expected: dict) -> None:
-    assert list(found) == list(expected)
+    assert set(found) == set(expected)
     for name, value in expected.items():
         ours, theirs = jax.tree.leaves(found[name]), jax.tree.leaves(value)
         assert len(ours) == len(theirs) > 0, name
@@ -48,7 +50,7 @@ def compare(found: dict, expected: dict) -> None:
             np.testing.assert_allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
 
 
-def square(values: list):
+def square(values: list) -> Any:
     return sum((v * v).sum() for v in values)
 
 
@@ -83,7 +85,7 @@ def assigned(x):
 
 def through_pieces(x):
     y = x * 2
-    a, b = y.chunk(2, 1)
+    a, b = y[:, :2], y[:, 2:]
     a.mul_(3)
     b.transpose(2, 3)[..., 0].add_(a.detach()[..., 0, :].mean())
     return y, a + 0, b + 0
@@ -195,7 +197,7 @@ CASES: dict[str, dict[str, Callable]] = {
         "new arrays": lambda x: x + torch.full((6, 5), 0.5) + torch.eye(6, 5) + torch.ones_like(x),
         "linspace": lambda x: x * torch.linspace(0, 1, 5) + x.new_zeros(5) + torch.zeros(5),
         "meshgrid": lambda x: (
-            x + torch.stack(torch.meshgrid(torch.arange(6), torch.arange(5))).sum(0)
+            x + torch.stack(torch.meshgrid(torch.arange(6), torch.arange(5), indexing="ij")).sum(0)
         ),
     },
     "reductions": {
@@ -217,13 +219,19 @@ CASES: dict[str, dict[str, Callable]] = {
         "logsumexp": lambda x: x.logsumexp(1),
     },
     "in place": {
-        "in place": lambda x: F.relu_(x * 2).add_(1),
+        "in place": lambda x: (x * 2).add_(1).neg_(),
         "in place, old name": in_place,
         "in place, through a view": through_view,
         "in place, through pieces": through_pieces,
         "assignment": assigned,
     },
 }
+
+
+# PyTorch warns once that an even kernel may cost it a copy.
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even:UserWarning")
+# The compiled code runs once: compiling it well takes longer than all the rest.
+fast = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -241,7 +249,8 @@ def test_operators_compute_what_pytorch_computes_and_have_its_gradients(network)
     }
     # Each function counts alike, whatever the size of its values.
     weights = {name: 1 / float(total.detach()) for name, total in smooth.items()}
-    (theirs,) = torch.autograd.grad(sum(w * smooth[n] for n, w in weights.items()), x)
+    mean = torch.stack([w * smooth[n] for n, w in weights.items()]).sum()
+    (theirs,) = torch.autograd.grad(mean, x)
 
     function = call(parts(network, example=image()))
 
@@ -253,7 +262,7 @@ def test_operators_compute_what_pytorch_computes_and_have_its_gradients(network)
         }
         return sum(w * square(floats[name]) for name, w in weights.items()), found
 
-    ours, found = jax.jit(jax.grad(total, has_aux=True))(jnp.asarray(image()))
+    ours, found = fast(jax.grad(total, has_aux=True))(jnp.asarray(image()))
     compare(found, expected)
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * float(theirs.abs().max()))
 
@@ -263,12 +272,14 @@ def test_core_operators_compute_the_same(network):
     """What is saved may be in core operators already, which are others."""
     x = torch.from_numpy(image())
     program = torch.export.export(network, (x,), strict=False).run_decompositions()
-    compare(jax.jit(call(parts(program)))(jnp.asarray(image())), network(x))
+    compare(fast(call(parts(program)))(jnp.asarray(image())), network(x))
 
 
 def test_every_operator_has_a_name_of_pytorchs():
+    wrong = []
     for name in table():
         space, packet, *overload = name.split(".")
-        if space == "aten":
-            known = getattr(torch.ops.aten, packet)
-            assert not overload or overload[0] in known.overloads(), name
+        known = getattr(torch.ops.aten, packet, None) if space == "aten" else None
+        if space == "aten" and (known is None or not {*overload} <= {*known.overloads()}):
+            wrong.append(name)
+    assert not wrong
