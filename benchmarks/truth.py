@@ -1,9 +1,9 @@
-"""How well an atlas finds the shortcuts that were planted in the quickstart's data.
+"""How well an atlas finds the shortcuts that were planted in the generated scenes.
 
-    python benchmarks/truth.py [RUN_DIR] [--quick] [--json]
+    python benchmarks/truth.py [RUN_DIR] [--model FILE.py] [--quick] [--json]
 
-RUN_DIR is the folder of a finished quickstart run; without it one is made and thrown away. For
-every layer and shortcut: the fraction of the activations in the ten cells that push most from the
+RUN_DIR is the folder of a finished run of any network on scenes, whose file --model names if the
+run does not find it; without a folder a quickstart is made and thrown away. For every layer and shortcut: the fraction of the activations in the ten cells that push most from the
 shortcut's source to its target which lie on the planted part (precision), in the comparison of the
 two classes; the same for ten random cells of the atlas (chance, and the 95th percentile of the
 draws), and how many times the chance it is. The last two columns are for comparison: ten random
@@ -22,17 +22,18 @@ import rich.console
 import rich.table
 
 import atlasjax as ax
-from atlasjax import cli, data, models
+from atlasjax import cli, data
 from atlasjax.data.scenes import SHORTCUTS
 from atlasjax.fidelity.truth_report import Row, score_run
+from atlasjax.workflows.reopen import reopen
 
 
-def rows_of(folder: Path, draws: int) -> list[Row]:
+def rows_of(folder: Path, draws: int, network: str | None) -> list[Row]:
     record = ax.open_atlas(folder).record["experiment"]
     source: Any = data.open_images(record["images"], limit=record["max_images"])
     if not hasattr(source, "scene"):
         raise ax.UserError(f"{folder}: its images, {record['images']!r}, have no planted shortcuts")
-    model = models.load(record["model"], record["weights"], seed=record["seed"])
+    model = reopen(folder, model=network).run.model
     return score_run(folder, model, source, SHORTCUTS, draws=draws)
 
 
@@ -68,7 +69,8 @@ def as_json(row: Row) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("run_dir", type=Path, nargs="?", help="a finished quickstart run")
+    parser.add_argument("run_dir", type=Path, nargs="?", help="a finished run on scenes")
+    parser.add_argument("--model", help="the network, if the run does not tell: a file of your own")
     parser.add_argument("--quick", action="store_true", help="100 random draws instead of 1000")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
@@ -78,7 +80,7 @@ def main() -> None:
             folder = Path(temporary) / "quickstart"
             cli.main(["run", "quickstart", "--out", str(folder)])
         try:
-            rows = rows_of(folder, 100 if chosen.quick else 1000)
+            rows = rows_of(folder, 100 if chosen.quick else 1000, chosen.model)
         except ax.UserError as error:
             sys.exit(f"truth.py: {error}")
     show(rows)

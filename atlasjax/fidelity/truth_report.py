@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Float16
 from atlasjax.atlas.attribution import attribute
 from atlasjax.atlas.collect import Activations, collect
 from atlasjax.atlas.comparison import comparison
+from atlasjax.atlas.examples import field_of
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.positions import interior
 from atlasjax.data import ImageSource, batches, prepare
@@ -24,7 +25,6 @@ from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
 from atlasjax.fidelity.truth import Score, on_part, score
 from atlasjax.progress import Progress, silent
-from atlasjax.receptive import receptive_field
 from atlasjax.runs.open import finished_run
 from atlasjax.runs.stages.effects import CellAttributions
 from atlasjax.storage import artifacts
@@ -156,7 +156,8 @@ def score_run(
     rows, names = [], settings["layers"] if layers is None else layers
     progress(0, len(names) * len(shortcuts))
     for layer in names:
-        atlas, field = _atlas(folder, layer, settings["grids"]), receptive_field(model, layer)
+        atlas = _atlas(folder, layer, settings["grids"])
+        field = field_of(model, layer, atlas.activations, settings["image_size"])
         two = _gather(model, layer, source, atlas.activations, pairs, settings, positions, seed)
         for name, shortcut in shortcuts.items():
             pair, mask = pairs[name], functools.partial(mask_of, shortcut.part)
