@@ -3,11 +3,12 @@
     python benchmarks/truth.py [RUN_DIR] [--model FILE.py] [--quick] [--json]
 
 RUN_DIR is the folder of a finished run of any network on scenes, whose file --model names if the
-run does not find it; without a folder a quickstart is made and thrown away. For every layer and shortcut: the fraction of the activations in the ten cells that push most from the
-shortcut's source to its target which lie on the planted part (precision), in the comparison of the
-two classes; the same for ten random cells of the atlas (chance, and the 95th percentile of the
-draws), and how many times the chance it is. The last two columns are for comparison: ten random
-cells of the comparison, and the ten cells of the atlas, made of all images, that push most.
+run does not find it; without a folder a quickstart is made and thrown away. For every layer and
+shortcut: the fraction of the activations in the ten cells that push most from the shortcut's source
+to its target which lie on the planted part (precision), in the comparison of the two classes; the
+same for ten random cells of the atlas (chance, and the 95th percentile of the draws), and how many
+times the chance it is. The last two columns are for comparison: ten random cells of the comparison,
+and the ten cells of the atlas, made of all images, that push most.
 """
 
 import argparse

@@ -18,10 +18,6 @@ MISTAKES = {
         ["run", "debug", "--images", "{images}", "--layers", "mixed4k", "--out", "{tmp}/r"],
         "no layer 'mixed4k'; did you mean mixed4",
     ),
-    "a layer without positions": (
-        ["run", "debug", "--images", "{images}", "--layers", "logits", "--out", "{tmp}/r"],
-        "layer 'logits' has no positions",
-    ),
     "no weights given": (["run", "googlenet", "--images", "{images}"], "--weights PATH"),
     "no such weights": (
         ["run", "googlenet", "--images", "{images}", "--weights", "{tmp}/w.safetensors"],
@@ -40,6 +36,12 @@ MISTAKES = {
         "cannot be written to",
     ),
     "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
+    "no such file of one's own": (["run", "{tmp}/mine.py"], "mine.py'"),
+    "a file without an experiment": (
+        ["run", "{own}"],
+        "neither CONFIG = Experiment(...) nor MODEL = ModelEntry(...) in it",
+    ),
+    "layers of no size": (["layers", "googlenet", "--image-size", "0"], "must be at least 1 px"),
     "nothing to view": (["view", "{tmp}"], "atlas.json"),
     "no command": ([], "required: COMMAND"),
     "no experiment": (["run"], "required: experiment (see"),
@@ -51,7 +53,9 @@ def test_mistakes_get_one_line(
     mistake: str, photographs: Path, tmp_path: Path, refused: Callable[[list[str]], str]
 ):
     arguments, expected = MISTAKES[mistake]
-    filled = [a.format(tmp=tmp_path, images=photographs) for a in arguments]
+    own = tmp_path / "own.py"
+    own.write_text("x = 1")
+    filled = [a.format(tmp=tmp_path, images=photographs, own=own) for a in arguments]
     assert expected in refused(filled)
 
 
