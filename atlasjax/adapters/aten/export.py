@@ -1,5 +1,6 @@
 """Export: from a module of PyTorch to the graph of what it does in evaluation."""
 
+import logging
 import math
 import time
 import warnings
@@ -145,7 +146,13 @@ def _run(module: Any, example: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # What torch.export warns of, its own deprecations, is nothing that a user of it can mend.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    # What torch.export warns of and logs, its own deprecations and inequalities that it cannot
+    # solve, is nothing that a user of it can mend.
+    disabled = logging.root.manager.disable
+    logging.disable(max(disabled, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
