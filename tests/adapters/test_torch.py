@@ -214,6 +214,15 @@ def test_sizes_that_python_pins_down_are_exported_anew():
     assert exports(taken) == 2  # the batch is free all the same
 
 
+def test_sizes_that_take_too_long_to_leave_free_are_exported_anew(monkeypatch):
+    monkeypatch.setattr("atlasjax.adapters.aten.export.FREE_SECONDS", 0.0)
+    network = seeded(Small)
+    taken = parts(network, example=16)
+    for shape in ((2, 16, 16), (3, 20, 16)):
+        assert_every_layer(taken, network, images(*shape), len(SMALL))
+    assert exports(taken) == 2
+
+
 def test_attention_and_several_outputs():
     network = seeded(Tokens)
     taken = parts(network, example=16)

@@ -1,5 +1,8 @@
 """Export: from a module of PyTorch to the graph of what it does in evaluation."""
 
+import logging
+import math
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from atlasjax.errors import UserError
+
+FREE_SECONDS = 10.0  # of computing, after which sizes are no longer left free
 
 
 def exported(module: Any, example: Any, *, free: bool = False) -> Any:
@@ -25,15 +30,19 @@ def exported(module: Any, example: Any, *, free: bool = False) -> Any:
 
     several = example if example.shape[0] > 1 else torch.cat([example, example])
     batch, every = {0: Dim.AUTO}, {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}
-    tries = [(several, batch), (example, None)]
+    tries = [(several, batch, math.inf), (example, None, math.inf)]
     if free and example.ndim == 4:
-        tries.insert(0, (several, every))
+        # With windows that are padded and shifted, what PyTorch works out of sizes has no end.
+        tries.insert(0, (several, every, FREE_SECONDS))
     first: Exception | None = None
     with at_rest(module):
-        for inputs, sizes in tries:
+        for inputs, sizes, seconds in tries:
             shapes = None if sizes is None else (sizes,)
             try:
-                return torch.export.export(module, (inputs,), dynamic_shapes=shapes, strict=False)
+                with _within(seconds):
+                    return torch.export.export(
+                        module, (inputs,), dynamic_shapes=shapes, strict=False
+                    )
             except Exception as error:  # whatever the network raises is its answer
                 if first is None:
                     first = error
@@ -102,6 +111,25 @@ def message(error: Exception) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raise at the first call of a module that comes later than that."""
+    from torch.nn.modules.module import register_module_forward_pre_hook
+
+    end = time.thread_time() + seconds
+
+    def check(module: Any, given: Any) -> None:
+        del module, given
+        if time.thread_time() > end:
+            raise TimeoutError("with free sizes it takes too long")
+
+    hook = register_module_forward_pre_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 def _run(module: Any, example: Any) -> None:
     """Run the module, so that it is its own error that is shown and not the export's."""
     import torch
@@ -118,7 +146,13 @@ def _run(module: Any, example: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # What torch.export warns of, its own deprecations, is nothing that a user of it can mend.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    # What torch.export warns of and logs, its own deprecations and inequalities that it cannot
+    # solve, is nothing that a user of it can mend.
+    disabled = logging.root.manager.disable
+    logging.disable(max(disabled, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
