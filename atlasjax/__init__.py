@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from atlasjax.page.notebook import view
     from atlasjax.page.pictures import picture
     from atlasjax.page.single_file import single_file
+    from atlasjax.planes import as_planes
     from atlasjax.receptive import ReceptiveField, receptive_field
     from atlasjax.runs.examples import open_examples
     from atlasjax.runs.experiment import Experiment
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "adapt": "adapters.adapt",
+    "as_planes": "planes",
     "attribute": "atlas.attribution",
     "attribution": "atlas.attribution",
     "Activations": "atlas.collect",
@@ -110,6 +112,7 @@ __all__ = [
     "ReceptiveField",
     "UserError",
     "adapt",
+    "as_planes",
     "attribute",
     "attribution",
     "average",

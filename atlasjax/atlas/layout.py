@@ -45,6 +45,8 @@ def layout(
     (40, 2)
     """
     settings = Settings(n_neighbors, min_dist, metric, seed, 2, like)
+    if activations.shape[1] == 1:  # of which there are too few principal components for a start
+        activations = np.pad(activations, ((0, 0), (0, 1)))
     xy = place(activations, settings, method)
     return normalize(xy if like is None else turned(xy, like))
 

@@ -1,17 +1,15 @@
 """Experiments: everything that decides what a run makes, in one frozen value."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atlasjax.atlas.icons import SMALLEST, IconSettings
-from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, named
-from atlasjax.atlas.neighbors import METRIC, METRICS
+from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP
+from atlasjax.atlas.neighbors import METRIC
 from atlasjax.errors import UserError
-from atlasjax.storage import artifacts
 
 GRIDS = (20, 40, 80, 160)  # Carter et al. 2019
 IMAGE_SIZE = 224  # px: where neither the experiment nor the network says otherwise
@@ -159,64 +157,6 @@ class Experiment:
             batch=self.icon_batch,
             refine_steps=self.refine_steps,
         )
-
-
-def check(config: Experiment) -> None:
-    """Refuse settings with which no atlas can be made, before any work is done.
-
-    Args:
-        config: the experiment.
-
-    Raises:
-        UserError: the first setting that is out of range.
-
-    >>> check(Experiment(name="a", model="b", layers=("c",), steps=0))
-    Traceback (most recent call last):
-    atlasjax.errors.UserError: steps 0: must be at least 1
-    """
-    least = {
-        **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
-        **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
-        **dict.fromkeys(("icon_size", "early_icon_size"), SMALLEST),
-        **dict.fromkeys(("neighbors", "early_neighbors"), 2),
-        **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),
-    }
-    for name, bound in least.items():
-        if not getattr(config, name) >= bound:
-            raise UserError(f"{name} {getattr(config, name)}: must be at least {bound}")
-    for name, bound in {"min_dist": 1, "seed": 2**32 - 1}.items():  # UMAP takes no more
-        if getattr(config, name) > bound:
-            raise UserError(f"{name} {getattr(config, name)}: must be at most {bound}")
-    if config.learning_rate is not None and not config.learning_rate > 0:
-        raise UserError(f"learning_rate {config.learning_rate}: must be above 0")
-    for name in ("learning_rate", "power", "ridge"):
-        if math.isinf(getattr(config, name) or 0):
-            raise UserError(f"{name} {getattr(config, name)}: must be finite")
-    if config.max_images is not None and config.max_images < 1:
-        raise UserError(f"max_images {config.max_images}: must be at least 1")
-    side, before = config.crop
-    if side < SMALLEST:
-        raise UserError(f"image_size {side}: must be at least {SMALLEST}")
-    if before < side:
-        raise UserError(f"resize {before}: must be at least image_size {side}")
-    for name in ("layers", "grids"):
-        values = getattr(config, name)
-        if not values or len(set(values)) < len(values):
-            listed = " ".join(map(str, values))
-            raise UserError(f"{name} {listed or '(none)'}: name at least one, each once")
-    folders = {artifacts.folder_name(layer): layer for layer in config.layers}
-    for layer in config.layers:
-        other = folders[artifacts.folder_name(layer)]
-        if other != layer:
-            raise UserError(f"layers {layer!r} and {other!r} would share a folder; run them apart")
-    for size in config.grids:
-        if size < 1:
-            raise UserError(f"grids {size}: must be at least 1")
-    named(config.layout)
-    for name in ("metric", "early_metric"):
-        metric = getattr(config, name)
-        if metric not in METRICS:
-            raise UserError(f"{name} {metric!r}: must be one of {', '.join(METRICS)}")
 
 
 def suited(config: Experiment, images: int) -> Experiment:

@@ -18,19 +18,19 @@ import numpy as np
 from jaxtyping import Float, Float16
 
 from atlasjax import progress
+from atlasjax.atlas.drawable import drawable_size
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.icons import (
     Draw,
     Icons,
     IconSettings,
-    drawable_size,
     icon_drawer,
     icon_keys,
     icons,
 )
 from atlasjax.atlas.level import Level
 from atlasjax.atlas.zoom import Drawn, starts
-from atlasjax.runs.experiment import check
+from atlasjax.runs.check import check
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import whitening
 from atlasjax.runs.stages.activations import collected, reader, skipped, taken

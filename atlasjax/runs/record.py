@@ -67,6 +67,8 @@ def ended(run: Run, finished: Finished, earlier: Mapping[str, float]) -> dict[st
         "skipped": list(finished.skipped),
         "levels": quality(finished),
         "activations": finished.sampled,
+        # A place means the same only in maps of the same places of the same images.
+        "aligned": run.config.aligned and len(set(finished.sampled.values())) == 1,
     }
 
 

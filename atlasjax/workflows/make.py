@@ -18,8 +18,9 @@ from atlasjax.page.export import export
 from atlasjax.page.related import related_maps
 from atlasjax.runs import pipeline
 from atlasjax.runs import record as records
+from atlasjax.runs.check import check
 from atlasjax.runs.examples import examples, open_examples
-from atlasjax.runs.experiment import Experiment, check, completed
+from atlasjax.runs.experiment import Experiment, completed
 from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.stages.activations import check_networks

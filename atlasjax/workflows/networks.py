@@ -5,17 +5,14 @@ Python file of one's own, by `package.module:name`, or is there already.
 """
 
 import dataclasses
-import hashlib
 import importlib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from atlasjax.adapters import entry as entries
 from atlasjax.adapters.entry import ModelEntry, last_line
@@ -23,13 +20,12 @@ from atlasjax.classes import ClassName
 from atlasjax.data import ImageSource
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
+from atlasjax.runs.digest import digest
 from atlasjax.runs.experiment import Experiment
 from atlasjax.runs.job import Network
 from atlasjax.taps import Model, as_pytree, identity, layers
 from atlasjax.workflows import own_file
 from atlasjax.workflows.own_file import OwnFile
-
-_ADDRESS = re.compile(r"\bat 0x[0-9a-f]+|0x[0-9a-f]{6,}")
 
 
 class Found(NamedTuple):
@@ -178,29 +174,6 @@ def shapes(model: Any, image_size: int | None = None) -> dict[str, tuple[int, ..
     shape = (side, side, found.entry.channels)
     _check(network, shape, found.entry.name)
     return layers(as_planes(network, vectors=False), shape)
-
-
-def digest(model: Model, shape: tuple[int, int, int]) -> str:
-    """Return a digest of a network: of its weights, and of what it computes with them.
-
-    Args:
-        model: a callable pytree `model(images, tap)`.
-        shape: height, width and channels of its images.
-
-    >>> double = digest(lambda x, tap: 2 * x, (4, 4, 3))
-    >>> double == digest(lambda x, tap: x + x, (4, 4, 3)), len(double)
-    (False, 64)
-    """
-    model = as_pytree(model)
-    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    traced = jax.make_jaxpr(lambda m, x: m(x, identity))(model, image)
-    found = hashlib.sha256(_ADDRESS.sub("", str(traced.jaxpr)).encode())
-    for leaf in (*jax.tree.leaves(model), *traced.consts):
-        is_key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        array = np.ascontiguousarray(jax.random.key_data(leaf) if is_key else leaf)
-        found.update(f"{array.dtype} {array.shape}".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
 
 
 def as_recorded(opened: Opened) -> Mapping[str, Any]:

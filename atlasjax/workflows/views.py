@@ -27,8 +27,9 @@ from atlasjax.errors import UserError, unknown
 from atlasjax.page.export import export
 from atlasjax.page.related import HOMES, related_maps, relink
 from atlasjax.runs import pipeline
+from atlasjax.runs.check import check
 from atlasjax.runs.class_part import Part, part_of
-from atlasjax.runs.experiment import as_json, check
+from atlasjax.runs.experiment import as_json
 from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.record import quality

@@ -82,10 +82,10 @@ def same() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def torchvision_models() -> ModuleType:
     """`torchvision.models`, wherever it can be had."""
-    pytest.importorskip("torch", reason="needs PyTorch: pip install '.[test]'")
+    pytest.importorskip("torch", reason="needs PyTorch: pip install '.[torch]'")
     pytest.importorskip("PIL")
     if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("needs torchvision: pip install '.[test]'")
+        pytest.skip("needs torchvision: pip install torchvision")
     spec = importlib.util.spec_from_file_location(
         "torch_networks", Path(__file__).with_name("torch_networks.py")
     )

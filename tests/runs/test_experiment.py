@@ -15,7 +15,8 @@ from atlasjax.atlas.icons import IconSettings
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.neighbors import METRICS
 from atlasjax.errors import UserError
-from atlasjax.runs.experiment import Experiment, as_json, check, suited
+from atlasjax.runs.check import check
+from atlasjax.runs.experiment import Experiment, as_json, suited
 
 
 def config(**changes: Any) -> Experiment:

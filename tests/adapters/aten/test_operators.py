@@ -13,7 +13,7 @@ from atlasjax.adapters.adapted import Parts
 from atlasjax.adapters.aten.table import table
 from atlasjax.adapters.torch import parts
 
-torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[test]'")
+torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[torch]'")
 F = torch.nn.functional
 
 # A few sums of float32 products, in another order.
