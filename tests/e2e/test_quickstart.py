@@ -37,7 +37,7 @@ def test_it_makes_every_level_of_every_layer(run_dir: Path):
     assert atlas.layers == LAYERS
     assert atlas.class_names == CLASSES
     for layer in LAYERS:
-        channels = ax.layers(models.abstract(config.model), (96, 96, 3))[layer][-1]
+        channels = ax.layers(models.abstract("inception_v1_scenes"), (96, 96, 3))[layer][-1]
         for grid in config.grids:
             level = atlas.level(layer, grid)
             assert level.direction.shape == (len(level.count), channels)
