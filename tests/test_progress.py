@@ -1,5 +1,6 @@
 """Progress: a line on a terminal, and not a byte anywhere else."""
 
+import importlib.util
 import io
 import os
 import re
@@ -8,10 +9,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
-from atlasjax.progress import bar, silent, spinner
+from atlasjax.progress import bar, is_shown, silent, spinner
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -111,3 +113,31 @@ def test_errors_pass_through(monkeypatch: pytest.MonkeyPatch, shown_as):
         raise KeyError("inside")
     with pytest.raises(KeyError, match="inside"), shown_as():
         raise KeyError("inside")
+
+
+class ZMQInteractiveShell:
+    """What a notebook's kernel calls its shell."""
+
+
+class TerminalInteractiveShell:
+    """What IPython calls its own at a terminal."""
+
+
+@pytest.mark.parametrize(
+    ("shell", "widgets", "shown"),
+    [
+        (ZMQInteractiveShell, True, True),
+        (ZMQInteractiveShell, False, False),  # Rich would only warn that they are missing
+        (TerminalInteractiveShell, True, False),
+        (None, True, False),
+    ],
+)
+def test_a_notebook_is_shown_progress(
+    shell: type | None, widgets: bool, shown: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    ipython = SimpleNamespace(get_ipython=lambda: shell and shell())
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    found = SimpleNamespace() if widgets else None
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+    assert is_shown() is shown

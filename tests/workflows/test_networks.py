@@ -1,7 +1,5 @@
 """Networks: whatever a person calls one, and what is wrong when it is none."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,8 @@ import pytest
 
 from atlasjax.adapters.entry import ModelEntry
 from atlasjax.errors import UserError
-from atlasjax.workflows.networks import digest, find, found_again, open_network, shapes
+from atlasjax.workflows import own_file
+from atlasjax.workflows.networks import find, found_again, open_network, shapes
 
 
 def toy(images: Any, tap: Any) -> Any:
@@ -115,31 +114,6 @@ def test_what_cannot_be_called_is_refused():
         open_network(find(3))
 
 
-def test_a_digest_tells_weights_and_code_apart():
-    def scaled(by: float, shift: float = 0.0) -> Any:
-        kernel = np.full((3, 2), by, np.float32)
-        return lambda x, tap: tap("a", x @ kernel + shift).mean((1, 2))
-
-    shape = (8, 8, 3)
-    one = digest(scaled(1.0), shape)
-    assert one == digest(scaled(1.0), shape)
-    assert one != digest(scaled(2.0), shape)
-    assert one != digest(scaled(1.0, 1.0), shape)
-
-
-def test_a_digest_is_the_same_in_another_process():
-    code = (
-        "from atlasjax.workflows.networks import digest, open_network, find\n"
-        "print(digest(open_network(find('inception_v1_tiny')).network.model, (64, 64, 3)))"
-    )
-    found = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        for _ in range(2)
-    ]
-    assert len(found[0].stdout.strip()) == 64
-    assert found[0].stdout == found[1].stdout
-
-
 def test_a_network_is_found_again_by_its_file(tmp_path: Path, write_own):
     path = write_own(tmp_path, "own_again", config=False)
     found = find(str(path))
@@ -148,7 +122,7 @@ def test_a_network_is_found_again_by_its_file(tmp_path: Path, write_own):
     assert found_again(record, "runs/mine").entry.name == "mine"
 
     other = write_own(tmp_path, "own_unknown", config=False, change="\n# never named\n")
-    from_elsewhere = {"path": str(other), "sha256": own_digest(other)}
+    from_elsewhere = {"path": str(other), "sha256": own_file.digest(other)}
     with pytest.raises(
         UserError, match=r"own_unknown\.py, which .* was never run here: give --mod"
     ):
@@ -163,9 +137,3 @@ def test_a_network_is_found_again_by_its_file(tmp_path: Path, write_own):
         found_again(record, "runs/mine")
     with pytest.raises(UserError, match=r"was made from Python.*--model my_experiment\.py"):
         found_again({"model_given": True}, "runs/mine")
-
-
-def own_digest(path: Path) -> str:
-    from atlasjax.workflows import own_file
-
-    return own_file.digest(path)
