@@ -61,7 +61,9 @@ class Reached(NamedTuple):
 
 def cut(folder: Path, layer: str, grids: Sequence[int], limit: int | None) -> Cut:
     """Collect activations of the photographs, lay them out and cut the map, as an atlas does."""
-    config = Experiment(name="benchmark", model="googlenet", layers=(layer,))
+    config = Experiment(
+        name="benchmark", model="googlenet", layers=(layer,), early_layers=models.EARLY
+    )
     model = models.load("googlenet", folder / "bvlc_googlenet" / "weights.safetensors")
     photographs = data.open_images(folder / "imagenet_sample", limit=limit)
     with progress.bar("collect", "images") as report:

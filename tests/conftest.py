@@ -12,8 +12,11 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = " ".join(
     [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2"]
 ).strip()
-# Nothing is kept in the user's own cache; the commands of a suite share what they compile.
-os.environ["ATLASJAX_CACHE"] = tempfile.mkdtemp(prefix="atlasjax-tests-")
+# Nothing is kept in the user's own cache. The processes of a suite share what they compile: the
+# first of them makes the folder, and those that it starts find it in their environment.
+FIRST = "ATLASJAX_TESTS" not in os.environ
+SHARED = os.environ.setdefault("ATLASJAX_TESTS", tempfile.mkdtemp(prefix="atlasjax-tests-"))
+os.environ["ATLASJAX_CACHE"] = tempfile.mkdtemp(dir=SHARED)
 
 import jax
 import pytest
@@ -21,6 +24,7 @@ from jaxtyping import install_import_hook
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", f"{SHARED}/programs")
 
 # Left installed for the whole session, so that whatever is imported later is checked as well.
 install_import_hook("atlasjax", "beartype.beartype")
@@ -29,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_unconfigure() -> None:
-    shutil.rmtree(os.environ["ATLASJAX_CACHE"], ignore_errors=True)
+    shutil.rmtree(SHARED if FIRST else os.environ["ATLASJAX_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

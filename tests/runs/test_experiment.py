@@ -15,8 +15,9 @@ from atlasjax.atlas.icons import IconSettings
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.neighbors import METRICS
 from atlasjax.errors import UserError
+from atlasjax.models import EARLY
 from atlasjax.runs.check import check
-from atlasjax.runs.experiment import Experiment, as_json, suited
+from atlasjax.runs.experiment import Experiment, as_json, completed, suited
 
 
 def config(**changes: Any) -> Experiment:
@@ -39,7 +40,7 @@ def test_the_defaults_are_those_of_the_article():
     assert defaults.grids == (20, 40, 80, 160)
     assert defaults.samples_per_image == 1
     assert defaults.more_than == 5
-    assert (defaults.image_size, defaults.resize) == (224, 256)
+    assert defaults.crop == (224, 256)
     assert 80 <= defaults.icon_size <= 96
 
 
@@ -65,7 +66,7 @@ def test_grids_of_ones_own_are_taken_as_they_are():
 
 
 def test_early_layers_are_laid_out_their_own_way():
-    both = config(seed=7, min_dist=0.3)
+    both = config(seed=7, min_dist=0.3, early_layers=EARLY)
     late = {"method": "umap", "n_neighbors": 50, "min_dist": 0.3, "metric": "cosine", "seed": 7}
     early = {
         "method": "umap",
@@ -79,6 +80,7 @@ def test_early_layers_are_laid_out_their_own_way():
     for layer in ("conv2d0", "mixed3a", "mixed3b", "mixed3b/1x1"):
         assert both.layout_settings(layer) == early
     assert config(early_layers=()).layout_settings("mixed3a")["n_neighbors"] == 50
+    assert config().layout_settings("mixed3a")["n_neighbors"] == 50  # of no network in particular
 
 
 def test_the_defaults_stand_in_one_place():
@@ -90,20 +92,20 @@ def test_the_defaults_stand_in_one_place():
 
 
 def test_early_layers_are_never_whitened():
-    assert config().whitens("mixed4a")
-    assert not config().whitens("mixed3b")
+    assert config(early_layers=EARLY).whitens("mixed4a")
+    assert not config(early_layers=EARLY).whitens("mixed3b")
     assert not config(whiten=False).whitens("mixed4a")
     assert config(early_layers=()).whitens("mixed3b")
 
 
 def test_icons_are_drawn_as_the_experiment_says():
     same = {"steps": 3, "learning_rate": 0.5, "power": 2.0, "attempts": 4, "refine_steps": 2}
-    chosen = config(icon_size=70, icon_batch=7, **same)
+    chosen = config(icon_size=70, icon_batch=7, early_layers=EARLY, **same)
     expected = IconSettings(size=70, batch=7, **same)
     assert chosen.icon_settings("mixed4a") == expected
     # Early layers see little of an image, so theirs are smaller, and never larger than asked for.
     assert chosen.icon_settings("mixed3b") == replace(expected, size=56)
-    assert config(icon_size=40).icon_settings("conv2d2").size == 40
+    assert config(icon_size=40, early_layers=EARLY).icon_settings("conv2d2").size == 40
 
 
 @pytest.mark.parametrize(
@@ -118,8 +120,8 @@ def test_icons_are_drawn_as_the_experiment_says():
         ("more_than", 1, 0),
         ("max_images", 1, 0),
         ("image_size", 8, 7),
-        ("icon_size", 32, 31),
-        ("early_icon_size", 32, 31),
+        ("icon_size", 8, 7),
+        ("early_icon_size", 8, 7),
         ("neighbors", 2, 1),
         ("early_neighbors", 2, 1),
         ("seed", 0, -1),
@@ -189,11 +191,23 @@ def test_metrics(field: str):
 
 @given(st.sampled_from(["steps", "neighbors", "icon_size", "seed"]), st.integers(-5, 60))
 def test_a_whole_number_is_refused_exactly_below_its_bound(field: str, value: int):
-    bound = {"steps": 1, "neighbors": 2, "icon_size": 32, "seed": 0}[field]
+    bound = {"steps": 1, "neighbors": 2, "icon_size": 8, "seed": 0}[field]
     if value >= bound:
         check(config(**{field: value}))
     else:
         assert refusal(**{field: value}) == f"{field} {value}: must be at least {bound}"
+
+
+def test_what_is_left_open_is_the_networks_and_the_images():
+    left = completed(config(), 96, ("stem",), 800)
+    assert left.crop == (96, 96)  # small images are not cut
+    assert (left.image_size, left.resize, left.early_layers) == (96, 96, ("stem",))
+    assert (left.icon_size, left.grids) == (96, (20,))
+    assert completed(config(), 224, (), 800).crop == (224, 256)
+    assert completed(config(), 28, (), 800).icon_size == 28  # no icon is larger than the images
+    own = {"image_size": 64, "resize": 80, "early_layers": ("a",), "icon_size": 40, "grids": (3,)}
+    given = completed(config(**own), 224, ("b",), 800)
+    assert {name: getattr(given, name) for name in own} == own
 
 
 def test_where_a_run_goes():
