@@ -15,7 +15,8 @@ os.environ["XLA_FLAGS"] = " ".join(
 # Nothing is kept in the user's own cache. The processes of a suite share what they compile: the
 # first of them makes the folder, and those that it starts find it in their environment.
 FIRST = "ATLASJAX_TESTS" not in os.environ
-SHARED = os.environ.setdefault("ATLASJAX_TESTS", tempfile.mkdtemp(prefix="atlasjax-tests-"))
+SHARED = os.environ.get("ATLASJAX_TESTS") or tempfile.mkdtemp(prefix="atlasjax-tests-")
+os.environ["ATLASJAX_TESTS"] = SHARED
 os.environ["ATLASJAX_CACHE"] = tempfile.mkdtemp(dir=SHARED)
 
 import jax
