@@ -33,7 +33,10 @@ MEAN, STD = 127 / 255, 128 / 255  # of EfficientNet-Lite0
 
 def relative(found: Any, expected: Any) -> float:
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    return float(np.linalg.norm(found - expected) / max(np.linalg.norm(expected), 1e-12))
+    length = np.linalg.norm(expected)
+    assert np.isfinite(length), "their own values are not finite"
+    assert length > 0, "all of their own values are 0, which compares nothing"
+    return float(np.linalg.norm(found - expected) / length)
 
 
 def prepared(folder: Path, limit: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -103,13 +106,17 @@ def torchvision(name: str) -> dict[str, float]:
 
     torch.manual_seed(0)
     network = getattr(torchvision_models(), name)(weights=None).eval()
+    for parameter in network.parameters():
+        if not parameter.any():  # as a transformer's classifier starts, whose logits are all 0
+            torch.nn.init.normal_(parameter, std=0.02)
     image = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
     theirs: dict[str, list[np.ndarray]] = {}
 
     def keep(name: str) -> Any:
         def hook(module: Any, given: Any, returned: Any) -> None:
             value = returned[0] if isinstance(returned, tuple) else returned
-            theirs.setdefault(name, []).append(value.detach().numpy())
+            # A copy, since rectifiers write into what they are given.
+            theirs.setdefault(name, []).append(value.detach().clone().numpy())
 
         return hook
 
