@@ -70,7 +70,8 @@ def reopen(
     found = fitted(found, config, None)
     channels = int(atlas.record.get("channels", found.entry.channels))
     found = found._replace(entry=dataclasses.replace(found.entry, channels=channels))
-    opened = open_network(found, config.weights, config.seed, atlas.class_names)
+    # The classes have the names that the atlas has; whether there are as many shows below.
+    opened = open_network(found, config.weights, config.seed, lambda weights: None)
     known = atlas.record.get("weights_sha256")
     if known is not None and opened.network.weights.partition(":")[2] != known:
         by_name = found.file is None and found.reference is not None
