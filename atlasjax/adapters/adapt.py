@@ -90,12 +90,15 @@ def adapt(
     return Adapted(*parts, inputs=inputs, output=output)
 
 
-def check_taps(model: Model, image_shape: tuple[int, int, int] = (224, 224, 3)) -> None:
+def check_taps(
+    model: Model, image_shape: tuple[int, int, int] = (224, 224, 3), name: str = ""
+) -> None:
     """Check that a model shows anything of its inside.
 
     Args:
         model: a model with taps; it is traced, not run.
         image_shape: the [h, w, c] of its images.
+        name: what messages call it, if anything.
 
     Raises:
         UserError: it taps no layer.
@@ -103,9 +106,10 @@ def check_taps(model: Model, image_shape: tuple[int, int, int] = (224, 224, 3)) 
     >>> check_taps(lambda images, tap: tap("double", 2 * images).sum((1, 2)), (8, 8, 3))
     """
     if not layers(model, image_shape):
+        which = f"the network {name!r}" if name else "the network"
         raise UserError(
-            "the network taps no layer: what is to be seen must be returned by a module of its "
-            "own, or passed through tap(name, value)"
+            f"{which} taps no layer: what is to be seen must be returned by a module of its own, "
+            "or passed through tap(name, value)"
         )
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from atlasjax.adapters import entry as entries
+from atlasjax.adapters.adapt import check_taps
 from atlasjax.adapters.entry import ModelEntry, last_line
 from atlasjax.classes import ClassName
 from atlasjax.data import ImageSource
@@ -248,7 +249,7 @@ def _check(model: Model, shape: tuple[int, int, int], name: str) -> int:
     """Refuse what is no model with taps; return the number of its logits."""
     images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     try:
-        tapped = layers(model, shape)
+        check_taps(model, shape, name)
         logits = jax.eval_shape(lambda m, x: m(x, identity), as_pytree(model), images)
     except UserError:
         raise
@@ -257,11 +258,6 @@ def _check(model: Model, shape: tuple[int, int, int], name: str) -> int:
             f"the network {name!r} does not take images [1, {', '.join(map(str, shape))}] with a "
             f"tap: {last_line(error)}"
         ) from error
-    if not tapped:
-        raise UserError(
-            f"the network {name!r} taps no layer: pass what is worth looking at through "
-            "tap(name, value)"
-        )
     if not hasattr(logits, "shape") or len(logits.shape) != 2:
         said = getattr(logits, "shape", type(logits).__name__)
         raise UserError(
