@@ -17,14 +17,15 @@ from atlasjax.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from atlasjax.adapters.entry import ModelEntry
-    from atlasjax.models.inception_v1 import InceptionV1, Spec
+    from atlasjax.models.inception_v1 import InceptionV1
+    from atlasjax.models.specs import Spec
 
 GOOGLENET = "googlenet"
+INCEPTION5H = "inception5h"
+TORCHVISION = "torchvision_googlenet"
 TINY = "inception_v1_tiny"
 SCENES = "inception_v1_scenes"
 RECIPE = "python -m atlasjax.experiments.training.inception_v1_scenes --out FILE.safetensors"
-FORMATS = "a .safetensors file with Caffe's tensor names, or the original .caffemodel"
-SYNSETS = "synset_words.txt"
 EARLY = ("conv2d", "mixed3")  # layers that the article lays out and draws in another way
 
 
@@ -32,9 +33,10 @@ def available() -> tuple[str, ...]:
     """Return the names that `load` knows.
 
     >>> available()
-    ('googlenet', 'inception_v1_scenes', 'inception_v1_tiny')
+    ('googlenet', 'inception5h', 'inception_v1_scenes', 'inception_v1_tiny',
+    'torchvision_googlenet')
     """
-    return (GOOGLENET, SCENES, TINY)
+    return (GOOGLENET, INCEPTION5H, SCENES, TINY, TORCHVISION)
 
 
 def spec(name: str) -> Spec:
@@ -51,22 +53,23 @@ def spec(name: str) -> Spec:
     """
     if name not in available():
         raise unknown("model", name, available())
-    from atlasjax.models import inception_v1
+    from atlasjax.models import specs
 
     if name == TINY:
-        return inception_v1.narrow(inception_v1.GOOGLENET, 8, classes=10, name=TINY)
+        return specs.narrow(specs.GOOGLENET, 8, classes=10, name=TINY)
     if name == SCENES:
         from atlasjax.data.scenes import CLASSES
 
-        half = inception_v1.narrow(inception_v1.GOOGLENET, 2, classes=len(CLASSES), name=SCENES)
+        half = specs.narrow(specs.GOOGLENET, 2, classes=len(CLASSES), name=SCENES)
         # The last block is as narrow as the one before it, so that the file is below 3 MB.
         blocks = (*half.blocks[:-1], ("mixed5b", half.blocks[-2][1]))
         return replace(half, blocks=blocks, mean=(127.5, 127.5, 127.5), bgr=False)
-    return inception_v1.GOOGLENET
+    published = (specs.GOOGLENET, specs.INCEPTION5H, specs.TORCHVISION)
+    return {known.name: known for known in published}[name]
 
 
 def default_weights(name: str) -> Path | None:
-    """Return the weights file that the package carries for a network.
+    """Return the weights file of a network that is here: in the package, or fetched before.
 
     Args:
         name: of the network, as for `load`.
@@ -77,13 +80,15 @@ def default_weights(name: str) -> Path | None:
     Raises:
         UserError: no such name, or the file is missing from this installation.
 
-    >>> default_weights("googlenet") is None
+    >>> default_weights("inception_v1_tiny") is None
     True
     """
     if name not in available():
         raise unknown("model", name, available())
     if name != SCENES:
-        return None
+        from atlasjax.models.weights import store
+
+        return store.weights(name)
     path = Path(str(resources.files("atlasjax.models.weights").joinpath(f"{name}.safetensors")))
     if not path.is_file():
         raise UserError(
@@ -96,14 +101,16 @@ def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) 
     """Return a network with its weights.
 
     Args:
-        name: "googlenet", BVLC GoogLeNet as trained in Caffe, which needs `weights`;
-            "inception_v1_scenes", the same network with half the width, trained on the generated
-            images of `atlasjax.data.scenes`, whose weights the package carries; or
-            "inception_v1_tiny", with an eighth of the width and 10 classes, for tests and first
-            experiments, with random weights where none are given.
-        weights: a .safetensors file with Caffe's tensor names, or a .caffemodel. What is
-            converted from a caffemodel is kept in the user's cache, or in `$ATLASJAX_CACHE`. A file
-            called bvlc_googlenet.caffemodel must have the published checksum.
+        name: "inception5h", the network of the article and of Lucid; "googlenet", BVLC's, as
+            trained in Caffe; "torchvision_googlenet", torchvision's; "inception_v1_scenes", the
+            same network with half the width, trained on the generated images of
+            `atlasjax.data.scenes`, whose weights the package carries; or "inception_v1_tiny", with
+            an eighth of the width and 10 classes, for tests and first experiments, with random
+            weights where none are given.
+        weights: the weights file: as it was published, or a .safetensors file with Caffe's tensor
+            names (see `save`) or with the published ones. By default what `atlasjax weights fetch`
+            or `import` put in the user's cache. What has to be converted is kept there as well; the
+            cache is elsewhere where `$ATLASJAX_CACHE` says so.
         seed: of the random weights.
 
     Returns:
@@ -111,7 +118,9 @@ def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) 
 
     Raises:
         UserError: no such name; no weights where they are needed; a file that is absent,
-            truncated, of neither format, or of another network.
+            truncated, of no known format, or of another network.
+
+    Source: the files themselves are listed in `atlasjax.models.weights.known`.
 
     >>> model = load("inception_v1_tiny")
     >>> model.spec.classes
@@ -121,10 +130,15 @@ def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) 
     if weights is None:
         weights = default_weights(name)
     if weights is not None:
-        return _read(Path(weights), network)
-    if name == GOOGLENET:
+        from atlasjax.models.weights import convert
+
+        return convert.load(weights, network)
+    if name != TINY:
+        from atlasjax.models.weights.known import by_hand
+
         raise UserError(
-            f"{name} needs trained weights (--weights PATH, or weights=PATH from Python): {FORMATS}"
+            f"{name} needs trained weights: atlasjax weights fetch {name} (or {by_hand(name)}), "
+            "or --weights PATH, weights=PATH from Python"
         )
     from atlasjax.models.weights.initial import random_weights
 
@@ -183,14 +197,14 @@ def class_names(name: str, weights: str | os.PathLike | None = None) -> tuple[Cl
 
     Args:
         name: of the network, as for `load`.
-        weights: its weights file. For googlenet the names are read from `synset_words.txt` beside
-            it ("n01440764 tench, Tinca tinca" on each line), where that is there.
+        weights: its weights file. The names are read from the file beside it that
+            `class_names_file` names, where that is there.
 
     Returns:
         One for each logit; "class 0", "class 1" and so on where they are not known.
 
     Raises:
-        UserError: no such name; no such weights file; a `synset_words.txt` that is not one.
+        UserError: no such name; no such weights file; a file of class names that is not one.
 
     >>> class_names("inception_v1_tiny")[3]
     ClassName(wnid='', name='class 3')
@@ -199,14 +213,31 @@ def class_names(name: str, weights: str | os.PathLike | None = None) -> tuple[Cl
         from atlasjax.data.scenes import CLASSES
 
         return tuple(ClassName("", scene) for scene in CLASSES)
-    count = spec(name).classes
-    if name == GOOGLENET and weights is not None:
-        from atlasjax.models.weights.files import existing
+    if name == TINY:
+        return numbered(spec(name).classes)
+    from atlasjax.models import labels
 
-        beside = existing(weights).parent / SYNSETS
-        if beside.is_file():
-            return _read_synsets(beside, count)
-    return numbered(count)
+    return labels.find(spec(name), default_weights(name) if weights is None else weights)
+
+
+def class_names_file(name: str) -> str:
+    """Return what the file with the names of a network's classes is called, beside its weights.
+
+    Args:
+        name: of the network, as for `load`.
+
+    Raises:
+        UserError: its names are in no file.
+
+    >>> class_names_file("googlenet")
+    'synset_words.txt'
+    """
+    from atlasjax.models import labels
+
+    found = labels.file_name(spec(name).name)
+    if found is None:
+        raise UserError(f"{name} has no file of class names")
+    return found
 
 
 def weights_hash(path: str | os.PathLike) -> str:
@@ -254,25 +285,3 @@ def save(model: InceptionV1, path: str | os.PathLike, *, dtype: str = "float32")
         if largest > np.finfo(dtype).max:
             raise UserError(f"tensor {name!r} has values up to {largest:g}, too large for {dtype}")
     files.write(path, {name: tensor.astype(dtype) for name, tensor in tensors.items()})
-
-
-def _read(path: Path, spec: Spec) -> InceptionV1:
-    from atlasjax.models.weights import caffe, caffemodel, files
-
-    path = files.existing(path)
-    if path.suffix == ".safetensors":
-        return caffe.from_caffe(files.read(path), spec, str(path))
-    if path.suffix == ".caffemodel":
-        return caffemodel.load(path, spec)
-    raise UserError(f"{path}: weights are read from {FORMATS}")
-
-
-def _read_synsets(path: Path, count: int) -> tuple[ClassName, ...]:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    if len(lines) != count:
-        raise UserError(f"{path}: {len(lines)} lines; the network has {count} classes")
-    found = tuple(ClassName(*line.split(maxsplit=1)) for line in lines if len(line.split()) > 1)
-    if len(found) != count:
-        wrong = next(i for i, line in enumerate(lines) if len(line.split()) < 2)
-        raise UserError(f"{path}, line {wrong + 1}: must be an id and names, as n01440764 tench")
-    return found

@@ -51,6 +51,8 @@ def local_response_norm(
     if beta == 0.75:  # a general power is several times slower than two roots
         root = lax.rsqrt(scale)
         return x * (root * jnp.sqrt(root))
+    if beta == 0.5:
+        return x * lax.rsqrt(scale)
     return x * scale**-beta
 
 

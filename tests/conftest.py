@@ -3,10 +3,12 @@
 The environment is set before JAX is first imported, which is why it stands at the top.
 """
 
+import importlib.util
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = " ".join(
@@ -47,3 +49,14 @@ def data() -> Path:
             "bvlc_googlenet/weights.safetensors, bvlc_googlenet/reference.npz and imagenet_sample/"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def torchvision_models() -> ModuleType:
+    """`torchvision.models`, wherever it can be had."""
+    pytest.importorskip("torch", reason="needs PyTorch: pip install '.[torch]'")
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("needs torchvision: pip install torchvision")
+    from torch_networks import torchvision_models
+
+    return torchvision_models()

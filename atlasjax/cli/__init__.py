@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "report",
     "list": "list_",
     "layers": "layers",
+    "weights": "weights",
     "view": "view",
     "export": "export",
 }

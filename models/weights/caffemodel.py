@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from atlasjax.errors import UserError
-from atlasjax.models.inception_v1 import InceptionV1, Spec
-from atlasjax.models.weights import cache, caffe, files
+from atlasjax.models.weights import files, protobuf
 
 ORIGINAL = "bvlc_googlenet.caffemodel"
 GOOGLENET_SHA1 = "405fc5acd08a3bb12de8ee5e23a96bec22f08204"
@@ -42,21 +41,19 @@ _SCHEMA = {
 _LEGACY = ("num", "channels", "height", "width")
 
 
-def read(path: str | os.PathLike, sha1: str | None = GOOGLENET_SHA1) -> dict[str, np.ndarray]:
+def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Read the weights of a caffemodel, in either of the two forms that layers had.
 
     Args:
-        path: the file.
-        sha1: the checksum that the file must have, by default that published for BVLC GoogLeNet.
-            None reads any caffemodel.
+        path: the file. One called `bvlc_googlenet.caffemodel` must have the published checksum.
 
     Returns:
         float32 arrays: the first blob of a layer as "LAYER/weight", the second as "LAYER/bias",
         any further as "LAYER/blob2" and so on, in the shapes stored.
 
     Raises:
-        UserError: there is no such file, its checksum is another, or it is truncated or not a
-            caffemodel.
+        UserError: there is no such file, it is truncated or not a caffemodel, or it is called as
+            the published one and is another.
 
     Source: `src/caffe/proto/caffe.proto` of Caffe, messages NetParameter to BlobProto.
 
@@ -64,13 +61,17 @@ def read(path: str | os.PathLike, sha1: str | None = GOOGLENET_SHA1) -> dict[str
     >>> with tempfile.NamedTemporaryFile() as empty:
     ...     read(empty.name)
     Traceback (most recent call last):
-    atlasjax.errors.UserError: /...: its sha1 is da39a3ee5e6b4b0d3255bfef95601890afd80709,
-    but should be 405fc5acd08a3bb12de8ee5e23a96bec22f08204: ...
+    atlasjax.errors.UserError: /...: no layer in it has weights; is it a caffemodel?
     """
     path = files.existing(path)
-    if sha1 is not None:
-        _check_sha1(path, files.digest(path, "sha1"), sha1)
-    net = _parse(path)
+    if is_original(path):
+        check_original(path)
+    net = protobuf.parse(
+        protobuf.message_class(_SCHEMA, "caffe", "NetParameter"),
+        files.content(path),
+        str(path),
+        "a caffemodel",
+    )
     tensors: dict[str, np.ndarray] = {}
     for layer in (*net.layers, *net.layer):
         for i, blob in enumerate(layer.blobs):
@@ -82,54 +83,37 @@ def read(path: str | os.PathLike, sha1: str | None = GOOGLENET_SHA1) -> dict[str
     return tensors
 
 
-def load(path: str | os.PathLike, spec: Spec) -> InceptionV1:
-    """Return the network with the weights of a caffemodel, converted once and then cached.
+def is_original(path: str | os.PathLike) -> bool:
+    """Tell whether a file is called as the published one.
+
+    >>> is_original("models/bvlc_googlenet.caffemodel")
+    True
+    """
+    return Path(path).name == ORIGINAL
+
+
+def check_original(path: str | os.PathLike) -> None:
+    """Refuse a file that is called as the published one and is not it.
 
     Args:
-        path: the file. One called `bvlc_googlenet.caffemodel` must have the published checksum.
-        spec: the network that the weights belong to.
-
-    Returns:
-        The network, in float32.
+        path: the file.
 
     Raises:
-        UserError: as `read` and `caffe.from_caffe` do.
+        UserError: its checksum is another than Caffe's model zoo publishes.
 
-    >>> from atlasjax.models.inception_v1 import GOOGLENET
-    >>> load("none/bvlc_googlenet.caffemodel", GOOGLENET)
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as empty:
+    ...     check_original(empty.name)
     Traceback (most recent call last):
-    atlasjax.errors.UserError: no weights file 'none/bvlc_googlenet.caffemodel': there is no
-    folder 'none'
+    atlasjax.errors.UserError: /...: its sha1 is da39a3ee5e6b4b0d3255bfef95601890afd80709,
+    but should be 405fc5acd08a3bb12de8ee5e23a96bec22f08204: ...
     """
-    path = files.existing(path)
-    sha1 = files.digest(path, "sha1")
-    if path.name == ORIGINAL:
-        _check_sha1(path, sha1, GOOGLENET_SHA1)
-
-    def convert() -> dict[str, np.ndarray]:
-        return caffe.parameters(read(path, sha1=None), spec, str(path))
-
-    values = cache.cached(spec.name, sha1, caffe.parameter_shapes(spec), convert)
-    return caffe.build(values, spec)
-
-
-def _check_sha1(path: Path, found: str, expected: str) -> None:
-    if found != expected:
+    found = files.digest(path, "sha1")
+    if found != GOOGLENET_SHA1:
         raise UserError(
-            f"{path}: its sha1 is {found}, but should be {expected}: the download is broken, "
+            f"{path}: its sha1 is {found}, but should be {GOOGLENET_SHA1}: the download is broken, "
             f"or these are other weights, which should not be called {ORIGINAL}"
         )
-
-
-def _parse(path: Path) -> Any:
-    from google.protobuf.message import DecodeError
-
-    try:
-        return _net_parameter().FromString(path.read_bytes())
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: truncated, or not a caffemodel ({error})") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def _array(blob: Any, name: str, path: Path) -> np.ndarray:
@@ -146,29 +130,3 @@ def _array(blob: Any, name: str, path: Path) -> np.ndarray:
             "the file is damaged"
         )
     return np.frombuffer(content, "<f4").reshape(shape)
-
-
-def _net_parameter() -> Any:
-    """Return the message class NetParameter, in a pool of its own beside any real Caffe's."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    file = descriptor_pb2.FileDescriptorProto(name="caffe.proto", package="caffe", syntax="proto2")
-    for message, fields in _SCHEMA.items():
-        described = file.message_type.add(name=message)
-        for field, (number, kind) in fields.items():
-            _describe(described.field.add(name=field, number=number), kind)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("caffe.NetParameter"))
-
-
-def _describe(field: Any, kind: str) -> None:
-    """Fill in a field's label and type from their names: "repeated bytes", "packed int64"."""
-    *label, type_name = kind.split()
-    field.label = field.LABEL_REPEATED if label else field.LABEL_OPTIONAL
-    if label == ["packed"]:
-        field.options.packed = True
-    if type_name in _SCHEMA:
-        field.type, field.type_name = field.TYPE_MESSAGE, f".caffe.{type_name}"
-    else:
-        field.type = getattr(field, f"TYPE_{type_name.upper()}")

@@ -73,6 +73,26 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+def content(path: str | os.PathLike) -> bytes:
+    """Return all bytes of a file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UserError: there is no such file, or it cannot be read.
+
+    >>> content("there/is/none.pb")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no weights file 'there/is/none.pb': there is no folder 'there/is'
+    """
+    path = existing(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
 def write(path: str | os.PathLike, tensors: Mapping[str, np.ndarray]) -> None:
     """Write tensors as a safetensors file, whole or not at all.
 

@@ -8,7 +8,8 @@ on, and then nothing dies.
 import numpy as np
 
 from atlasjax.errors import UserError
-from atlasjax.models.inception_v1 import InceptionV1, Spec
+from atlasjax.models.inception_v1 import InceptionV1
+from atlasjax.models.specs import Spec
 from atlasjax.models.weights import caffe
 
 PIXEL = 70.0  # root mean square of 0..255 pixels around their mean
@@ -35,7 +36,7 @@ def random_weights(spec: Spec, seed: int = 0) -> InceptionV1:
     Source: He et al. 2015 for the gain; Brock et al. 2021, "Characterizing signal propagation to
     close the performance gap in unnormalized ResNets", for the zero mean.
 
-    >>> from atlasjax.models.inception_v1 import GOOGLENET, narrow
+    >>> from atlasjax.models.specs import GOOGLENET, narrow
     >>> random_weights(narrow(GOOGLENET, 32, classes=10)).conv2d0.kernel.shape
     (7, 7, 3, 2)
     """
@@ -47,14 +48,16 @@ def random_weights(spec: Spec, seed: int = 0) -> InceptionV1:
         if name.endswith("/bias"):
             tensors[name] = np.zeros(shape, np.float32)
         else:
-            tensors[name] = _kernel(generator, name.removesuffix("/weight"), shape)
+            tensors[name] = _kernel(generator, name.removesuffix("/weight"), shape, spec.std)
     return caffe.from_caffe(tensors, spec)
 
 
-def _kernel(generator: np.random.Generator, layer: str, shape: tuple[int, ...]) -> np.ndarray:
+def _kernel(
+    generator: np.random.Generator, layer: str, shape: tuple[int, ...], std: float
+) -> np.ndarray:
     kernel = generator.standard_normal(shape, np.float32)
     inputs = tuple(range(1, len(shape)))
-    gain = {"conv1/7x7_s2": np.sqrt(2.0) / PIXEL, "loss3/classifier": 1.0}.get(layer, GAIN)
+    gain = {"conv1/7x7_s2": np.sqrt(2.0) * std / PIXEL, "loss3/classifier": 1.0}.get(layer, GAIN)
     if layer != "conv1/7x7_s2" and np.prod(shape[1:]) > 1:
         kernel -= kernel.mean(inputs, keepdims=True)
     norm = np.sqrt(np.square(kernel).sum(inputs, keepdims=True))

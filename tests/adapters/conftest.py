@@ -1,9 +1,6 @@
-"""What must hold of every adapted network, whatever its library, and networks of torchvision."""
+"""What must hold of every adapted network, whatever its library."""
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -77,20 +74,3 @@ def contract() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def same() -> Callable[..., None]:
     return close
-
-
-@pytest.fixture(scope="session")
-def torchvision_models() -> ModuleType:
-    """`torchvision.models`, wherever it can be had."""
-    pytest.importorskip("torch", reason="needs PyTorch: pip install '.[torch]'")
-    pytest.importorskip("PIL")
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("needs torchvision: pip install torchvision")
-    spec = importlib.util.spec_from_file_location(
-        "torch_networks", Path(__file__).with_name("torch_networks.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    helper = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(helper)
-    return helper.torchvision_models()

@@ -16,7 +16,8 @@ from atlasjax.errors import UserError
 from atlasjax.experiments.training import evaluate, inception_v1_scenes
 from atlasjax.experiments.training.draw import draw, epoch
 from atlasjax.experiments.training.inception_v1_scenes import Settings, check, train
-from atlasjax.models.inception_v1 import GOOGLENET, InceptionV1, narrow
+from atlasjax.models.inception_v1 import InceptionV1
+from atlasjax.models.specs import GOOGLENET, narrow
 from atlasjax.models.weights import caffe
 from atlasjax.models.weights.initial import random_weights
 

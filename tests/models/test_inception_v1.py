@@ -10,7 +10,8 @@ from flax import nnx
 
 from atlasjax import models, taps
 from atlasjax.errors import UserError
-from atlasjax.models.inception_v1 import GOOGLENET, InceptionV1, narrow, relax_pooling
+from atlasjax.models.inception_v1 import InceptionV1, relax_pooling
+from atlasjax.models.specs import GOOGLENET, narrow
 
 TOLERANCE = 1e-4  # of the largest value of the reference
 

@@ -10,7 +10,7 @@ import pytest
 from atlasjax import models
 from atlasjax.errors import UserError
 from atlasjax.models import ClassName
-from atlasjax.models.weights import caffe
+from atlasjax.models.weights import caffe, parameters
 
 
 def test_listing_imports_nothing_heavy():
@@ -29,15 +29,26 @@ def test_an_unknown_name_gets_the_nearest():
         models.load("googlnet")
 
 
-def test_googlenet_says_which_weights_it_needs():
-    ways = r"--weights PATH, or weights=PATH from Python\): a \.safetensors file .* \.caffemodel"
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("googlenet", "bvlc_googlenet.caffemodel"),
+        ("inception5h", "inception5h.zip"),
+        ("torchvision_googlenet", "googlenet-1378be20.pth"),
+    ],
+)
+def test_published_networks_say_how_their_weights_are_got(name, file):
+    ways = (
+        rf"{name} needs trained weights: atlasjax weights fetch {name} "
+        rf"\(or get https://\S+/{file} by hand, then atlasjax weights import {file}\), or --weights"
+    )
     with pytest.raises(UserError, match=ways):
-        models.load("googlenet")
+        models.load(name)
 
 
 def test_a_file_of_neither_format_is_refused(tmp_path):
     (tmp_path / "w.npz").touch()
-    with pytest.raises(UserError, match=r"w\.npz: weights are read from a \.safetensors file"):
+    with pytest.raises(UserError, match=r"w\.npz: weights are read from a \.safetensors, "):
         models.load("googlenet", tmp_path / "w.npz")
 
 
@@ -64,7 +75,7 @@ def test_weights_too_large_for_a_half_are_refused(tmp_path):
     model = models.load("inception_v1_tiny")
     bias = np.full(10, 1e6, np.float32)
     values = caffe.parameters(caffe.to_caffe(model), model.spec) | {"classifier.bias": bias}
-    model = caffe.build(values, model.spec)
+    model = parameters.build(values, model.spec)
     with pytest.raises(UserError, match="'loss3/classifier/bias' has values up to 1e"):
         models.save(model, tmp_path / "tiny.safetensors", dtype="float16")
 

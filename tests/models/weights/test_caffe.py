@@ -5,8 +5,9 @@ import pytest
 from flax import nnx
 
 from atlasjax.errors import UserError
-from atlasjax.models.inception_v1 import GOOGLENET, InceptionV1, narrow
-from atlasjax.models.weights import caffe
+from atlasjax.models.inception_v1 import InceptionV1
+from atlasjax.models.specs import GOOGLENET, narrow
+from atlasjax.models.weights import caffe, parameters
 
 SPEC = narrow(GOOGLENET, 32, classes=4, name="narrow")
 
@@ -22,7 +23,7 @@ def test_the_table_covers_every_parameter_of_the_network(spec):
     abstract = nnx.eval_shape(lambda: InceptionV1(spec, rngs=nnx.Rngs(0)))
     flat = nnx.to_flat_state(nnx.state(abstract))
     shapes = {".".join(map(str, path)): leaf.shape for path, leaf in flat}
-    assert caffe.parameter_shapes(spec) == shapes
+    assert parameters.shapes(spec) == shapes
     assert len(caffe.tensor_shapes(spec)) == 116
 
 
@@ -49,7 +50,7 @@ def test_leading_ones_are_dropped_and_halves_widened():
     blobs = {n: t.reshape((1,) * (4 - t.ndim) + t.shape) for n, t in tensors.items()}
     blobs["conv1/7x7_s2/bias"] = blobs["conv1/7x7_s2/bias"].astype(np.float16)
     found = caffe.parameters(blobs, SPEC)
-    assert {n: v.shape for n, v in found.items()} == caffe.parameter_shapes(SPEC)
+    assert {n: v.shape for n, v in found.items()} == parameters.shapes(SPEC)
     assert {v.dtype for v in found.values()} == {np.dtype(np.float32)}
 
 
