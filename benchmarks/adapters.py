@@ -28,6 +28,7 @@ import atlasjax as ax
 from atlasjax import data
 from atlasjax.classes import read_class_names
 
+HELPERS = Path(__file__).resolve().parent.parent / "tests" / "helpers"
 MEAN, STD = 127 / 255, 128 / 255  # of EfficientNet-Lite0
 
 
@@ -83,28 +84,14 @@ def efficientnet(folder: Path, photographs: int | None) -> dict[str, float]:
     }
 
 
-def torchvision_models() -> Any:
-    """Import torchvision's models, also beside a PyTorch that its compiled part does not fit."""
-    try:
-        return importlib.import_module("torchvision.models")
-    except RuntimeError as error:
-        if "nms does not exist" not in str(error):
-            raise
-    import torch
-
-    library = torch.library.Library("torchvision", "DEF")  # which declares what is never called
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    models = importlib.import_module("torchvision.models")
-    models.__dict__["_declared"] = library
-    return models
-
-
 def torchvision(name: str) -> dict[str, float]:
     """Compare every layer with what PyTorch's forward hooks are given."""
     import torch
 
     torch.manual_seed(0)
+    sys.path.append(str(HELPERS))
+    from torch_networks import torchvision_models
+
     network = getattr(torchvision_models(), name)(weights=None).eval()
     for parameter in network.parameters():
         if not parameter.any():  # as a transformer's classifier starts, whose logits are all 0

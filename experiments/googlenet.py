@@ -2,7 +2,8 @@
 
 Sixteen positions of every image stand in for the article's one, so that 800 photographs are enough.
 
-    atlasjax run googlenet --weights bvlc_googlenet.caffemodel --images FOLDER
+    atlasjax weights fetch googlenet
+    atlasjax run googlenet --images FOLDER
 
 All three layers are looked at at the same places of each image, and each map is laid out from the
 one before: what stays alike from layer to layer stays in its place.

@@ -129,6 +129,10 @@ def load(name: str, weights: str | os.PathLike | None = None, *, seed: int = 0) 
     network = spec(name)
     if weights is None:
         weights = default_weights(name)
+        if name not in (SCENES, TINY) and weights is not None:
+            from atlasjax.models.weights import store
+
+            store.verify(name)
     if weights is not None:
         from atlasjax.models.weights import convert
 

@@ -81,6 +81,8 @@ def load(path: str | os.PathLike, spec: Spec) -> InceptionV1:
     folder 'none'
     """
     path = files.existing(path)
+    if path.suffix == ".zip":
+        raise UserError(f"{path}: an archive; unpack it, or: atlasjax weights import {path.name}")
     if path.suffix not in _READERS:
         raise UserError(f"{path}: weights are read from {FORMATS}")
 

@@ -152,7 +152,8 @@ class _Maker:
         branches = [f"{name}_{branch}" for branch in ("1x1", "3x3", "5x5", "pool_reduce")]
         axis = Node(f"{name}/concat_dim", "Const", (), {"value": np.int32(3)})
         self.nodes.append(axis)
-        self.add(name, "Concat", axis.name, *branches, width=one + three + five + reduce)
+        width = one + three + five + reduce
+        self.add(name, "Concat", axis.name, *branches, width=width, N=len(branches))
 
     def dense(self, name: str, source: str, inputs: int, width: int, after: str) -> str:
         self.weights(name, inputs, width)

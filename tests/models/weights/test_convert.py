@@ -64,6 +64,12 @@ def test_a_tensor_that_is_missing_is_named_by_the_files_own_name(folder, tmp_pat
         convert.identify(tmp_path / "a.safetensors")
 
 
+def test_an_archive_is_not_weights_itself(tmp_path):
+    (tmp_path / "inception5h.zip").touch()
+    with pytest.raises(UserError, match=r"an archive; unpack it, or: .* import inception5h\.zip"):
+        models.load("inception5h", tmp_path / "inception5h.zip")
+
+
 @pytest.mark.parametrize(
     ("content", "suffix"),
     [
