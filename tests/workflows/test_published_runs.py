@@ -1,5 +1,6 @@
 """A run with each published network on photographs: one word tells them apart."""
 
+import os
 import zipfile
 
 import pytest
@@ -36,7 +37,20 @@ def here(tmp_path_factory, data, torchvision_models):
         yield folder
 
 
-@pytest.mark.parametrize("name", ["googlenet", "inception5h", "torchvision_googlenet"])
+ALL = pytest.mark.skipif(
+    "ATLASJAX_SLOW" not in os.environ,
+    reason="takes a minute; ATLASJAX_SLOW=1 pytest tests/workflows/test_published_runs.py",
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inception5h",
+        pytest.param("googlenet", marks=ALL),
+        pytest.param("torchvision_googlenet", marks=ALL),
+    ],
+)
 def test_a_run_needs_no_weights_to_be_named(here, data, name):
     out = here / name
     images = str(data / "imagenet_sample")
@@ -48,6 +62,6 @@ def test_a_run_needs_no_weights_to_be_named(here, data, name):
     assert len(atlas.class_names) == models.spec(name).classes
     expected = "label 4" if name == "inception5h" else models.class_names("googlenet")[5].name
     assert atlas.class_names[5] == expected
-    pictures = atlas.level("mixed4c", 2).icons
+    pictures = atlas.level("mixed4c", 2).icon
     assert len(pictures) > 0
     assert pictures.std((1, 2, 3)).min() > 5  # of 255: none is grey
