@@ -103,7 +103,7 @@ def torchvision_module() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         torch.save(network.state_dict(), Path(folder) / "random.pth")
         model = models.load("torchvision_googlenet", Path(folder) / "random.pth")
-    mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+    mean, std = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
     seen: dict[str, Any] = {}
     for name, part in network.eval().named_modules():
         part.register_forward_hook(lambda _, __, out, name=name: seen.setdefault(name, out))

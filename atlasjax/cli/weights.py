@@ -31,11 +31,10 @@ def _list(chosen: argparse.Namespace) -> None:
     del chosen
     from atlasjax.workflows import weights
 
-    for here in weights.listed():
-        known = here.published
+    for known, here in weights.listed():
         print(f"{known.name}: {known.about}")
         print(f"    {known.weights.megabytes} MB, {known.licence}, from {known.weights.url}")
-        if here.path is None or here.record is None:
+        if here is None:
             print(f"    not here: atlasjax weights fetch {known.name}")
         else:
             print(f"    here since {here.record.added} ({_trust(here)}): {here.path}")
@@ -66,7 +65,7 @@ def _import(chosen: argparse.Namespace) -> None:
 def _verify(chosen: argparse.Namespace) -> None:
     from atlasjax.workflows import weights
 
-    all_here = [here.published.name for here in weights.listed() if here.path is not None]
+    all_here = [known.name for known, here in weights.listed() if here is not None]
     names = all_here if chosen.name is None else [chosen.name]
     if not names:
         print("no weights are here: atlasjax weights list")

@@ -18,29 +18,35 @@ FIRST_USES = "first_uses.json"
 
 
 class Here(NamedTuple):
-    """A network with published weights, and what of it is on this machine.
+    """Published weights that are on this machine.
 
     Attributes:
-        published: what is known of it.
-        path: the weights file here; None where there is none.
-        record: where that came from.
+        published: what is known of their network.
+        path: the weights file.
+        record: where it came from.
     """
 
     published: "Published"
-    path: Path | None
-    record: "Record | None"
+    path: Path
+    record: "Record"
 
 
-def listed() -> list[Here]:
+def listed() -> "list[tuple[Published, Here | None]]":
     """Return the networks with published weights, and what of them is here.
 
-    >>> [here.published.name for here in listed()]
+    >>> [published.name for published, here in listed()]
     ['googlenet', 'inception5h', 'torchvision_googlenet']
     """
-    from atlasjax.models.weights import store
     from atlasjax.models.weights.known import KNOWN
 
-    return [Here(known, store.weights(known.name), store.record(known.name)) for known in KNOWN]
+    return [(published, _here(published)) for published in KNOWN]
+
+
+def _here(published: "Published") -> Here | None:
+    from atlasjax.models.weights import store
+
+    path, record = store.weights(published.name), store.record(published.name)
+    return None if path is None or record is None else Here(published, path, record)
 
 
 def fetch(name: str, *, again: bool = False) -> Here:
@@ -61,12 +67,12 @@ def fetch(name: str, *, again: bool = False) -> Here:
             message says how to get it by hand.
     """
     from atlasjax.models.weights import fetch as fetching
-    from atlasjax.models.weights import known, store
+    from atlasjax.models.weights import known
 
     published = known.published(name)
-    here = store.weights(name)
+    here = _here(published)
     if here is not None and not again:
-        return Here(published, here, store.record(name))
+        return here
     partial = user_cache() / "networks" / ".partial"
     try:
         with bar(f"fetch {name}", "MB") as progress:
@@ -75,10 +81,9 @@ def fetch(name: str, *, again: bool = False) -> Here:
         raise UserError(f"{error} ({known.by_hand(name)})") from error
     try:
         trust = _trusted(published.weights, file, again)
-        _stored(published, file, published.weights.url, trust)
+        return _stored(published, file, published.weights.url, trust)
     finally:
         file.unlink(missing_ok=True)
-    return Here(published, store.weights(name), store.record(name))
 
 
 def fetch_class_names(name: str) -> Path | None:
@@ -162,16 +167,15 @@ def take(file: str | Path) -> Here:
     with _unpacked(path) as (weights, names):
         network, name = _identified(weights)
         published = known.published(network)
-        trust = _given(published, path)
-        store.add(
+        record = store.add(
             network,
             weights,
             name,
             source=str(path.absolute()),
-            trust=trust,
+            trust=_given(published, path),
             class_names=names or _beside(network, path),
         )
-    return Here(published, store.weights(network), store.record(network))
+    return Here(published, store.folder(network) / record.file, record)
 
 
 def verify(name: str) -> Here:
@@ -187,7 +191,7 @@ def verify(name: str) -> Here:
 
     published = known.published(name)
     record = store.verify(name)
-    return Here(published, store.weights(name), record)
+    return Here(published, store.folder(name) / record.file, record)
 
 
 @contextmanager
@@ -214,7 +218,7 @@ def _identified(weights: Path) -> tuple[str, str]:
     return found.network, weights.name if fits else f"{weights.stem}{found.suffix}"
 
 
-def _stored(published: "Published", file: Path, source: str, trust: str) -> None:
+def _stored(published: "Published", file: Path, source: str, trust: str) -> Here:
     """Store what was fetched, once it is found to be the network that it should be."""
     from atlasjax.models.weights import store
 
@@ -222,7 +226,8 @@ def _stored(published: "Published", file: Path, source: str, trust: str) -> None
         network, name = _identified(weights)
         if network != published.name:
             raise UserError(f"{source}: weights of {network}, not of {published.name}")
-        store.add(network, weights, name, source=source, trust=trust, class_names=names)
+        record = store.add(network, weights, name, source=source, trust=trust, class_names=names)
+    return Here(published, store.folder(network) / record.file, record)
 
 
 def _given(published: "Published", path: Path) -> str:

@@ -58,7 +58,7 @@ class Published:
     class_names: Remote | None = None
 
 
-_SYNSETS = Remote(
+SYNSETS_REMOTE = Remote(
     SYNSETS,
     "https://raw.githubusercontent.com/opencv/opencv/3.4.0/samples/data/dnn/synset_words.txt",
 )
@@ -74,7 +74,7 @@ KNOWN = (
             54,
             sha1=caffemodel.GOOGLENET_SHA1,
         ),
-        class_names=_SYNSETS,
+        class_names=SYNSETS_REMOTE,
     ),
     Published(
         "inception5h",
@@ -99,7 +99,7 @@ KNOWN = (
             52,
             sha256="1378be20",  # in the file's name, which is where PyTorch publishes it
         ),
-        class_names=_SYNSETS,
+        class_names=SYNSETS_REMOTE,
     ),
 )
 """Sources: the model zoo of Caffe; the build files of TensorFlow's examples; torchvision's

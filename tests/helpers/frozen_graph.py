@@ -157,7 +157,9 @@ class _Maker:
 
     def dense(self, name: str, source: str, inputs: int, width: int, after: str) -> str:
         self.weights(name, inputs, width)
-        shape = Node(f"{source}/reshape/shape", "Const", (), {"value": np.int32([-1, inputs])})
+        shape = Node(
+            f"{source}/reshape/shape", "Const", (), {"value": np.array([-1, inputs], np.int32)}
+        )
         self.nodes.append(shape)
         flat = self.add(f"{source}/reshape", "Reshape", source, shape.name, width=inputs)
         product = self.add(f"{name}_{after}/matmul", "MatMul", flat, f"{name}_w", width=width)

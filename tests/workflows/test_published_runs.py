@@ -58,7 +58,9 @@ def test_a_run_needs_no_weights_to_be_named(here, data, name):
     main(["run", "googlenet", *given, *QUICK])
     atlas = open_atlas(out)
     assert atlas.record["experiment"]["model"] == name
-    assert atlas.record["weights_sha256"] == models.weights_hash(models.default_weights(name))
+    stored = models.default_weights(name)
+    assert stored is not None
+    assert atlas.record["weights_sha256"] == models.weights_hash(stored)
     assert len(atlas.class_names) == models.spec(name).classes
     expected = "label 4" if name == "inception5h" else models.class_names("googlenet")[5].name
     assert atlas.class_names[5] == expected

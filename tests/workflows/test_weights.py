@@ -20,6 +20,7 @@ from atlasjax.models.weights import caffe, fetch, files, inception5h, known, sto
 from atlasjax.workflows import weights
 
 SYNSETS = "".join(f"n{i:08} name {i}, other\n" for i in range(1000))
+SYNSETS_URL = known.SYNSETS_REMOTE.url
 LABELS = "dummy\n" + "".join(f"label {i}\n" for i in range(1000))
 
 
@@ -104,7 +105,7 @@ def test_what_is_imported_is_loaded_by_name(originals, name, tmp_path):
     assert here.record.trust == "given"
     assert here.record.source == str(odd)
     assert models.load(name).spec.name == name
-    assert [h.published.name for h in weights.listed() if h.path] == [name]
+    assert [known.name for known, here in weights.listed() if here is not None] == [name]
     assert weights.verify(name).record == here.record
 
 
@@ -232,7 +233,7 @@ def test_the_command_lists_fetches_imports_and_verifies(
 
     content = (originals / "googlenet.safetensors").read_bytes()
     served[publish(monkeypatch, "googlenet", content, "googlenet.safetensors")] = content
-    served[known.published("googlenet").class_names.url] = SYNSETS.encode()
+    served[SYNSETS_URL] = SYNSETS.encode()
     command("fetch", "googlenet")
     out = capsys.readouterr().out
     assert "(its published checksum)\natlasjax run googlenet --images FOLDER\n" in out
@@ -252,7 +253,7 @@ def test_the_command_lists_fetches_imports_and_verifies(
 def test_names_that_cannot_be_fetched_are_done_without(originals, monkeypatch, served, capsys):
     content = (originals / "googlenet.safetensors").read_bytes()
     served[publish(monkeypatch, "googlenet", content, "a.safetensors")] = content
-    served[known.published("googlenet").class_names.url] = UserError("cannot be reached")
+    served[SYNSETS_URL] = UserError("cannot be reached")
     command("fetch", "googlenet")
     captured = capsys.readouterr()
     assert captured.err == "atlasjax: without the names of its classes: cannot be reached\n"

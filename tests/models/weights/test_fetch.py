@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,8 @@ class Server:
         self.does = does = Behaviour()
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *arguments):
-                pass
+            def log_message(self, format, *args):
+                del format, args
 
             def do_GET(self):
                 does.asked.append(self.headers["Range"])
@@ -97,8 +98,8 @@ def server(authority, tmp_path, monkeypatch):
     running.close()
 
 
-def remote(server, content: bytes = CONTENT, **changes) -> Remote:
-    given = {"sha256": hashlib.sha256(content).hexdigest()} | changes
+def remote(server, content: bytes = CONTENT, **changes: Any) -> Remote:
+    given: dict[str, Any] = {"sha256": hashlib.sha256(content).hexdigest()} | changes
     return Remote("file.pb", f"{server.url}/file.pb", **given)
 
 
@@ -160,7 +161,7 @@ def test_a_part_that_is_all_of_it_or_more(server, tmp_path, extra):
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1"])
 def test_a_wrong_checksum_is_refused_and_nothing_kept(server, tmp_path, algorithm):
-    other = {"sha256": "", algorithm: "00ff"}
+    other: dict[str, Any] = {"sha256": "", algorithm: "00ff"}
     with pytest.raises(UserError, match=f"its {algorithm} is [0-9a-f]+, but 00ff is published"):
         fetch.download(remote(server, **other), tmp_path / "file.pb")
     assert left(tmp_path) == []

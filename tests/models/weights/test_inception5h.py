@@ -56,7 +56,7 @@ def tap_name(node: str) -> str | None:
 def compare(model, values: dict[str, np.ndarray], images: np.ndarray) -> set[str]:
     """Compare every tap of a network with the operation of its name; return those compared."""
     x = jnp.asarray(images) / 255
-    names = list(taps.layers(model, x.shape[1:]))
+    names = list(taps.layers(model, (x.shape[1], x.shape[2], 3)))
     found = jax.jit(lambda model, x: taps.capture(model, x, names))(model, x)
     nodes = {tap_name(node): node for node in values}
     for name in names:
@@ -122,7 +122,7 @@ def test_the_last_of_too_few_values_stands_for_the_rest(tmp_path):
     from wire import chunk, number
 
     shape = chunk(2, chunk(2, number(1, 5)))
-    tensor = chunk(8, number(1, 1) + shape + chunk(5, np.float32([1, 2]).tobytes()))
+    tensor = chunk(8, number(1, 1) + shape + chunk(5, np.array([1, 2], np.float32).tobytes()))
     node = chunk(1, b"a_b") + chunk(2, b"Const") + chunk(5, chunk(1, b"value") + chunk(2, tensor))
     (tmp_path / "a.pb").write_bytes(chunk(1, node))
     np.testing.assert_array_equal(inception5h.read(tmp_path / "a.pb")["a_b"], [1, 2, 2, 2, 2])

@@ -67,7 +67,7 @@ def layer_of(module: str) -> str | None:
 
 def test_every_layer_is_what_torchvision_computes(module, model):
     images = np.random.default_rng(2).uniform(0, 1, (2, 224, 224, 3)).astype(np.float32)
-    mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+    mean, std = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
     normalized = torch.from_numpy((images - mean) / std).permute(0, 3, 1, 2)
     seen = {}
     hooks = [
