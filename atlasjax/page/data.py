@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Int
 
 from atlasjax.atlas.level import Level
+from atlasjax.page.regions import regions
 
 BEFORE, AFTER = "document.currentScript.receive(", ");\n"
 HIGHEST, LOWEST = 5, 3  # classes that the page names for a cell
 CHUNK = 400_000  # numbers of attribution in one file, about
-BLOCK = 3  # cells in each direction whose classes are added up for a label
 
 
 def script(value: Any) -> str:
@@ -132,67 +132,3 @@ def effect_chunks(level: Level) -> list[dict[str, Any]]:
         bytes_ = np.rint(values / np.where(scale > 0, scale, 1)[:, None])
         parts.append({"scale": packed(scale, "<f4"), "values": packed(bytes_, "i1")})
     return parts
-
-
-def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
-    """Name the regions of a map by what their cells speak for most.
-
-    The map is cut into blocks of a few cells, 3 x 3 at most. A block has the class of the highest
-    mean effect over its activations, and blocks that touch and have one class are one region. Its
-    label stands on the cell that speaks most for that class.
-
-    Args:
-        level: the cells.
-        grid: cells in each direction.
-
-    Returns:
-        For each region the place of its label in the unit square (x, y), the class, and the number
-        of activations; the largest region first. Without classes there is nothing to name.
-
-    >>> xs, one = np.array([0, 4, 8]), np.ones((3, 1))
-    >>> effect = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-    >>> level = Level(xs, xs * 0, xs + 6, one, one[:, 0], effect, one[:, :, None, None])
-    >>> regions(level, 9)
-    [(0.9444, 0.0556, 1, 14), (0.5, 0.0556, 0, 10), (0.0556, 0.0556, 0, 6)]
-    """
-    if not level.attribution.shape[1]:
-        return []
-    size = min(BLOCK, -(-grid // 8))
-    blocks = -(-grid // size)
-    of_cell = level.y // size * blocks + level.x // size
-    there, index = np.unique(of_cell, return_inverse=True)
-    effect = np.nan_to_num(level.attribution)
-    sums = np.zeros((len(there), effect.shape[1]), np.float32)
-    np.add.at(sums, index, (effect * level.count[:, None]).astype(np.float32))
-    classes = sums.argmax(1)
-    region = _joined(there, classes, blocks)[index]
-    found = []
-    for number in np.unique(region):
-        cells = np.flatnonzero(region == number)
-        cls = int(classes[index[cells[0]]])
-        best = cells[effect[cells, cls].argmax()]
-        x, y = (round((float(axis[best]) + 0.5) / grid, 4) for axis in (level.x, level.y))
-        found.append((x, y, cls, int(level.count[cells].sum())))
-    return sorted(found, key=lambda label: -label[3])
-
-
-def _joined(
-    there: Int[np.ndarray, " blocks"], classes: Int[np.ndarray, " blocks"], side: int
-) -> Int[np.ndarray, " blocks"]:
-    """Number blocks so that those of one class that touch have one number."""
-    at = {int(block): i for i, block in enumerate(there)}
-    number = np.full(len(there), -1)
-    for start in range(len(there)):
-        waiting = [start] if number[start] < 0 else []
-        while waiting:
-            i = waiting.pop()
-            if number[i] >= 0:
-                continue
-            number[i] = start
-            block = int(there[i])
-            beside = [block - side, block + side]
-            beside += [block - 1] if block % side else []
-            beside += [block + 1] if (block + 1) % side else []
-            near = [at[b] for b in beside if b in at]
-            waiting += [j for j in near if classes[j] == classes[i] and number[j] < 0]
-    return number
