@@ -9,13 +9,8 @@ import pytest
 
 from atlasjax import models
 from atlasjax.atlas.drawable import drawable_size
-from atlasjax.atlas.icons import (
-    Icons,
-    IconSettings,
-    icon_drawer,
-    icon_keys,
-    icons,
-)
+from atlasjax.atlas.drawer import Icons, IconSettings, icon_drawer
+from atlasjax.atlas.icons import icon_keys, icons
 from atlasjax.errors import UserError
 from atlasjax.parallel import batch_mesh
 
