@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, Key, UInt8
+from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.atlas.drawer import Draw, Drawing, Icons, IconSettings
 from atlasjax.progress import Progress, silent
