@@ -105,17 +105,19 @@ def measure_chip(bench: Bench, task: work.Task) -> None:
 
 def measure_icons(bench: Bench, task: work.Task) -> None:
     """Measure icons by batch and precision, the most telling first, and where their time goes."""
-    flops = profiling.gradient_flops(task.model, task.size.layer, task.size.icon_side)
+    what = (task.model, task.size.layer, task.size.icon_side)
+    bench.measure("gradient", "", 5, lambda: {"flops": profiling.gradient_flops(*what)})
+    (counted,) = bench.results.get("gradient", [{"flops": None}])
     rates = {row["name"]: row.get("tflop_per_second") for row in bench.results.get("chip", [])}
     until, longest = bench.left * (1 - SHARE), 10.0
     first: list[Callable[[], Any]] = []  # which the profile is of
 
     def one(batch: int, precision: str) -> dict[str, Any]:
         row, run = work.icons(task, batch, precision)
-        rate = flops * row["icon_steps_per_second"] / 1e12
-        row |= {"tflop_per_second": rate, "gflop_per_step": flops / 1e9}
-        if rates.get(precision):
-            row["share_of_chip"] = rate / rates[precision]
+        if counted["flops"]:
+            rate = row["tflop_per_second"] = counted["flops"] * row["icon_steps_per_second"] / 1e12
+            if rates.get(precision):
+                row["share_of_chip"] = rate / rates[precision]
         if not first:
             first.append(run)
         return row

@@ -68,7 +68,7 @@ def gradient_flops(model: Any, layer: str, side: int, icons: int = 1) -> float:
     images = jax.ShapeDtypeStruct((icons, side, side, 3), np.float32)
     cost = jax.jit(jax.grad(score)).lower(images, model).cost_analysis()
     assert cost is not None, "XLA counts for CPUs and GPUs alike"
-    return cost["flops"]
+    return float(cost["flops"])
 
 
 def kernels(run: Callable[[], Any], steps: int, most: int = 15) -> dict[str, Any]:

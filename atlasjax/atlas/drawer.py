@@ -98,7 +98,7 @@ class Draw(Protocol):
         self,
         directions: Float[np.ndarray, "n c"],
         keys: Key[Array, " n"],
-        start: UInt8[np.ndarray, "n h w channels"] | None = None,
+        start: UInt8[np.ndarray | Array, "n h w channels"] | None = None,
     ) -> Drawing | Icons:
         """Begin to draw up to a batch of icons; see `icon_drawer`."""
         ...
@@ -144,7 +144,7 @@ def icon_drawer(
     def draw(
         directions: Float[np.ndarray, "n c"],
         keys: Key[Array, " n"],
-        start: UInt8[np.ndarray, "n h w channels"] | None = None,
+        start: UInt8[np.ndarray | Array, "n h w channels"] | None = None,
     ) -> Drawing:
         n = len(directions)
         target, own = pad_batch((directions.astype(np.float32), keys), size)
@@ -187,7 +187,7 @@ def _in_bytes(image: Float[Array, "n h w c"]) -> UInt8[Array, "n h w c"]:
 
 
 def _spectra(
-    icon: UInt8[np.ndarray, "n h w c"], settings: IconSettings
+    icon: UInt8[np.ndarray | Array, "n h w c"], settings: IconSettings
 ) -> Float[Array, "n 2 c h f"]:
     """Return the parameters from which icons start that are refined from finished ones."""
     if icon.shape[1:3] != (settings.size, settings.size):

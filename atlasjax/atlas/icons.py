@@ -97,7 +97,7 @@ def icons(
 
 
 def _one_ahead(
-    begin: Callable[[Int[np.ndarray, " k"]], Drawing | Icons], groups: list[Int[np.ndarray, " k"]]
+    begin: Callable[[np.ndarray], Drawing | Icons], groups: list[np.ndarray]
 ) -> Iterator[Callable[[], Icons]]:
     """Give for each group what waits for its icons, having begun the next of them where that helps.
 
