@@ -1,6 +1,7 @@
 """Drawer: a batch of icons, each of a direction, by feature visualization."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -98,10 +99,30 @@ class Draw(Protocol):
         self,
         directions: Float[np.ndarray, "n c"],
         keys: Key[Array, " n"],
-        start: UInt8[np.ndarray | Array, "n h w channels"] | None = None,
-    ) -> Drawing | Icons:
-        """Begin to draw up to a batch of icons; see `icon_drawer`."""
+        start: UInt8[np.ndarray, "n h w channels"] | None = None,
+    ) -> Icons:
+        """Draw up to a batch of icons; see `icon_drawer`."""
         ...
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """What `icon_drawer` returns: a `Draw` that can be begun without being waited for.
+
+    Attributes:
+        begin: does what calling the drawer does, but returns before the icons are finished.
+    """
+
+    begin: Callable[..., Drawing]
+
+    def __call__(
+        self,
+        directions: Float[np.ndarray, "n c"],
+        keys: Key[Array, " n"],
+        start: UInt8[np.ndarray, "n h w channels"] | None = None,
+    ) -> Icons:
+        """Draw up to a batch of icons; see `icon_drawer`."""
+        return Icons(*jax.device_get(self.begin(directions, keys, start)))
 
 
 def icon_drawer(
@@ -110,7 +131,7 @@ def icon_drawer(
     settings: IconSettings,
     whitening: Float[np.ndarray, "c c"] | None = None,
     mesh: Mesh | None = None,
-) -> Draw:
+) -> Drawer:
     """Compile the function that draws up to a batch of icons.
 
     The objective is `objectives.direction_neuron` at the centre of the layer, both sides multiplied
@@ -126,7 +147,7 @@ def icon_drawer(
 
     Returns:
         A function of directions, one key for each, and optionally one finished icon for each to
-        start from; at most `settings.batch` of them. It returns before they are finished.
+        start from; at most `settings.batch` of them.
 
     Raises:
         UserError: settings that nothing can be drawn with.
@@ -141,10 +162,10 @@ def icon_drawer(
         icon_renderer(settings, steps, mesh) for steps in (settings.steps, settings.refine_steps)
     )
 
-    def draw(
+    def begin(
         directions: Float[np.ndarray, "n c"],
         keys: Key[Array, " n"],
-        start: UInt8[np.ndarray | Array, "n h w channels"] | None = None,
+        start: UInt8[np.ndarray, "n h w channels"] | None = None,
     ) -> Drawing:
         n = len(directions)
         target, own = pad_batch((directions.astype(np.float32), keys), size)
@@ -153,11 +174,11 @@ def icon_drawer(
         if start is None:
             made = fresh(model, objective, measure, own)
         else:
-            begin = _spectra(pad_batch(start, size), settings)
-            made = refined(model, objective, measure, own, begin)
+            spectra = _spectra(pad_batch(start, size), settings)
+            made = refined(model, objective, measure, own, spectra)
         return Drawing(_in_bytes(made.image)[:n], made.reached[:n])
 
-    return draw
+    return Drawer(begin)
 
 
 def icon_renderer(settings: IconSettings, steps: int, mesh: Mesh) -> Renderer:
@@ -187,7 +208,7 @@ def _in_bytes(image: Float[Array, "n h w c"]) -> UInt8[Array, "n h w c"]:
 
 
 def _spectra(
-    icon: UInt8[np.ndarray | Array, "n h w c"], settings: IconSettings
+    icon: UInt8[np.ndarray, "n h w c"], settings: IconSettings
 ) -> Float[Array, "n 2 c h f"]:
     """Return the parameters from which icons start that are refined from finished ones."""
     if icon.shape[1:3] != (settings.size, settings.size):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 
-from atlasjax.atlas.drawer import Draw, Drawing, Icons, IconSettings
+from atlasjax.atlas.drawer import Draw, Drawer, Drawing, Icons, IconSettings
 from atlasjax.progress import Progress, silent
 
 
@@ -84,7 +84,8 @@ def icons(
         def begin(chosen: Int[np.ndarray, " k"], attempt: int = attempt) -> Drawing | Icons:
             own = jax.vmap(jax.random.fold_in, (0, None))(keys[chosen], attempt)
             given = () if start is None or attempt else (start[chosen],)
-            return draw(directions[chosen], own, *given)
+            begun = draw.begin if isinstance(draw, Drawer) else draw
+            return begun(directions[chosen], own, *given)
 
         for chosen, compute in zip(groups, _one_ahead(begin, groups), strict=True):
             parts.append(compute() if keep is None else keep(number, compute))
