@@ -87,8 +87,9 @@ def seconds(run: Callable[[], Any], rounds: int = 3, least: float = 0.1) -> floa
     found = []
     for _ in range(rounds):
         began = time.perf_counter()
-        for _ in range(count):
-            last = run()
+        last = run()
+        for _ in range(count - 1):
+            last = run()  # not in a list, which would keep all of them in memory
         jax.block_until_ready(last)
         found.append((time.perf_counter() - began) / count)
     return statistics.median(found)
