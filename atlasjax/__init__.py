@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from atlasjax.atlas.attribution import attribute, attribution
     from atlasjax.atlas.collect import Activations, Collected, collect
     from atlasjax.atlas.comparison import comparison
+    from atlasjax.atlas.drawer import Icons, IconSettings, icon_drawer
     from atlasjax.atlas.examples import Examples
     from atlasjax.atlas.grid import Cells, average, grid
-    from atlasjax.atlas.icons import Icons, IconSettings, icon_drawer, icon_keys, icons
+    from atlasjax.atlas.icons import icon_keys, icons
     from atlasjax.atlas.joint import joint
     from atlasjax.atlas.layout import layout
     from atlasjax.atlas.level import Level
@@ -65,9 +66,9 @@ _HOME = {
     "Cells": "atlas.grid",
     "average": "atlas.grid",
     "grid": "atlas.grid",
-    "IconSettings": "atlas.icons",
-    "Icons": "atlas.icons",
-    "icon_drawer": "atlas.icons",
+    "IconSettings": "atlas.drawer",
+    "Icons": "atlas.drawer",
+    "icon_drawer": "atlas.drawer",
     "icon_keys": "atlas.icons",
     "icons": "atlas.icons",
     "joint": "atlas.joint",

@@ -6,15 +6,20 @@ an icon cannot depend on how many devices there are.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import PyTree
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, PyTree
+
+T = TypeVar("T")
 
 MOST_CPU_DEVICES = 8  # beyond, shares of a batch become too small to be worth a device
+FEW = 16  # at a time on a CPU, whose cores are busy with that many
+SHARE = 0.5  # of a device's memory that a batch may take: estimates of it are rough
 
 
 def divide_cpu(devices: int | None = None) -> None:
@@ -103,6 +108,8 @@ def pad_batch(tree: PyTree, size: int) -> PyTree:
 
     def pad(array: Any) -> Any:
         missing = size - array.shape[0]
+        if not missing:
+            return array
         last = np.broadcast_to(array.shape[0] - 1, (missing,))
         return array[np.concatenate([np.arange(array.shape[0]), last])]
 
@@ -116,3 +123,107 @@ def share_of(batch: int, mesh: Mesh) -> int:
     5
     """
     return -(-batch // mesh.size) * mesh.size
+
+
+def accelerated(mesh: Mesh) -> bool:
+    """Tell whether the devices are others than CPUs: they work on while the host does.
+
+    >>> accelerated(batch_mesh(jax.devices("cpu")))
+    False
+    """
+    return any(device.platform != "cpu" for device in mesh.devices.flat)
+
+
+def fitting(each: int, mesh: Mesh, most: int) -> int:
+    """Return how many of something to compute at a time, by the memory of the devices.
+
+    Args:
+        each: bytes that one of them takes, about.
+        mesh: the devices that share a batch.
+        most: for each device, beyond which nothing is gained.
+
+    Returns:
+        A power of two for each device, whatever else uses its memory, so that it is the same in
+        every process; 16 in all on CPUs, and where a device does not tell its memory.
+
+    >>> fitting(10**6, batch_mesh(jax.devices("cpu")), most=256)
+    16
+    """
+    limits = [memory_of(device) for device in mesh.devices.flat] if accelerated(mesh) else [None]
+    least = min(limit or 0 for limit in limits)
+    if not least:
+        return FEW
+    room = max(int(SHARE * least) // max(each, 1), 1)
+    return min(2 ** (room.bit_length() - 1), most) * mesh.size
+
+
+def memory_of(device: Any) -> int | None:
+    """Return how many bytes of a device's memory JAX may use; None where it does not tell."""
+    return (device.memory_stats() or {}).get("bytes_limit")
+
+
+def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
+    """Put arrays on every device once, so that they are not sent there with every batch.
+
+    Args:
+        tree: arrays, such as a network; what else is in it stays as it is.
+        mesh: the devices.
+
+    >>> replicate({"weight": np.zeros(2)}, batch_mesh())["weight"].sharding.is_fully_replicated
+    True
+    """
+    everywhere = NamedSharding(mesh, PartitionSpec())
+
+    def put(leaf: Any) -> Any:
+        return (
+            jax.device_put(leaf, everywhere) if isinstance(leaf, jax.Array | np.ndarray) else leaf
+        )
+
+    return jax.tree.map(put, tree)
+
+
+def overlapped(begun: Iterable[T], mesh: Mesh) -> Iterator[T]:
+    """Give each of what is begun only once the next is begun as well.
+
+    JAX returns before the devices are done. A loop that waits for every batch before it begins the
+    next leaves an accelerator idle meanwhile; this one does not. CPUs would share their cores among
+    the two, so that on them each is given at once.
+
+    Args:
+        begun: an iterator that begins a batch at each step, such as a generator of what a compiled
+            function returns.
+        mesh: the devices.
+
+    Yields:
+        The same, in order.
+
+    >>> list(overlapped(iter("abc"), batch_mesh()))
+    ['a', 'b', 'c']
+    """
+    waiting: deque[T] = deque()
+    for one in begun:
+        waiting.append(one)
+        if len(waiting) > accelerated(mesh):
+            yield waiting.popleft()
+    yield from waiting
+
+
+def either(
+    condition: Bool[Array, ""], one: Callable[[], PyTree], other: Callable[[], PyTree]
+) -> PyTree:
+    """Return one value or another of the same shapes, inside a compiled loop.
+
+    A GPU has to tell its host which branch to take, and waits for it in every round of the loop. So
+    there both are computed, and what is small enough for that should be chosen so.
+
+    Args:
+        condition: which.
+        one: computes the value where it holds.
+        other: computes it where not.
+
+    >>> either(jax.numpy.array(True), lambda: 1.0, lambda: 2.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
+    if jax.default_backend() == "cpu":
+        return jax.lax.cond(condition, one, other)
+    return jax.tree.map(lambda a, b: jax.numpy.where(condition, a, b), one(), other())

@@ -69,7 +69,7 @@ def cut(folder: Path, layer: str, grids: Sequence[int], limit: int | None) -> Cu
     with progress.bar("collect", "images") as report:
         found = ax.collect(
             model,
-            data.batches(photographs, config.image_batch),
+            data.batches(photographs, 16),
             [layer],
             jax.random.key(config.seed),
             samples_per_image=SAMPLES,

@@ -131,24 +131,12 @@ def show_profile(model: InceptionV1, programs: Path, *what: np.ndarray) -> dict[
     for kind, ms in each.items():
         print(f"{kind:<60}{ms:>8.1f}")
     print(f"{'all':<60}{sum(each.values()):>8.1f}")
-    gflop = gradient_gflop(model)
+    gflop = profiling.gradient_flops(model, LAYER, SIZE, ICONS) / 1e9
     rate = gflop / sum(each[kind] for kind in each if kind.startswith(("conv", "prod"))) * 1e3
     print(
         f"{gflop:.1f} GFLOP a step, so convolutions and products run at {rate:.0f} GFLOP a second"
     )
     return each | {"gflop": gflop}
-
-
-def gradient_gflop(model: InceptionV1) -> float:
-    """Return how much a network's gradient is for a batch of icons, as XLA counts it."""
-
-    def score(images: jax.Array, model: InceptionV1) -> jax.Array:
-        return ax.capture(model, images, [LAYER])[LAYER].sum()
-
-    images = jax.ShapeDtypeStruct((ICONS, SIZE, SIZE, 3), np.float32)
-    cost = jax.jit(jax.grad(score)).lower(images, model).cost_analysis()
-    assert cost is not None, "XLA counts for CPUs and GPUs alike"
-    return cost["flops"] / 1e9
 
 
 def main() -> None:

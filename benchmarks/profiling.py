@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 KINDS = {
     "convolutions": ("conv_general_dilated",),
@@ -49,6 +50,64 @@ def seconds_by_kind(run: Callable[[], object], programs: Path) -> dict[str, floa
         if name in kinds and name.split(".")[0] not in CONTAINERS:
             total[kinds[name]] += duration / 1e9
     return dict(total.most_common())
+
+
+def gradient_flops(model: Any, layer: str, side: int, icons: int = 1) -> float:
+    """Return how much a network's gradient is for a batch of icons, as XLA counts it.
+
+    In the program as it is before XLA changes it, for which nothing is compiled.
+    """
+    import jax
+    import numpy as np
+
+    import atlasjax as ax
+
+    def score(images: jax.Array, model: Any) -> jax.Array:
+        return ax.capture(model, images, [layer])[layer].sum()
+
+    images = jax.ShapeDtypeStruct((icons, side, side, 3), np.float32)
+    cost = jax.jit(jax.grad(score)).lower(images, model).cost_analysis()
+    assert cost is not None, "XLA counts for CPUs and GPUs alike"
+    return float(cost["flops"])
+
+
+def kernels(run: Callable[[], Any], steps: int, most: int = 15) -> dict[str, Any]:
+    """Run something once under the profiler, and return where the time of a GPU goes.
+
+    Args:
+        run: begins it.
+        steps: how many it takes.
+        most: how many kernels to name, those that take longest in all.
+
+    Returns:
+        How many kernels a step are launched, for which share of the time one was at work, how long
+        a step took, and the milliseconds of a step that each of the largest took.
+    """
+    import jax
+
+    with tempfile.TemporaryDirectory() as trace:
+        with jax.profiler.trace(trace):
+            jax.block_until_ready(run())
+        file = next(Path(trace).rglob("*.xplane.pb"))
+        planes = jax.profiler.ProfileData.from_file(str(file)).planes
+        events = [
+            (event.name, event.start_ns, event.duration_ns)
+            for plane in planes
+            if plane.name.startswith("/device:GPU")
+            for line in plane.lines
+            if line.name.startswith("Stream")
+            for event in line.events
+        ]
+    total: collections.Counter[str] = collections.Counter()
+    for name, _, duration in events:
+        total[re.sub(r"[.\d]+$", "", name)[:80]] += duration
+    whole = max(s + d for _, s, d in events) - min(s for _, s, _ in events)
+    return {
+        "kernels_per_step": len(events) / steps,
+        "busy_share": sum(d for _, _, d in events) / whole,
+        "step_ms": whole / steps / 1e6,
+        "top": {name: found / steps / 1e6 for name, found in total.most_common(most)},
+    }
 
 
 def _kinds(programs: Path) -> dict[str, str]:

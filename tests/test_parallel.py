@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.sharding import PartitionSpec
 
-from atlasjax import models
-from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
+from atlasjax import models, parallel
+from atlasjax.parallel import (
+    batch_mesh,
+    either,
+    fitting,
+    overlapped,
+    pad_batch,
+    replicate,
+    share_of,
+    split_batch,
+)
 from atlasjax.taps import capture
 
 COLLECTIVE = re.compile(
@@ -150,3 +159,71 @@ def test_the_share_is_the_smallest_multiple(batch: int):
     share = share_of(batch, two)
     assert share % 2 == 0
     assert batch <= share < batch + 2
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("limits", "each", "expected"),
+    [
+        ((64 * GIB, 64 * GIB), GIB // 4, 2 * 128),  # half of 64 GiB, on each of two devices
+        ((64 * GIB, 16 * GIB), GIB // 4, 2 * 32),  # the smallest decides
+        ((64 * GIB, 64 * GIB), 3 * GIB, 2 * 8),  # 10 of them fit, and 8 is a power of two
+        ((64 * GIB, 64 * GIB), 1, 2 * 256),  # never more than helps
+        ((64 * GIB, 64 * GIB), 100 * GIB, 2),  # at least one, which may fit nevertheless
+        ((64 * GIB, None), GIB, 16),  # no telling
+    ],
+)
+def test_batches_are_what_the_memory_of_an_accelerator_holds(
+    limits, each: int, expected: int, monkeypatch: pytest.MonkeyPatch
+):
+    _, two = meshes()
+    assert fitting(each, two, 256) == 16  # CPUs
+    known = dict(zip(jax.local_devices(), limits, strict=True))
+    monkeypatch.setattr(parallel, "accelerated", lambda mesh: True)
+    monkeypatch.setattr(parallel, "memory_of", known.get)
+    assert fitting(each, two, 256) == expected
+
+
+@pytest.mark.parametrize(("accelerated", "lag"), [(False, 0), (True, 1)])
+def test_an_accelerator_has_the_next_while_one_is_waited_for(
+    accelerated: bool, lag: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(parallel, "accelerated", lambda mesh: accelerated)
+    begun: list[int] = []
+
+    def begin():
+        for number in range(4):
+            begun.append(number)
+            yield number
+
+    seen = [(number, len(begun)) for number in overlapped(begin(), batch_mesh())]
+    assert seen == [(number, min(number + 1 + lag, 4)) for number in range(4)]
+
+
+def test_a_network_is_sent_to_all_devices_once():
+    tree = {"kernel": np.arange(3.0, dtype=np.float32), "key": jax.random.key(0), "name": "a"}
+    there = replicate(tree, batch_mesh())
+    assert len(there["kernel"].devices()) == len(there["key"].devices()) == 2
+    assert there["name"] == "a"
+    np.testing.assert_array_equal(there["kernel"], tree["kernel"])
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_a_branch_is_chosen_alike_everywhere(backend: str, monkeypatch: pytest.MonkeyPatch):
+    def program(x):
+        return jax.lax.scan(
+            lambda total, i: (either(i < 2, lambda: total + x, lambda: total * x), None),
+            jnp.ones(3),
+            jnp.arange(4),
+        )[0].sum()
+
+    x = jnp.arange(1.0, 4.0)
+    value = ((1 + 2 * x) * x * x).sum()
+    gradient = 6 * x * x + 2 * x  # of x^2 + 2 x^3
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    found, slope = jax.value_and_grad(program)(x)
+    assert ("cond" in str(jax.make_jaxpr(program)(x))) == (backend == "cpu")
+    np.testing.assert_allclose(found, value, rtol=1e-6)
+    np.testing.assert_allclose(slope, gradient, rtol=1e-6)

@@ -10,7 +10,14 @@ from jaxtyping import Array, Float, Float16, Int, UInt8
 
 from atlasjax.atlas.collect import Activations
 from atlasjax.data import Batch
-from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
+from atlasjax.parallel import (
+    batch_mesh,
+    overlapped,
+    pad_batch,
+    replicate,
+    share_of,
+    split_batch,
+)
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, capture, intervene
@@ -140,7 +147,8 @@ def attributions(
     Yields:
         For each batch its images' positions one after another, in half precision.
     """
-    mesh, model = batch_mesh() if mesh is None else mesh, as_planes(model)
+    mesh = batch_mesh() if mesh is None else mesh
+    model = replicate(as_planes(model), mesh)
 
     def upto(
         model: Model, images: UInt8[Array, "b h w c"]
@@ -153,25 +161,32 @@ def attributions(
         images: UInt8[Array, "b h w c"],
         value: Float[Array, "b rows columns channels"],
         position: Int[Array, "b k 2"],
-    ) -> Float[Array, "b k classes"]:
-        return _effects(model, layer, images.astype(jnp.float32) / 255.0, value, position)
+    ) -> Float16[Array, "b k classes"]:
+        found = _effects(model, layer, images.astype(jnp.float32) / 255.0, value, position)
+        return found.astype(jnp.float16)
 
     see, push = (split_batch(f, mesh, replicated=1) for f in (upto, onwards))
-    size, done, samples = 0, 0, positions.shape[1]
-    for batch in batches:
-        n = len(batch.images)
-        if not n:
-            continue
-        size = max(size, share_of(n, mesh))
-        images, position = pad_batch((batch.images, positions[done : done + n]), size)
-        images, value = see(model, images)
-        parts = [
-            np.asarray(push(model, images, value, position[:, k : k + AT_A_TIME]))[:n]
-            for k in range(0, samples, AT_A_TIME)
-        ]
-        found = np.concatenate(parts, axis=1)
-        yield found.reshape(n * samples, -1).astype(np.float16)
-        done += n
+    samples = positions.shape[1]
+    groups = -(-samples // AT_A_TIME)
+    width = -(-samples // groups)  # of all groups, so that there is one program for them
+    whole = np.pad(positions, ((0, 0), (0, groups * width - samples), (0, 0)), "edge")
+
+    def begun() -> Iterator[tuple[int, list[Array]]]:
+        size, done = 0, 0
+        for batch in batches:
+            n = len(batch.images)
+            if not n:
+                continue
+            size = max(size, share_of(n, mesh))
+            images, position = pad_batch((batch.images, whole[done : done + n]), size)
+            images, value = see(model, images)
+            parts = np.split(position, groups, axis=1)
+            yield n, [push(model, images, value, part) for part in parts]
+            done += n
+
+    for n, parts in overlapped(begun(), mesh):
+        found = np.concatenate(jax.device_get(parts), axis=1)[:n, :samples]
+        yield found.reshape(n * samples, -1)
 
 
 def samples_of(activations: Activations) -> int:

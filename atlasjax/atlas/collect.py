@@ -4,8 +4,8 @@ Neighbouring positions of one image are alike, so an atlas takes few positions f
 border is left out on all four sides, because padding shows there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,14 @@ from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
 from atlasjax.atlas.positions import Choose, independent, interior, placed
 from atlasjax.data import Batch
 from atlasjax.errors import UserError, unknown
-from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
+from atlasjax.parallel import (
+    batch_mesh,
+    overlapped,
+    pad_batch,
+    replicate,
+    share_of,
+    split_batch,
+)
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, capture, layers
@@ -99,25 +106,32 @@ def collect(
     >>> result.activations["double"].value[0]
     array([2., 2., 2.], dtype=float32)
     """
-    mesh, model = batch_mesh() if mesh is None else mesh, as_planes(model)
-    record = None
+    mesh = batch_mesh() if mesh is None else mesh
+    model = replicate(as_planes(model), mesh)
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
-    done, size = 0, 0
-    progress(0, total)
-    for batch in batches:
-        skipped.extend(batch.skipped)
-        n = len(batch.images)
-        if n:
+    done = 0
+
+    def begun() -> Iterator[tuple[Batch, Any]]:
+        record, size = None, 0
+        for batch in batches:
+            if not len(batch.images):
+                yield batch, None
+                continue
             if record is None:
                 shapes = check_layers(model, names, batch.images.shape[1:], samples_per_image)
                 chooser = choose or independent(shapes, samples_per_image)
                 record = split_batch(_recorder(names, chooser), mesh, replicated=2)
-            size = max(size, share_of(n, mesh))
+            size = max(size, share_of(len(batch.images), mesh))
             inputs = pad_batch((batch.images, batch.index.astype(np.int32)), size)
-            found = jax.device_get(record(model, key, *inputs))
-            for name in names:
-                parts[name].append(_flatten(batch, *(x[:n] for x in found[name])))
+            yield batch, record(model, key, *inputs)
+
+    progress(0, total)
+    for batch, record in overlapped(begun(), mesh):
+        n, found = len(batch.images), jax.device_get(record)
+        for name in names if n else ():
+            parts[name].append(_flatten(batch, *(x[:n] for x in found[name])))
+        skipped.extend(batch.skipped)
         done += n + len(batch.skipped)
         progress(done, total or done)
     if not done > len(skipped):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -26,7 +27,7 @@ NEIGHBORS, MIN_DIST = 50, 0.05  # Carter et al. 2019
 UMAP = "umap"
 EXTRAS = {"cuml": "cuml", "pacmap": "pacmap", "tsne": "openTSNE"}  # packages, by the extra's name
 
-EXACT_AT_MOST = 50_000  # points; beyond, comparing all with all takes longer than seeking
+EXACT_AT_MOST = 50_000  # points on a CPU; beyond, comparing all with all takes longer than seeking
 # From a map that is there already UMAP moves points less: with its own rate and epochs they end as
 # far from where they were again, and the map is no truer (benchmarks/alignment.py).
 GENTLY = {"learning_rate": 0.1, "n_epochs": 200}
@@ -122,8 +123,9 @@ def source_of(method: str) -> str:
 def umap(activations: Float[np.ndarray, "n c"], settings: Settings) -> Float[np.ndarray, "n d"]:
     """Lay out with UMAP, starting from the principal components.
 
-    Up to `EXACT_AT_MOST` activations it is given their exact neighbours. That is better than its
-    own approximate search, and spares compiling it, which takes half a minute in every process.
+    Up to `EXACT_AT_MOST` activations, or `FIT_AT_MOST` where there is an accelerator, it is given
+    their exact neighbours. That is better than its own approximate search, and spares compiling it,
+    which takes half a minute in every process.
     Beyond `FIT_AT_MOST` the rest is placed among those that were laid out.
 
     Args:
@@ -160,7 +162,8 @@ def is_exact(count: int, metric: str) -> bool:
     >>> is_exact(1000, "cosine"), is_exact(1000, "chebyshev"), is_exact(100_000, "cosine")
     (True, False, False)
     """
-    return count <= EXACT_AT_MOST and metric in METRICS
+    most = EXACT_AT_MOST if jax.default_backend() == "cpu" else FIT_AT_MOST
+    return count <= most and metric in METRICS
 
 
 def umap_module() -> Any:

@@ -83,7 +83,7 @@ def batches(
     """Go once through a source, in its order, whatever the number of threads.
 
     Every batch is full but the last: an unreadable image is left out and the next one takes its
-    place. Only a few images more than one batch are in memory at a time.
+    place. While a batch is worked on the next is decoded; no more is in memory at a time.
 
     Args:
         source: the images.
@@ -121,12 +121,18 @@ def batches(
         )
     if not len(source):
         raise UserError("the image source is empty")
-    loaded = _load(source, image_size, resize, channels, workers or min(_cpus(), 16))
-    return _group(loaded, size)
+    workers = workers or min(_cpus(), 16)
+    ahead = max(2 * workers, size)
+    return _group(_load(source, image_size, resize, channels, workers, ahead), size)
 
 
 def _load(
-    source: ImageSource, image_size: int, resize: int, channels: int | None, workers: int
+    source: ImageSource,
+    image_size: int,
+    resize: int,
+    channels: int | None,
+    workers: int,
+    ahead: int,
 ) -> Iterator[_Loaded | UnreadableImage | UserError]:
     """Decode and prepare in threads; what goes wrong comes out as a value, in its place."""
     import grain
@@ -141,8 +147,8 @@ def _load(
             return error  # as a value, since Grain would add lines to what it says
         return _Loaded(prepare(image, image_size, resize), position, example.label)
 
-    ahead = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=2 * workers)
-    return iter(grain.MapDataset.range(len(source)).map(load).to_iter_dataset(ahead))
+    options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=ahead)
+    return iter(grain.MapDataset.range(len(source)).map(load).to_iter_dataset(options))
 
 
 def _group(loaded: Iterator[_Loaded | UnreadableImage | UserError], size: int) -> Iterator[Batch]:

@@ -26,7 +26,7 @@ from atlasjax.optvis.loop import Loop, check_loop
 from atlasjax.optvis.objectives.core import Objective
 from atlasjax.optvis.param import Parameterization
 from atlasjax.optvis.transform import Transform
-from atlasjax.parallel import split_batch
+from atlasjax.parallel import either, split_batch
 from atlasjax.taps import Model, identity
 
 View = Callable[[Float[Array, "h w c"]], Float[Array, "h w d"]]
@@ -231,7 +231,7 @@ def _through(
             f"untransformed_steps {program.loop.untransformed_steps}: the transform makes "
             f"{shape[2:]} of images of {images.shape[2:]}, where it must keep the size"
         )
-    return jax.lax.cond(
+    return either(
         step > program.loop.steps - program.loop.untransformed_steps, lambda: images, moved
     )
 
@@ -298,4 +298,4 @@ def _keep(param: Parameterization, state: _State, snapshots: tuple[int, ...], do
             hit.reshape(-1, *[1] * (shots.ndim - 1)), images_of(param, state.params), shots
         )
 
-    return jax.lax.cond(hit.any(), put, lambda shots: shots, state.shots)
+    return either(hit.any(), lambda: put(state.shots), lambda: state.shots)

@@ -2,7 +2,7 @@
 
 import math
 
-from atlasjax.atlas.icons import SMALLEST
+from atlasjax.atlas.drawer import SMALLEST
 from atlasjax.atlas.methods import named
 from atlasjax.atlas.neighbors import METRICS
 from atlasjax.errors import UserError
@@ -24,8 +24,9 @@ def check(config: Experiment) -> None:
     atlasjax.errors.UserError: steps 0: must be at least 1
     """
     least = {
-        **dict.fromkeys(("samples_per_image", "steps", "attempts", "icon_batch"), 1),
-        **dict.fromkeys(("refine_steps", "image_batch", "more_than"), 1),
+        **dict.fromkeys(("samples_per_image", "steps", "attempts"), 1),
+        **dict.fromkeys(("refine_steps", "more_than"), 1),
+        **{n: 1 for n in ("icon_batch", "image_batch") if getattr(config, n) is not None},
         **dict.fromkeys(("icon_size", "early_icon_size"), SMALLEST),
         **dict.fromkeys(("neighbors", "early_neighbors"), 2),
         **dict.fromkeys(("min_dist", "ridge", "power", "seed"), 0),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas.drawer import IconSettings
 from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP
 from atlasjax.atlas.neighbors import METRIC
 from atlasjax.errors import UserError
@@ -63,8 +63,9 @@ class Experiment:
         retry_below: the cosine from which an icon is not drawn again.
         coarse_to_fine: start the icons of finer grids from those of the grid before.
         refine_steps: optimization steps of an icon that starts from another.
-        icon_batch: icons drawn at a time.
-        image_batch: images looked at at a time.
+        icon_batch: icons drawn at a time; by default what the devices' memory holds, and 16 on
+            CPUs.
+        image_batch: images looked at at a time; likewise by default.
         stability: lay some activations out again for the report, to tell what does not change.
         seed: of everything random.
         out: run folder; runs/NAME by default.
@@ -102,8 +103,8 @@ class Experiment:
     retry_below: float = IconSettings.retry_below
     coarse_to_fine: bool = True
     refine_steps: int = IconSettings.refine_steps
-    icon_batch: int = IconSettings.batch
-    image_batch: int = 16
+    icon_batch: int | None = None
+    image_batch: int | None = None
     stability: bool = True
     seed: int = 0
     out: str | None = None
@@ -154,7 +155,7 @@ class Experiment:
             power=self.power,
             attempts=self.attempts,
             retry_below=self.retry_below,
-            batch=self.icon_batch,
+            batch=IconSettings.batch if self.icon_batch is None else self.icon_batch,
             refine_steps=self.refine_steps,
         )
 

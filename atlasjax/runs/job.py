@@ -1,5 +1,6 @@
 """A run's job: what all its stages share."""
 
+import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from jax.sharding import Mesh
 
+from atlasjax.atlas.batching import image_batch
 from atlasjax.data import Batch, ImageSource, batches
 from atlasjax.parallel import batch_mesh
 from atlasjax.runs.experiment import Experiment
@@ -83,12 +85,21 @@ class Run:
         """The folder of the artifacts of a layer at one grid."""
         return self.layer(name) / f"grid-{size}"
 
+    @functools.cached_property
+    def image_batch(self) -> int:
+        """How many images are looked at at a time."""
+        if self.config.image_batch is not None:
+            return self.config.image_batch
+        models = [self.model] if self.other is None else [self.model, self.other.model]
+        side = self.config.crop[0]
+        return min(image_batch(model, side, self.channels, self.mesh) for model in models)
+
     def batches(self, source: ImageSource | None = None) -> Iterator[Batch]:
         """Go through the images, or some of them, prepared as the network takes them."""
         config, chosen = self.config, self.source if source is None else source
         side, resize = config.crop
         size = {"image_size": side, "resize": resize}
-        return batches(chosen, config.image_batch, channels=self.channels, **size)
+        return batches(chosen, self.image_batch, channels=self.channels, **size)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

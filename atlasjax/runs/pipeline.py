@@ -18,16 +18,11 @@ import numpy as np
 from jaxtyping import Float, Float16
 
 from atlasjax import progress
+from atlasjax.atlas.batching import icon_batch
 from atlasjax.atlas.drawable import drawable_size
+from atlasjax.atlas.drawer import Draw, Icons, IconSettings, icon_drawer
 from atlasjax.atlas.grid import Cells, average, grid
-from atlasjax.atlas.icons import (
-    Draw,
-    Icons,
-    IconSettings,
-    icon_drawer,
-    icon_keys,
-    icons,
-)
+from atlasjax.atlas.icons import icon_keys, icons
 from atlasjax.atlas.level import Level
 from atlasjax.atlas.zoom import Drawn, starts
 from atlasjax.runs.check import check
@@ -201,7 +196,10 @@ def _icon_settings(run: Run, name: str, width: int) -> IconSettings:
         size = drawable_size(network.model, layer, settings.size, side, width, run.channels)
     else:
         size = settings.size if run.other_sizes else side
-    return dataclasses.replace(settings, size=size, channels=run.channels)
+    settings = dataclasses.replace(settings, size=size, channels=run.channels)
+    if run.config.icon_batch is not None:
+        return settings
+    return dataclasses.replace(settings, batch=icon_batch(network.model, settings, run.mesh))
 
 
 def _drawer(
@@ -232,10 +230,11 @@ def _icons(
     """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
     config = run.config
     folder = run.level(name, size)
+    settings_but_batch = {n: v for n, v in dataclasses.asdict(settings).items() if n != "batch"}
     made_from = artifacts.fingerprint(
         stage="icons",
         cells=digest,
-        settings=repr(settings),
+        settings=settings_but_batch,  # icons do not depend on how many are drawn at a time
         whiten=config.whitens(name),
         ridge=config.ridge,
         devices=run.mesh.size,
@@ -243,8 +242,10 @@ def _icons(
     )
     keys = icon_keys(jax.random.key(config.seed), name, size, cells.x, cells.y)
 
+    part = artifacts.fingerprint(icons=made_from, batch=settings.batch)
+
     def keep(number: int, compute: Callable[[], Icons]) -> Icons:
-        return artifacts.cached(folder / f"icons-{number:04}.npz", Icons, made_from, compute)
+        return artifacts.cached(folder / f"icons-{number:04}.npz", Icons, part, compute)
 
     def compute() -> Icons:
         draw, title = drawer(), f"icons {name} {size} x {size}"
@@ -262,6 +263,6 @@ def _icons(
             )
 
     drawn = artifacts.cached(folder / "icons.npz", Icons, made_from, compute)
-    for part in folder.glob("icons-*.npz"):
-        part.unlink()
+    for file in folder.glob("icons-*.npz"):
+        file.unlink()
     return drawn, made_from

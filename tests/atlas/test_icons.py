@@ -9,13 +9,8 @@ import pytest
 
 from atlasjax import models
 from atlasjax.atlas.drawable import drawable_size
-from atlasjax.atlas.icons import (
-    Icons,
-    IconSettings,
-    icon_drawer,
-    icon_keys,
-    icons,
-)
+from atlasjax.atlas.drawer import Icons, IconSettings, icon_drawer
+from atlasjax.atlas.icons import icon_keys, icons
 from atlasjax.errors import UserError
 from atlasjax.parallel import batch_mesh
 
@@ -117,6 +112,35 @@ def test_only_icons_that_fail_are_drawn_again_and_the_best_is_kept():
     np.testing.assert_allclose(found.cosine, [0.9, 0.6, 0.3, 0.5, 0.45])
     assert found.icon[:, 0, 0, 0].tolist() == [0, 1, 0, 0, 2]  # which attempt each is from
     assert progress == [(0, 5), (3, 5), (5, 5), (5, 8), (8, 8), (8, 10), (10, 10)]
+
+
+def test_accelerators_are_given_the_next_batch_before_one_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    table = {0: [0.9], 1: [0.2, 0.6], 2: [0.3, 0.1], 3: [0.5], 4: [0.8], 5: [0.7]}
+    target = np.arange(6.0, dtype=np.float32)[:, None]
+    finished: list[int] = []
+    logs: list[list[list[int]]] = []
+
+    def found() -> Icons:
+        logs.append([])
+        finished.clear()
+
+        def keep(number, compute):
+            made = compute()
+            finished.append(len(logs[-1]))
+            return made
+
+        return icons(fake_draw(table, logs[-1]), target, keys(6), batch=2, attempts=2, keep=keep)
+
+    on_cpu = found()
+    assert finished == [1, 2, 3, 4]  # batches begun when each was there
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    ahead = found()
+    assert finished == [2, 3, 3, 4]
+    assert logs[0] == logs[1] == [[0, 1], [2, 3], [4, 5], [1, 2]]
+    np.testing.assert_array_equal(ahead.icon, on_cpu.icon)
+    np.testing.assert_array_equal(ahead.cosine, on_cpu.cosine)
 
 
 def test_another_attempt_is_another_start(model):

@@ -47,7 +47,23 @@ def test_neighbours_are_the_nearest(metric: str, at_a_time: int, seed: int, n: i
 
 
 @pytest.mark.parametrize("metric", neighbors.METRICS)
-def test_twins_are_at_no_distance_at_all(metric: str):
+@pytest.mark.parametrize("pairs", [100, 41 * 16, 10**6])
+def test_accelerators_find_the_same(metric: str, pairs: int, monkeypatch: pytest.MonkeyPatch):
+    points = np.random.default_rng(0).normal(size=(41, 16)).astype(np.float32)
+    points[7] = 0
+    expected = neighbors.neighbors(points, 5, metric)
+    monkeypatch.setattr(neighbors, "on_host", neighbors.on_device)
+    monkeypatch.setattr(neighbors, "PAIRS", pairs)  # groups of 2, of 16 and of all
+    row, distance = neighbors.neighbors(points, 5, metric)
+    others = np.arange(41) != 7  # from zero all are as far by an angle
+    np.testing.assert_array_equal(row[others], expected[0][others])
+    np.testing.assert_allclose(distance, expected[1], rtol=1e-5, atol=1e-6)  # other sums of 16
+
+
+@pytest.mark.parametrize("where", ["on_host", "on_device"])
+@pytest.mark.parametrize("metric", neighbors.METRICS)
+def test_twins_are_at_no_distance_at_all(metric: str, where: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(neighbors, "on_host", getattr(neighbors, where))
     points = np.random.default_rng(0).normal(1000, 1, (20, 64)).astype(np.float32)
     row, distance = neighbors.neighbors(np.concatenate([points, points]), 3, metric)
     np.testing.assert_array_equal(distance[:, :2], 0)

@@ -14,7 +14,7 @@ from PIL import Image
 
 import atlasjax as ax
 from atlasjax import cli, models, progress
-from atlasjax.atlas import icons as icons_module
+from atlasjax.atlas import drawer as drawer_module
 from atlasjax.atlas.collect import Activations
 from atlasjax.runs import pipeline
 from atlasjax.runs.stages import activations, effects, layout, whitening
@@ -250,7 +250,7 @@ def test_a_grid_too_fine_is_refused_before_anything_is_drawn(
     refused: Callable[[list[str]], str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(icons_module, "renderer", None)
+    monkeypatch.setattr(drawer_module, "renderer", None)
     out = tmp_path / "fine"
     shutil.copytree(run_dir, out)
     line = refused(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas.drawer import IconSettings
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.neighbors import METRICS
 from atlasjax.errors import UserError

@@ -69,10 +69,11 @@ def _compute(run: Run, name: str, activations: Activations, path: Path, made_fro
         empty = np.zeros((len(activations.value), 0), np.float16)
         artifacts.save(path, Attributions(empty), made_from)
         return
-    samples, batch = samples_of(activations), run.config.image_batch
+    samples, batch = samples_of(activations), run.image_batch
     images = activations.image[::samples]
     each = max(PART // (samples * batch), 1) * batch  # images; whole batches, as without parts
     places = activations.position.reshape(-1, samples, 2)
+    whole, made_from = made_from, artifacts.fingerprint(whole=made_from, images=each)  # of a part
     parts = [
         path.with_name(f"attribution-{number:05}.npz") for number in range(-(-len(images) // each))
     ]
@@ -90,7 +91,7 @@ def _compute(run: Run, name: str, activations: Activations, path: Path, made_fro
                 artifacts.save(part, Attributions(value), made_from)
         shape = (len(activations.value), _read(parts[0], made_from).shape[1])
         pieces = (_read(part, made_from) for part in parts)
-        rows.write(path, "value", pieces, shape, np.float16, made_from)
+        rows.write(path, "value", pieces, shape, np.float16, whole)
     for part in parts:
         part.unlink()
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from atlasjax.atlas.collect import Activations
+from atlasjax.atlas.drawer import Icons
 from atlasjax.atlas.examples import Examples
 from atlasjax.atlas.grid import grid
-from atlasjax.atlas.icons import Icons
 from atlasjax.atlas.level import Level
 from atlasjax.data.scenes import SHORTCUTS
 from atlasjax.fidelity import stability as stability_module
