@@ -103,13 +103,16 @@ def measure_chip(bench: Bench, task: work.Task) -> None:
     bench.measure("chip", "memory", 5, lambda: {"gb_per_second": chip.copy_rate(task.size.copied)})
 
 
-def measure_icons(bench: Bench, task: work.Task) -> None:
-    """Measure icons by batch and precision, the most telling first, and where their time goes."""
+def measure_icons(bench: Bench, task: work.Task, share: float) -> None:
+    """Measure icons by batch and precision, the most telling first, and where their time goes.
+
+    They take at most a share of the time that is left.
+    """
     what = (task.model, task.size.layer, task.size.icon_side)
     bench.measure("gradient", "", 5, lambda: {"flops": profiling.gradient_flops(*what)})
     (counted,) = bench.results.get("gradient", [{"flops": None}])
     rates = {row["name"]: row.get("tflop_per_second") for row in bench.results.get("chip", [])}
-    until, longest = bench.left * (1 - SHARE), 10.0
+    until, longest = bench.left * (1 - share), 10.0
     first: list[Callable[[], Any]] = []  # which the profile is of
 
     def one(batch: int, precision: str) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def run(bench: Bench, task: work.Task, sections: list[str]) -> None:
     if "chip" in sections:
         measure_chip(bench, task)
     if "icons" in sections:
-        measure_icons(bench, task)
+        measure_icons(bench, task, SHARE if set(sections) - {"chip", "icons"} else 0.9)
     for section in ("collection", "attribution"):
         if section in sections:
             measure_images(bench, task, section)
