@@ -70,14 +70,15 @@ _window_sum, _ = transposes("channel_sum", _channel_sum)
 def conv_general_dilated(
     inputs: Float[Array, "batch h w c"], kernel: Float[Array, "kh kw c d"], *args: Any, **rest: Any
 ) -> Float[Array, "batch oh ow d"]:
-    """Convolve as `jax.lax.conv_general_dilated` does, with a fast gradient inside loops on CPUs.
+    """Convolve as `jax.lax.conv_general_dilated` does, with a fast gradient on CPUs and GPUs.
 
     The gradient with respect to the input is a convolution whose kernel has its channels swapped.
     XLA's CPU backend brings such kernels into its fast order everywhere but in the body of a loop,
     where an optimization spends all its time. Here the swap is part of the program, so that the
     gradient's kernel is in order from the start. A convolution with strides is differentiated as
-    one without, over the pixels of each stride taken together as channels: XLA has no fast kernel
-    for the gradient of the other. Elsewhere this is the plain function.
+    one without, over the pixels of each stride taken together as channels: neither XLA nor cuDNN
+    has a fast kernel for the gradient of the other. On GPUs those with strides alone are changed,
+    and elsewhere, where nothing was measured, this is the plain function.
 
     Args:
         inputs: the input.
@@ -97,7 +98,8 @@ def conv_general_dilated(
     def plain(x: Array, w: Array) -> Array:
         return lax.conv_general_dilated(x, w, *args, **rest)
 
-    if jax.default_backend() != "cpu":
+    backend = jax.default_backend()
+    if backend not in ("cpu", "gpu") or (backend == "gpu" and set(args[0]) == {1}):
         return plain(inputs, kernel)
     dims = rest["dimension_numbers"]
     out, into, *spatial = dims.rhs_spec
