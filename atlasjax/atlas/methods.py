@@ -21,6 +21,7 @@ from jaxtyping import Float
 
 from atlasjax.atlas.neighbors import METRICS, as_points, neighbors
 from atlasjax.errors import UserError, unknown
+from atlasjax.storage import caches
 
 NEIGHBORS, MIN_DIST = 50, 0.05  # Carter et al. 2019
 UMAP = "umap"
@@ -165,6 +166,7 @@ def is_exact(count: int, metric: str) -> bool:
 
 def umap_module() -> Any:
     """Return UMAP's module, whose import takes a second and warns where TensorFlow is absent."""
+    caches.provide()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # which is how it should be here
         return importlib.import_module("umap")
@@ -273,6 +275,7 @@ def _working_folder() -> Iterator[None]:
 
 
 def _optional(extra: str) -> Any:
+    caches.provide()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what they miss themselves
         return importlib.import_module(EXTRAS[extra])

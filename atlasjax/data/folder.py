@@ -11,6 +11,7 @@ from typing import SupportsIndex
 from atlasjax.data.decode import decode
 from atlasjax.data.protocol import Example, UnreadableImage, spread
 from atlasjax.errors import UserError, unknown
+from atlasjax.storage.places import expanded
 
 ENDINGS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
 
@@ -92,7 +93,7 @@ def folder(path: str | os.PathLike[str], *, limit: int | None = None) -> Folder:
     ...     print(images.classes, len(images), images[1].name, images[1].image.shape)
     ('cat', 'dog') 2 dog/1.png (3, 4, 3)
     """
-    root = Path(path).expanduser()
+    root = expanded(path)
     _check(root)
     found = sorted(_images(root, ()))
     if not found:

@@ -17,6 +17,7 @@ from typing import Any, SupportsIndex
 from atlasjax.data.decode import decode
 from atlasjax.data.protocol import Example, UnreadableImage, spread
 from atlasjax.errors import UserError, unknown
+from atlasjax.storage.places import expanded
 
 _GRAMMAR = "NAME/SPLIT, NAME:VERSION/SPLIT, NAME/CONFIG/SPLIT or FOLDER/SPLIT"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -104,10 +105,10 @@ def from_tfds(
 
     dataset, split = _parts(spec.removeprefix("tfds:"))
     if _is_folder(dataset):
-        where = os.path.expanduser(dataset)
+        where = str(expanded(dataset)) if dataset.startswith("~") else dataset
     else:
-        home = Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"))
-        where = str(_find(dataset, home.expanduser()))
+        home = data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        where = str(_find(dataset, expanded(home)))
     if not (tfds.core.Path(where) / "dataset_info.json").exists():
         raise UserError(f"no prepared data set in '{where}'; write {_GRAMMAR}")
     builder = tfds.builder_from_directory(where)

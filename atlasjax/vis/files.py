@@ -13,6 +13,7 @@ from atlasjax.data.decode import decode
 from atlasjax.data.protocol import UnreadableImage
 from atlasjax.errors import UserError, nearest
 from atlasjax.storage import artifacts
+from atlasjax.storage.places import expanded
 from atlasjax.vis.gallery import Gallery
 from atlasjax.vis.sheet import sheet, to_bytes
 
@@ -117,7 +118,7 @@ def checked_page(page: str | Path) -> Path:
     Traceback (most recent call last):
     atlasjax.errors.UserError: the sheet 'sheet.jpg': must end in .png
     """
-    path = Path(page).expanduser()
+    path = expanded(page)
     if path.suffix.lower() != ".png":
         raise UserError(f"the sheet {str(page)!r}: must end in .png")
     return artifacts.make_run_folder(path.parent) / path.name
@@ -138,7 +139,7 @@ def _picture(path: Path, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
 
 
 def _existing(name: str | Path) -> Path:
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_file():
         return path
     beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []

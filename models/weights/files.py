@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from atlasjax.errors import UserError, nearest
+from atlasjax.storage.places import expanded
 
 
 def existing(path: str | os.PathLike) -> Path:
@@ -28,7 +29,7 @@ def existing(path: str | os.PathLike) -> Path:
     atlasjax.errors.UserError: no weights file 'there/is/none.safetensors':
     there is no folder 'there/is'
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise UserError(f"{str(path)!r} is a folder; pass the weights file itself")
     if path.is_file():
@@ -89,7 +90,7 @@ def write(path: str | os.PathLike, tensors: Mapping[str, np.ndarray]) -> None:
     """
     from safetensors.numpy import save
 
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.suffix != ".safetensors":
         raise UserError(f"{str(path)!r}: the name of a weights file must end in .safetensors")
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
