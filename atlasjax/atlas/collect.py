@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
 
 from atlasjax.atlas.positions import Choose, independent, interior, placed
 from atlasjax.data import Batch
+from atlasjax.data.ranges import Span, together
 from atlasjax.errors import UserError, unknown
 from atlasjax.parallel import batch_mesh, pad_batch, share_of, split_batch
 from atlasjax.planes import as_planes
@@ -46,10 +47,14 @@ class Collected(NamedTuple):
     Attributes:
         activations: for each layer.
         skipped: images that could not be read, with the reason.
+        notes: what there is to say of images whose pixels are good.
+        span: the values that the images have between them; see `data.Batch`.
     """
 
     activations: Mapping[str, Activations]
     skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    span: Span | None = None
 
 
 def collect(
@@ -103,10 +108,13 @@ def collect(
     record = None
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
-    done, size = 0, 0
+    notes: list[str] = []
+    done, size, span = 0, 0, None
     progress(0, total)
     for batch in batches:
         skipped.extend(batch.skipped)
+        notes.extend(batch.notes)
+        span = together(span, batch.span)
         n = len(batch.images)
         if n:
             if record is None:
@@ -122,7 +130,8 @@ def collect(
         progress(done, total or done)
     if not done > len(skipped):
         raise UserError(f"none of the {len(skipped)} images could be read; first: {skipped[:1]}")
-    return Collected({name: _join(parts[name]) for name in names}, tuple(skipped))
+    found = {name: _join(parts[name]) for name in names}
+    return Collected(found, tuple(skipped), tuple(notes), span)
 
 
 def check_layers(

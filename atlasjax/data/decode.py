@@ -5,7 +5,9 @@ side, cut off in the middle. What can be shown is turned into upright 8-bit RGB;
 `UnreadableImage`, whatever the state of Python's warning filters.
 """
 
+import contextlib
 import io
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +15,11 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from atlasjax.data.formats import formats
-from atlasjax.data.protocol import UnreadableImage
+from atlasjax.data.protocol import UnreadableImage, spread
 from atlasjax.data.quiet import noted
-from atlasjax.data.ranges import in_8_bits
+from atlasjax.data.ranges import ends_of, in_8_bits
 
+LOOKED_AT = 256  # images at most, to tell which values they have
 _NUMPY = b"\x93NUMPY"  # what a .npy file begins with
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -115,6 +118,22 @@ def pixels(data: bytes, name: str) -> Pixels:
         # zlib.error.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableImage(name, reason) from error
+
+
+def range_of(read: Callable[[int], Pixels], count: int) -> tuple[float, float]:
+    """Return the values that the images of a source have; see `ranges.ends_of`.
+
+    Args:
+        read: gives what is in an image's file, by its number.
+        count: how many there are; some of them are looked at, spread over all.
+    """
+
+    def values() -> Iterator[np.ndarray]:
+        for index in spread(count, LOOKED_AT):
+            with contextlib.suppress(UnreadableImage):  # which is told when all are read
+                yield read(index).values
+
+    return ends_of(values())
 
 
 def _open(data: bytes, name: str) -> Image.Image:

@@ -1,6 +1,5 @@
 """A folder of image files as a source: one subfolder for each class, or no classes at all."""
 
-import contextlib
 import hashlib
 import operator
 import os
@@ -9,9 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import SupportsIndex
 
-import numpy as np
-
-from atlasjax.data.decode import Pixels, pixels, shown
+from atlasjax.data.decode import Pixels, pixels, range_of, shown
 from atlasjax.data.formats import endings
 from atlasjax.data.protocol import Example, UnreadableImage, spread
 from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
@@ -21,7 +18,6 @@ from atlasjax.storage.places import expanded
 
 USUAL = ("jpg", "jpeg", "png", "webp", "tif")
 _EDGE = 4096  # bytes hashed at either end of every file
-_LOOKED_AT = 256  # images at most, to tell which values they have
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,9 @@ def folder(
         left_out=found.left_out,
         passed_over=found.passed_over,
     )
-    return replace(opened, range=_range_of(opened)) if wanted == AUTO else opened
+    return (
+        replace(opened, range=range_of(opened._pixels, len(opened))) if wanted == AUTO else opened
+    )
 
 
 def _instead(found: Found) -> str:
@@ -149,19 +147,6 @@ def _instead(found: Found) -> str:
     said = [f"there are {listed(found.passed_over)}"] if found.passed_over else []
     said += [f"left out {found.left_out[0]}"] if found.left_out else []
     return f"; {'; '.join(said)}" if said else ""
-
-
-def _range_of(images: Folder) -> tuple[float, float]:
-    """Return the values that images have, but for a few pixels that are hot or dead."""
-    ends = []
-    for index in spread(len(images), _LOOKED_AT):
-        with contextlib.suppress(UnreadableImage):  # which is told when all are read
-            values = images._pixels(index).values
-            ends.append(np.nanpercentile(values.astype(np.float32), (0.1, 99.9)))
-    if not ends:
-        return 0.0, 1.0
-    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
-    return (float(low), float(high)) if low < high else (float(low), float(low) + 1)
 
 
 def _check(root: Path) -> None:

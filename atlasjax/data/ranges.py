@@ -4,6 +4,7 @@ Microscopes write 12 bits into 16, telescopes and maps floating-point numbers. T
 they are nearly black, or have no brightness at all.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -100,6 +101,30 @@ def in_8_bits(
     low, high = range
     share = (numbers - np.float32(low)) / np.float32(high - low)
     return np.round(np.clip(share, 0, 1) * np.float32(255)).astype(np.uint8)
+
+
+def ends_of(images: Iterable[Shaped[np.ndarray, "h w c"]]) -> tuple[float, float]:
+    """Return the values that images have between them, but for pixels that are hot or dead.
+
+    Args:
+        images: as they are stored. NaN is passed over.
+
+    Returns:
+        The least of their .1th and the greatest of their 99.9th percentiles.
+
+    >>> ends_of([np.arange(1001.0)[:, None, None], np.full((1, 1, 1), 2000)])
+    (1.0, 2000.0)
+    """
+    low, high = np.inf, -np.inf
+    for image in images:
+        numbers = image.astype(np.float32)
+        numbers = numbers[np.isfinite(numbers)]
+        if numbers.size:
+            least, most = np.percentile(numbers, (0.1, 99.9))
+            low, high = min(low, float(least)), max(high, float(most))
+    if not np.isfinite([low, high]).all():
+        return 0.0, 1.0
+    return (low, high) if low < high else (low, low + 1.0)
 
 
 def span_of(values: np.ndarray) -> Span:

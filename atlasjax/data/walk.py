@@ -16,6 +16,7 @@ from atlasjax.errors import UserError
 
 Parts = tuple[str, ...]
 """A path below a folder, a name for each step."""
+_Place = tuple[int, int]  # what tells one folder from another, however it is come to
 
 
 class Found(NamedTuple):
@@ -53,13 +54,14 @@ def walk(root: Path) -> Found:
     images: list[Parts] = []
     left_out: list[str] = []
     passed_over: Counter[str] = Counter()
-    to_do: list[tuple[Parts, Parts]] = [((), ())]
+    to_do: list[tuple[Parts, tuple[_Place, ...]]] = [((), ())]
     while to_do:
         parts, above = to_do.pop()
-        here = os.path.realpath(root.joinpath(*parts))
-        if here in above:
-            continue  # it would go round for ever
+        here = os.path.join(root, *parts)
         try:
+            place = _place(os.stat(here))
+            if place in above:
+                continue  # it would go round for ever
             with os.scandir(here) as entries:
                 names = [entry.name for entry in entries if not entry.name.startswith(".")]
         except OSError as error:
@@ -71,7 +73,7 @@ def walk(root: Path) -> Found:
             path, entry = os.path.join(here, name), (*parts, name)
             kind = _kind(path)
             if kind == "folder":
-                to_do.append((entry, (*above, here)))
+                to_do.append((entry, (*above, place)))
             elif kind != "file":
                 left_out.append(f"{readable('/'.join(entry))}: {kind}")
             elif is_image(path):
@@ -79,6 +81,10 @@ def walk(root: Path) -> Found:
             else:
                 passed_over["." + ending_of(name) if ending_of(name) else "no ending"] += 1
     return Found(tuple(sorted(images)), tuple(sorted(left_out)), dict(sorted(passed_over.items())))
+
+
+def _place(found: os.stat_result) -> _Place:
+    return found.st_dev, found.st_ino
 
 
 def _kind(path: str) -> str:

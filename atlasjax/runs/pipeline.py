@@ -33,7 +33,7 @@ from atlasjax.atlas.zoom import Drawn, starts
 from atlasjax.runs.check import check
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import whitening
-from atlasjax.runs.stages.activations import collected, reader, skipped, taken
+from atlasjax.runs.stages.activations import collected, reader, remarks, skipped, taken
 from atlasjax.runs.stages.effects import CellAttributions, effects
 from atlasjax.runs.stages.layout import Laid, lay_out, prepare
 from atlasjax.runs.stages.whitening import Whitening
@@ -67,12 +67,14 @@ class Finished(NamedTuple):
     Attributes:
         levels: by layer and grid, in the order of the config.
         sampled: for each layer the number of activations.
-        skipped: images that could not be read, with the reason.
+        skipped: images and folders that could not be read, with the reason.
+        remarks: what there is to say of the images as a whole.
     """
 
     levels: dict[tuple[str, int], Level]
     sampled: dict[str, int]
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def run(run: Run) -> Finished:
@@ -102,7 +104,7 @@ def run(run: Run) -> Finished:
     for name, laid in maps.items():
         levels |= draw(run, laid, cells[name])
     sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
-    return Finished(levels, sampled, skipped(run))
+    return Finished(levels, sampled, skipped(run), remarks(run))
 
 
 def _map(

@@ -35,6 +35,10 @@ MISTAKES = {
         ["run", "debug", "--images", "{images}", "--out", "{images}/dog/broken.jpg"],
         "cannot be written to",
     ),
+    "a range in no order": (
+        ["run", "debug", "--images", "{images}", "--range", "9", "3"],
+        "range 9 3: must be two finite numbers, the lower first, or auto",
+    ),
     "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
     "no such file of one's own": (["run", "{tmp}/mine.py"], "mine.py'"),
     "a file without an experiment": (
