@@ -17,6 +17,8 @@ from atlasjax.taps import Model, capture, intervene
 
 AT_A_TIME = 8  # positions of an image; memory grows with them
 
+_LARGEST = float(np.finfo(np.float16).max)
+
 
 def attribution(
     model: Model,
@@ -170,7 +172,8 @@ def attributions(
             for k in range(0, samples, AT_A_TIME)
         ]
         found = np.concatenate(parts, axis=1)
-        yield found.reshape(n * samples, -1).astype(np.float16)
+        # What half precision does not hold is as large as it can be, not infinite.
+        yield np.clip(found.reshape(n * samples, -1), -_LARGEST, _LARGEST).astype(np.float16)
         done += n
 
 

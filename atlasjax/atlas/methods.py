@@ -103,6 +103,15 @@ def named(method: str | Method) -> _Laid:
     return METHODS[method]
 
 
+def is_ours(method: str | Method) -> bool:
+    """Tell whether a method is one of those named here, and not the user's.
+
+    >>> is_ours("umap"), is_ours("my_layouts:circle")
+    (True, False)
+    """
+    return isinstance(method, str) and ":" not in method
+
+
 def source_of(method: str) -> str:
     """Return what tells one method from another: its name, and the code where it is the user's.
 

@@ -24,6 +24,8 @@ _READING = _Reading()
 class _Noted:
     """Takes the place of the pattern that a filter compares a warning's text with."""
 
+    pattern = r"(?!)"  # for who copies filters into other processes, where it matches nothing
+
     def match(self, text: str) -> bool:
         """Tell whether this thread reads an image, and keep the text if so."""
         if _READING.notes is None:
@@ -34,6 +36,8 @@ class _Noted:
         return True
 
 
+_LOCK = threading.Lock()
+_READERS: list[int] = []
 _FILTER = ("ignore", _Noted(), Warning, None, 0)
 
 
@@ -49,13 +53,28 @@ def noted() -> Iterator[list[str]]:
     >>> notes
     ['Corrupt EXIF data']
     """
-    # Anew each time, as whoever has put filters aside has put this one aside as well. It is never
-    # taken away, since another thread may need it.
-    filters: list = warnings.filters  # pyright: ignore[reportAssignmentType]
-    if not filters or filters[0] is not _FILTER:
-        filters.insert(0, _FILTER)
+    _begin()
     before, _READING.notes = _READING.notes, []
     try:
         yield _READING.notes
     finally:
         _READING.notes = before
+        _end()
+
+
+def _begin() -> None:
+    """Put the filter first, where it is not; whoever has put filters aside has put it aside too."""
+    filters: list = warnings.filters  # pyright: ignore[reportAssignmentType]
+    with _LOCK:
+        _READERS.append(threading.get_ident())
+        if not filters or filters[0] is not _FILTER:
+            filters.insert(0, _FILTER)
+
+
+def _end() -> None:
+    """Take the filter away when nobody reads any more."""
+    filters: list = warnings.filters  # pyright: ignore[reportAssignmentType]
+    with _LOCK:
+        _READERS.remove(threading.get_ident())
+        if not _READERS:
+            filters[:] = [kept for kept in filters if kept is not _FILTER]

@@ -58,8 +58,12 @@ def checked(range: Any) -> ValueRange | None:
             return low, high
     except (TypeError, ValueError):
         pass
-    listed = range if isinstance(range, str) else " ".join(map(str, range))
+    listed = range if isinstance(range, str) else " ".join(map(_short, np.ravel(range)))
     raise UserError(f"range {listed}: must be two finite numbers, the lower first, or auto")
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
 def in_8_bits(
@@ -103,7 +107,7 @@ def in_8_bits(
     return np.round(np.clip(share, 0, 1) * np.float32(255)).astype(np.uint8)
 
 
-def ends_of(images: Iterable[Shaped[np.ndarray, "h w c"]]) -> tuple[float, float]:
+def ends_of(images: Iterable[np.ndarray]) -> tuple[float, float]:
     """Return the values that images have between them, but for pixels that are hot or dead.
 
     Args:

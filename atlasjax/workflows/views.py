@@ -258,7 +258,7 @@ def _map(
         title = f"layout {name}"
         with run.timed(title), progress.spinner(f"{title}: {len(part.which):,} activations"):
             if len(classes) == 1:
-                return Layout(layout(values(), method=method, **settings))
+                return Layout(layout(values(), method=method, note=run.log, **settings))
             return Layout(comparison(values(), part.effect(), *classes, **settings))
 
     xy = artifacts.cached(run.layer(name) / "layout.npz", Layout, digest, lay).xy

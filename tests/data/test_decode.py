@@ -215,6 +215,9 @@ def test_another_thread_is_warned_while_an_image_is_read():
             warnings.warn("of this thread", stacklevel=1)
             return notes
 
+    before = list(warnings.filters)
     with noted() as notes, ThreadPoolExecutor(1) as pool:
         assert pool.submit(other).result() == ["of this thread"]
+        assert len(warnings.filters) > len(before)
     assert notes == []
+    assert warnings.filters == before  # and nothing is left behind

@@ -147,8 +147,8 @@ def test_what_there_is_to_say_of_the_images_is_said(
     assert wide.record["experiment"]["range"] == [0, 4095]
     assert np.abs(wide.level("two", 1).direction - before).max() > 0.05  # made anew
     assert ax.report(wide.folder).is_file()  # with the same range
-    with pytest.raises(UserError, match="range bright: must be two finite numbers"):
-        ax.run(own, images=folder, out=tmp_path / "run", range="bright")
+    with pytest.raises(UserError, match=r"range 9 3: must be two finite numbers"):
+        ax.run(own, images=folder, out=tmp_path / "run", range=(9, 3))
 
 
 def test_nothing_is_touched_of_a_folder_that_another_run_is_using(

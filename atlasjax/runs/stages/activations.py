@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from atlasjax import progress
+from atlasjax.atlas.alike import unfinite
 from atlasjax.atlas.collect import Activations, check_layers, collect
 from atlasjax.atlas.positions import (
     Choose,
@@ -193,11 +194,25 @@ def _collect(run: Run, missing: list[str], plan: Plan, digests: Mapping[str, str
                 progress=report,
             )
         for layer, activations in found.activations.items():
+            _check_finite(run, layers[layer], activations)
+        for layer, activations in found.activations.items():
             artifacts.save(_path(run, layers[layer]), activations, digests[layers[layer]])
     assert found is not None, "something was missing"
     for note in found.notes:
         run.log(note)
     return Skipped(np.array(found.skipped, str), np.array(found.span or (), float))
+
+
+def _check_finite(run: Run, name: str, activations: Activations) -> None:
+    """Refuse a layer with activations that are no numbers, before anything is kept of it."""
+    bad = unfinite(activations.value)
+    if len(bad):
+        image, (row, column) = int(activations.image[bad[0]]), activations.position[bad[0]]
+        raise UserError(
+            f"layer {name!r}: {len(bad)} of {len(activations.value)} activations are NaN or "
+            f"infinite; the first is of image {run.source[image].name!r}, row {row}, column "
+            f"{column}"
+        )
 
 
 def _plan(run: Run) -> Plan:
