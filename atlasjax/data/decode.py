@@ -18,6 +18,7 @@ from atlasjax.data.formats import formats
 from atlasjax.data.protocol import UnreadableImage, spread
 from atlasjax.data.quiet import noted
 from atlasjax.data.ranges import ends_of, in_8_bits
+from atlasjax.storage.pointers import HEAD, stand_in
 
 LOOKED_AT = 256  # images at most, to tell which values they have
 _NUMPY = b"\x93NUMPY"  # what a .npy file begins with
@@ -109,7 +110,7 @@ def pixels(data: bytes, name: str) -> Pixels:
         return Pixels(values, tuple(notes))
     except UnidentifiedImageError:
         # Pillow's own message names a memory address.
-        reason = "not an image" if data else "the file is empty"
+        reason = stand_in(data[:HEAD]) or "not an image" if data else "the file is empty"
         raise UnreadableImage(name, reason) from None
     except MemoryError:
         raise

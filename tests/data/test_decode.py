@@ -152,9 +152,12 @@ def test_a_truncated_file_is_unreadable(kind):
 
 def test_bytes_that_are_no_image():
     with pytest.raises(UnreadableImage, match=r"^x: not an image$"):
-        decode(b"<html>404</html>", "x")
+        decode(b"GIF 404", "x")
     with pytest.raises(UnreadableImage, match=r"^x: the file is empty$"):
         decode(b"", "x")
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2\nsize 29173\n"
+    with pytest.raises(UnreadableImage, match=r"^x: a Git LFS pointer to 29173 bytes"):
+        decode(pointer, "x")
 
 
 def test_postscript_is_never_run():

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -169,3 +170,25 @@ def test_nothing_is_touched_of_a_folder_that_another_run_is_using(
             with pytest.raises(UserError, match=r"another run \(process \d+, since .* is using"):
                 again()
         assert content() == before
+
+
+def test_a_network_that_gives_no_numbers_is_told_of_by_its_layer(
+    own: Path, pictures: np.ndarray, tmp_path: Path
+):
+    """What `log(images - .45)` gives, which was an atlas of black pictures."""
+
+    def model(images: Any, tap: Any) -> Any:
+        x = tap("fine", images[:, ::8, ::8])
+        return tap("logarithm", jnp.log(x - 0.45)).mean((1, 2))
+
+    pictures = np.full_like(pictures, 200)
+    pictures[7] = 9
+    entry = ax.ModelEntry("given", lambda: model, image_size=32)
+    config = ax.Experiment("given", layers=("fine", "logarithm"), samples_per_image=4)
+    expected = (
+        r"^layer 'logarithm': 4 of 160 activations are NaN or infinite; the first is of image "
+        r"'image 7', row \d, column \d$"
+    )
+    with pytest.raises(UserError, match=expected):
+        ax.run(config, entry, pictures, out=tmp_path)
+    assert not list(tmp_path.rglob("activations.npz"))
