@@ -1,6 +1,5 @@
 """The screen at the end of a run: what was made, how good it is, and which file to open."""
 
-from atlasjax.data.walk import listed
 from atlasjax.runs.open import Atlas
 
 
@@ -14,6 +13,8 @@ def show(atlas: Atlas, seconds: float) -> None:
     import rich.box
     import rich.console
     import rich.table
+
+    from atlasjax.data.walk import listed
 
     record = atlas.record
     console = rich.console.Console(highlight=False, soft_wrap=True)

@@ -160,13 +160,13 @@ def narrow(span: Span | None) -> str | None:
         span: the values that they have between them.
 
     >>> narrow(Span(0, 4095, 65535))
-    'the images have values of 0 to 4095 where 0 to 65535 is black to white, ...range= from Python)'
+    'there are values of 0 to 4095 where 0 to 65535 is black to white, ...range= from Python)'
     >>> narrow(Span(0, 255, 255)) is None
     True
     """
     if span is None or span.high - span.low >= SHARE * span.white:
         return None
     return (
-        f"the images have values of {span.low:g} to {span.high:g} where 0 to {span.white:g} is "
+        f"there are values of {span.low:g} to {span.high:g} where 0 to {span.white:g} is "
         f"black to white, so that a network sees little in them: {HINT}"
     )

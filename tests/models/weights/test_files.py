@@ -109,6 +109,7 @@ def test_a_network_is_loaded_from_floats_of_8_bits(tmp_path):
     }
     written(tmp_path / "w.safetensors", ones)
     model = models.load("inception_v1_tiny", tmp_path / "w.safetensors")
+    assert model.classifier.bias is not None
     np.testing.assert_array_equal(model.classifier.bias[...], np.full(10, 1.5))
 
 
