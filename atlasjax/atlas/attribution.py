@@ -24,6 +24,8 @@ from atlasjax.taps import Model, capture, intervene
 
 AT_A_TIME = 8  # positions of an image; memory grows with them
 
+_LARGEST = float(np.finfo(np.float16).max)
+
 
 def attribution(
     model: Model,
@@ -163,7 +165,8 @@ def attributions(
         position: Int[Array, "b k 2"],
     ) -> Float16[Array, "b k classes"]:
         found = _effects(model, layer, images.astype(jnp.float32) / 255.0, value, position)
-        return found.astype(jnp.float16)
+        # What half precision does not hold is as large as it can be, not infinite.
+        return jnp.clip(found, -_LARGEST, _LARGEST).astype(jnp.float16)
 
     see, push = (split_batch(f, mesh, replicated=1) for f in (upto, onwards))
     samples = positions.shape[1]

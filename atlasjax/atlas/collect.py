@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
 
 from atlasjax.atlas.positions import Choose, independent, interior, placed
 from atlasjax.data import Batch
+from atlasjax.data.ranges import Span, together
 from atlasjax.errors import UserError, unknown
 from atlasjax.parallel import (
     batch_mesh,
@@ -53,10 +54,14 @@ class Collected(NamedTuple):
     Attributes:
         activations: for each layer.
         skipped: images that could not be read, with the reason.
+        notes: what there is to say of images whose pixels are good.
+        span: the values that the images have between them; see `data.Batch`.
     """
 
     activations: Mapping[str, Activations]
     skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    span: Span | None = None
 
 
 def collect(
@@ -110,7 +115,8 @@ def collect(
     model = replicate(as_planes(model), mesh)
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
-    done = 0
+    notes: list[str] = []
+    done, span = 0, None
 
     def begun() -> Iterator[tuple[Batch, Any]]:
         record, size = None, 0
@@ -132,11 +138,14 @@ def collect(
         for name in names if n else ():
             parts[name].append(_flatten(batch, *(x[:n] for x in found[name])))
         skipped.extend(batch.skipped)
+        notes.extend(batch.notes)
+        span = together(span, batch.span)
         done += n + len(batch.skipped)
         progress(done, total or done)
     if not done > len(skipped):
         raise UserError(f"none of the {len(skipped)} images could be read; first: {skipped[:1]}")
-    return Collected({name: _join(parts[name]) for name in names}, tuple(skipped))
+    found = {name: _join(parts[name]) for name in names}
+    return Collected(found, tuple(skipped), tuple(notes), span)
 
 
 def check_layers(

@@ -1,11 +1,18 @@
 """Layout: activations to places on a map, like beside like."""
 
+import warnings
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
-from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, Method, Settings, named
+from atlasjax.atlas.alike import check_finite, distinct, each, in_reach
+from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, Method, Settings, is_ours, named
 from atlasjax.atlas.neighbors import METRIC
 from atlasjax.errors import UserError
+
+MANY = 0.1  # of all activations: so many equal ones are said
 
 
 def layout(
@@ -17,8 +24,12 @@ def layout(
     metric: str = METRIC,
     seed: int = 0,
     like: Float[np.ndarray, "n 2"] | None = None,
+    note: Callable[[str], Any] = warnings.warn,
 ) -> Float[np.ndarray, "n 2"]:
     """Lay activations out on the unit square, then clip the outliers.
+
+    By the methods that are named here equal activations lie in one place, and those of one
+    dimension on a line, in their order.
 
     Args:
         activations: one vector a row, at least 3 rows.
@@ -31,12 +42,14 @@ def layout(
         seed: makes the layout reproducible to the bit on one machine.
         like: another map of the same images and positions, such as that of the layer before: the
             layout starts from it and is turned to it, so that what stays alike stays in its place.
+        note: called with a line where many activations are equal.
 
     Returns:
         x to the right and y downwards, in [0, 1].
 
     Raises:
-        UserError: too few activations to lay out, or a method that is not there or gives no places.
+        UserError: too few activations to lay out, some that are NaN or infinite, or a method that
+            is not there or gives no places.
 
     Source: McInnes et al. 2018; the settings are those of Carter et al. 2019.
 
@@ -44,11 +57,23 @@ def layout(
     >>> layout(points, method=lambda points, seed: points[:, :2]).shape
     (40, 2)
     """
+    check_rows(activations)
+    found = distinct(activations) if is_ours(method) else each(len(activations))
+    if found.twins > MANY * len(activations):
+        note(alike(found.twins, len(activations)))
+    like = None if like is None else found.kinds_of(like)
     settings = Settings(n_neighbors, min_dist, metric, seed, 2, like)
-    if activations.shape[1] == 1:  # of which there are too few principal components for a start
-        activations = np.pad(activations, ((0, 0), (0, 1)))
-    xy = place(activations, settings, method)
-    return normalize(xy if like is None else turned(xy, like))
+    xy = _placed(found.kinds_of(activations), settings, method)
+    return normalize(xy if like is None else turned(xy, like))[found.kind]
+
+
+def alike(equal: int, count: int) -> str:
+    """Return what there is to say where many activations are equal.
+
+    >>> alike(570, 600)
+    '570 of 600 activations are equal to another, and lie in one place with it'
+    """
+    return f"{equal} of {count} activations are equal to another, and lie in one place with it"
 
 
 def place(
@@ -65,17 +90,43 @@ def place(
         One place a row.
 
     Raises:
-        UserError: too few activations, or a method that is not there or gives no places.
+        UserError: too few activations, some that are NaN or infinite, or a method that is not
+            there or gives no places.
     """
-    if len(activations) < 3:
-        raise UserError(f"{len(activations)} activations cannot be laid out; at least 3 are needed")
-    found = np.asarray(named(method)(activations, settings), np.float32)
+    check_rows(activations)
+    found = distinct(activations) if is_ours(method) else each(len(activations))
+    like = None if settings.like is None else found.kinds_of(settings.like)
+    own = settings._replace(like=like)
+    return _placed(found.kinds_of(activations), own, method)[found.kind]
+
+
+def _placed(
+    activations: Float[np.ndarray, "n c"], settings: Settings, method: str | Method
+) -> Float[np.ndarray, "n d"]:
+    if is_ours(method) and (len(activations) < 3 or activations.shape[1] == 1):
+        return _on_a_line(activations, settings.dimensions)
+    found = np.asarray(named(method)(in_reach(activations), settings), np.float32)
     expected = (len(activations), settings.dimensions)
     if found.shape != expected:
         raise UserError(f"layout {method}: gave places of shape {found.shape}, not {expected}")
     if not np.isfinite(found).all():
         raise UserError(f"layout {method}: gave places that are not finite")
     return found
+
+
+def check_rows(activations: Float[np.ndarray, "n c"]) -> None:
+    """Refuse activations of which there is no map: too few, or not all finite."""
+    if len(activations) < 3:
+        raise UserError(f"{len(activations)} activations cannot be laid out; at least 3 are needed")
+    check_finite(activations)
+
+
+def _on_a_line(activations: Float[np.ndarray, "n c"], dimensions: int) -> np.ndarray:
+    """Lay out what has one dimension, or is but one point or two: nothing need be sought."""
+    along = activations[:, 0] if activations.shape[1] == 1 else np.arange(len(activations))
+    places = np.zeros((len(activations), dimensions), np.float32)
+    places[:, 0] = in_reach(along[:, None].astype(np.float64))[:, 0]
+    return places
 
 
 def turned(
@@ -149,5 +200,7 @@ def within(
     xy: Float[np.ndarray, "n 2"], low: Float[np.ndarray, "2"], high: Float[np.ndarray, "2"]
 ) -> Float[np.ndarray, "n 2"]:
     """Scale places so that two corners become (0, 0) and (1, 1), and move what is outside in."""
-    span = np.where(high > low, high - low, 1.0).astype(xy.dtype)
-    return (np.clip(xy, low, high) - low) / span
+    wide = high > low
+    span = np.where(wide, high - low, 1.0).astype(xy.dtype)
+    # What has no extent in a direction lies in its middle.
+    return np.where(wide, (np.clip(xy, low, high) - low) / span, xy.dtype.type(0.5))

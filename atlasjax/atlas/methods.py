@@ -22,6 +22,7 @@ from jaxtyping import Float
 
 from atlasjax.atlas.neighbors import METRICS, as_points, neighbors
 from atlasjax.errors import UserError, unknown
+from atlasjax.storage import caches
 
 NEIGHBORS, MIN_DIST = 50, 0.05  # Carter et al. 2019
 UMAP = "umap"
@@ -103,6 +104,15 @@ def named(method: str | Method) -> _Laid:
     return METHODS[method]
 
 
+def is_ours(method: str | Method) -> bool:
+    """Tell whether a method is one of those named here, and not the user's.
+
+    >>> is_ours("umap"), is_ours("my_layouts:circle")
+    (True, False)
+    """
+    return isinstance(method, str) and ":" not in method
+
+
 def source_of(method: str) -> str:
     """Return what tells one method from another: its name, and the code where it is the user's.
 
@@ -168,6 +178,7 @@ def is_exact(count: int, metric: str) -> bool:
 
 def umap_module() -> Any:
     """Return UMAP's module, whose import takes a second and warns where TensorFlow is absent."""
+    caches.provide()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # which is how it should be here
         return importlib.import_module("umap")
@@ -276,6 +287,7 @@ def _working_folder() -> Iterator[None]:
 
 
 def _optional(extra: str) -> Any:
+    caches.provide()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what they miss themselves
         return importlib.import_module(EXTRAS[extra])

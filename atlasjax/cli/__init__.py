@@ -1,6 +1,7 @@
 """The command line: one file for each command, which parses, calls a workflow and prints."""
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -24,6 +25,8 @@ COMMANDS = {
     "view": "view",
     "export": "export",
 }
+# What is no fault of the program: no permission, nothing may be written, the disk is full.
+SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, getattr(errno, "EDQUOT", -1))
 RESUME = ("run", "class", "compare")
 
 
@@ -46,6 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in SURROUNDINGS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"atlasjax: {where}{error.strerror}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _do(given: list[str]) -> None:

@@ -6,14 +6,18 @@ Importing the library changes nothing of JAX; only programs of our own call this
 import os
 
 from atlasjax.parallel import divide_cpu
-from atlasjax.storage.artifacts import user_cache
+from atlasjax.storage import caches
+from atlasjax.storage.artifacts import lasting_cache
 
 
 def prepare() -> None:
     """Divide the CPU among several devices, and keep what is compiled; call it before anything.
 
+    Libraries get a folder to keep things in; see `caches.provide`.
+
     >>> prepare()
     """
+    caches.provide()
     divide_cpu()
     keep_programs()
 
@@ -27,12 +31,12 @@ def keep_programs() -> None:
     """
     import jax
 
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    cache = lasting_cache()
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or cache is None:
         return
-    folder = user_cache() / "programs"
+    folder = cache / "programs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except OSError:  # another process may have taken it away, or the disk is full
         return
-    if os.access(folder, os.W_OK):
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_dir", str(folder))

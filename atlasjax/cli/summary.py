@@ -14,6 +14,8 @@ def show(atlas: Atlas, seconds: float) -> None:
     import rich.console
     import rich.table
 
+    from atlasjax.data.walk import listed
+
     record = atlas.record
     console = rich.console.Console(highlight=False, soft_wrap=True)
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
@@ -31,7 +33,11 @@ def show(atlas: Atlas, seconds: float) -> None:
         )
     console.print(table)
     if record["skipped"]:
-        console.print(_skipped(record["skipped"]), style="yellow")
+        console.print(_skipped(record["skipped"]), style="yellow", markup=False)
+    if record.get("passed_over"):
+        console.print(f"files that are no images: {listed(record['passed_over'])}", markup=False)
+    for remark in record.get("remarks", ()):
+        console.print(f"note: {remark}", style="yellow", markup=False)
     minutes, rest = divmod(round(seconds), 60)
     memory = record["peak_memory_bytes"] / 2**30
     console.print(f"{minutes} min {rest} s, at most {memory:.1f} GiB of memory")
@@ -41,5 +47,6 @@ def show(atlas: Atlas, seconds: float) -> None:
 def _skipped(names: list[str], most: int = 5) -> str:
     listed = "; ".join(names[:most])
     more = f"; and {len(names) - most} more" if len(names) > most else ""
-    count = "1 image" if len(names) == 1 else f"{len(names)} images"
-    return f"{count} could not be read and was left out: {listed}{more}"
+    count = "1 image" if len(names) == 1 else f"{len(names)} images or folders"
+    was = "was" if len(names) == 1 else "were"
+    return f"{count} could not be read and {was} left out: {listed}{more}"

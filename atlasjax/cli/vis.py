@@ -5,6 +5,7 @@ Beside the sheet it writes every picture by itself, and a record of how they wer
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -52,6 +53,12 @@ def add(commands: Any) -> None:
         "--diversity", type=int, metavar="N", help="N pictures of each channel that differ"
     )
     how.add_argument("--content", metavar="IMAGE", help="what --style is put on")
+    how.add_argument(
+        "--range",
+        nargs="+",
+        metavar=("LOW", "HIGH"),
+        help="values that are black and white in an image of more than 8 bits; auto for its own",
+    )
     how.add_argument("--weights", metavar="PATH", help="the network's weights")
     how.add_argument("--size", type=int, help="height and width of each picture, in px")
     how.add_argument("--steps", type=int, help="optimization steps")
@@ -167,7 +174,7 @@ def _arguments(
     from atlasjax.optvis.objectives import channel
     from atlasjax.vis.files import read_directions, read_image
 
-    layer = chosen.layer
+    layer, read = chosen.layer, partial(read_image, range=_value_range(chosen), note=_note)
     if subject in ("channels", "neurons"):
         options = {} if chosen.diversity is None else {"count": chosen.diversity}
         return [layer, _numbers(getattr(chosen, subject), subject)], options
@@ -182,9 +189,20 @@ def _arguments(
         title = f"{layer}, from channel {first} to {second}"
         return [channel(layer, first), channel(layer, second)], {"title": title}
     if subject == "style":
-        return [read_image(chosen.content), read_image(chosen.style)], {"layer": layer}
-    image = read_image(getattr(chosen, subject))
+        return [read(chosen.content), read(chosen.style)], {"layer": layer}
+    image = read(getattr(chosen, subject))
     return [layer if subject == "dream" else _layers(layer), image], {}
+
+
+def _value_range(chosen: argparse.Namespace) -> Any:
+    from atlasjax.data.ranges import checked
+
+    given = chosen.range
+    return given if given is None else "auto" if given == ["auto"] else checked(given)
+
+
+def _note(line: str) -> None:
+    print(f"note: {line}", file=sys.stderr)
 
 
 def _settings(chosen: argparse.Namespace, entry: Any) -> Any:
@@ -262,7 +280,7 @@ def _record(chosen: argparse.Namespace, subject: str, settings: Any, opened: Any
         **as_recorded(opened),
         "layer": chosen.layer,
         subject: getattr(chosen, subject),
-        **{n: getattr(chosen, n) for n in ("diversity", "content") if getattr(chosen, n)},
+        **{n: getattr(chosen, n) for n in ("diversity", "content", "range") if getattr(chosen, n)},
         "seed": chosen.seed,
         "settings": asdict(settings),
         "jax": jax.__version__,

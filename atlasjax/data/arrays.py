@@ -18,12 +18,13 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from atlasjax.data.protocol import Example, ImageSource, spread
+from atlasjax.data.ranges import AUTO, ValueRange, checked, ends_of, in_8_bits
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError
 
 _HELD = 64  # images: more than `batches` reads ahead
 _AGAIN = "give a list, or an object whose iter() starts anew"
-_KINDS = "must be uint8, or floats in [0, 1]"
+_KINDS = "must be uint8, or floats in [0, 1], or others with range=(low, high)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,7 @@ class Arrays:
         labels: for each image the index of its class, or -1; None for no labels at all.
         digest: of all images and labels.
         read: gives an image by its number, as it was given.
+        range: the values that become black and white; None for what the type says.
     """
 
     count: int
@@ -43,6 +45,7 @@ class Arrays:
     labels: Int[np.ndarray, " n"] | None = field(repr=False)
     digest: str = field(repr=False)
     read: Callable[[int], np.ndarray] = field(repr=False)
+    range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -54,7 +57,7 @@ class Arrays:
         number %= self.count
         label = -1 if self.labels is None else int(self.labels[number])
         name = f"image {number}"
-        return Example(_in_8_bits(self.read(number), name), label, name)
+        return Example(_in_8_bits(self.read(number), name, self.range), label, name)
 
     def fingerprint(self) -> str:
         """Return a digest of every pixel, in 8 bits, and of the labels.
@@ -71,6 +74,7 @@ def from_arrays(
     labels: Any = None,
     classes: Sequence[str] = (),
     limit: int | None = None,
+    range: ValueRange | None = None,
 ) -> ImageSource:
     """Take arrays as a source of images.
 
@@ -82,10 +86,12 @@ def from_arrays(
         images: one array, of NumPy or JAX: [n, h, w, c], or [n, h, w] for grey; or an iterable of
             arrays that can be gone through again and gives the same each time: batches
             [n, h, w, c], or single images [h, w, c], or [h, w] for grey. As uint8, or as floats in
-            [0, 1]. Sizes may differ from item to item, channels may not.
+            [0, 1]; with a range any numbers. Sizes may differ from item to item, channels may not.
         labels: the index of each image's class, [n], -1 where it has none; no labels by default.
         classes: the names of the classes, in the order of the labels.
         limit: take only so many images, evenly spaced over all of them; None for all.
+        range: the values that become black and white; "auto" for those that the images have, but
+            for a thousandth at either end; by default 0 and 1 for floats, 0 and 255 for uint8.
 
     Returns:
         The images. Of a list of arrays, any is read at once; of another iterable those before it
@@ -99,11 +105,12 @@ def from_arrays(
     >>> len(digits), digits[7].image.shape, digits[7].label
     (100, (28, 28, 1), 3)
     """
-    found = _opened(images)
+    found, wanted = _opened(images), checked(range)
+    ends = _ends(found, wanted is not None) if wanted == AUTO else wanted
     digest = hashlib.sha256()
     starts, channels = [0], 0
     for number, item in enumerate(found.parts()):
-        part = _checked(item, number, found.single)
+        part = _checked(item, number, found.single, ends is not None)
         if channels and part.shape[-1] != channels:
             raise UserError(
                 f"images of {channels} and of {part.shape[-1]} channels (item {number}): those of "
@@ -111,7 +118,7 @@ def from_arrays(
             )
         channels = part.shape[-1]
         for i, image in enumerate(part, starts[-1]):
-            pixels = _in_8_bits(image, f"image {i}")
+            pixels = _in_8_bits(image, f"image {i}", ends)
             digest.update(repr(pixels.shape).encode() + pixels.tobytes())
         starts.append(starts[-1] + len(part))
     count = starts[-1]
@@ -119,7 +126,7 @@ def from_arrays(
         raise UserError("no images: give at least one")
     kept = None if labels is None else _labels(labels, count, classes)
     digest.update(b"" if kept is None else kept.astype("<i8").tobytes())
-    source = Arrays(count, tuple(classes), kept, digest.hexdigest(), found.reader(starts))
+    source = Arrays(count, tuple(classes), kept, digest.hexdigest(), found.reader(starts), ends)
     chosen = spread(count, limit)
     return source if len(chosen) == count else Subset(source, tuple(chosen))
 
@@ -172,7 +179,15 @@ def _whole(array: np.ndarray) -> np.ndarray:
     return array if array.ndim == 4 else array[..., None]
 
 
-def _checked(item: Any, number: int, single: bool) -> np.ndarray:
+def _ends(found: _Opened, any_type: bool) -> tuple[float, float]:
+    """Return the values that all images have between them; see `ranges.ends_of`."""
+    parts = (
+        _checked(item, number, found.single, any_type) for number, item in enumerate(found.parts())
+    )
+    return ends_of(image for part in parts for image in part)
+
+
+def _checked(item: Any, number: int, single: bool, any_type: bool) -> np.ndarray:
     """Return an item as [n, h, w, c], of whatever type the pixels are."""
     if not _is_array(item):
         raise UserError(
@@ -189,6 +204,8 @@ def _checked(item: Any, number: int, single: bool) -> np.ndarray:
             f"images of shape {list(np.shape(item))} (item {number}) have their channels first: "
             "must be [n, h, w, c]; see np.moveaxis(images, -3, -1)"
         )
+    if any_type and (array.dtype.kind in "biu" or _is_float(array.dtype)):
+        return array
     if array.dtype != np.uint8 and not _is_float(array.dtype):
         raise UserError(f"images of {array.dtype} (item {number}): {_KINDS}")
     return array
@@ -206,7 +223,14 @@ def _is_float(dtype: np.dtype) -> bool:
     return dtype.kind == "f" or dtype.name == "bfloat16"  # which NumPy itself does not know
 
 
-def _in_8_bits(image: np.ndarray, name: str) -> UInt8[np.ndarray, "h w c"]:
+def _in_8_bits(
+    image: np.ndarray, name: str, range: tuple[float, float] | None = None
+) -> UInt8[np.ndarray, "h w c"]:
+    if range is not None:
+        try:
+            return in_8_bits(image, range)
+        except ValueError as error:
+            raise UserError(f"{name}: {error}") from None
     if image.dtype == np.uint8:
         return image
     values = image.astype(np.float32)
@@ -214,8 +238,10 @@ def _in_8_bits(image: np.ndarray, name: str) -> UInt8[np.ndarray, "h w c"]:
     if not (low >= 0 and high <= 1):  # which NaN is not either
         of = "NaN" if np.isnan(low) else f"{low:g} to {high:g}"
         hint = "; divide them by 255, or give uint8" if low >= 0 and 1 < high <= 255 else ""
+        if not hint and np.isfinite([low, high]).all():
+            hint = "; or give range=(low, high)"
         raise UserError(f"{name} has values of {of}: images of floats must be in [0, 1]{hint}")
-    return np.round(values * np.float32(255)).astype(np.uint8)
+    return in_8_bits(values)
 
 
 def _labels(labels: Any, count: int, classes: Sequence[str]) -> Int[np.ndarray, " n"]:

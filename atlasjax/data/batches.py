@@ -1,5 +1,6 @@
 """Batches of equal size and equally prepared, decoded in parallel, in the order of the source."""
 
+import functools
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from jaxtyping import Int, UInt8
 
 from atlasjax.data.channels import resized, to_channels
 from atlasjax.data.protocol import ImageSource, UnreadableImage
+from atlasjax.data.ranges import Span, span_of, together
 from atlasjax.errors import UserError
 
 _LONGEST = 8  # times the shorter side; see prepare
@@ -22,18 +24,24 @@ class Batch(NamedTuple):
         index: the position of each in the source.
         label: the class of each, -1 where it has none.
         skipped: the unreadable images met on the way, each as "name: reason".
+        notes: what there is to say of images whose pixels are good, each as "name: note".
+        span: the values that the images have between them, before they were brought to 8 bits.
     """
 
     images: UInt8[np.ndarray, "batch h w c"]
     index: Int[np.ndarray, " batch"]  # pyright: ignore[reportIncompatibleMethodOverride]
     label: Int[np.ndarray, " batch"]
     skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    span: Span | None = None
 
 
 class _Loaded(NamedTuple):
     image: UInt8[np.ndarray, "h w c"]
     position: int
     label: int
+    notes: tuple[str, ...]
+    span: Span
 
 
 def prepare(
@@ -145,7 +153,9 @@ def _load(
             return error.with_traceback(None)  # which would keep the decoder's memory alive
         except UserError as error:
             return error  # as a value, since Grain would add lines to what it says
-        return _Loaded(prepare(image, image_size, resize), position, example.label)
+        notes = tuple(f"{example.name}: {note}" for note in example.notes)
+        span = example.span or span_of(example.image)
+        return _Loaded(prepare(image, image_size, resize), position, example.label, notes, span)
 
     options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=ahead)
     return iter(grain.MapDataset.range(len(source)).map(load).to_iter_dataset(options))
@@ -179,6 +189,8 @@ def _stack(images: list[_Loaded], skipped: list[str]) -> Batch:
         index=np.array([i.position for i in images], np.int64),
         label=np.array([i.label for i in images], np.int64),
         skipped=tuple(skipped),
+        notes=tuple(note for i in images for note in i.notes),
+        span=functools.reduce(together, (i.span for i in images)),
     )
 
 

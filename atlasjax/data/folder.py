@@ -3,17 +3,20 @@
 import hashlib
 import operator
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import SupportsIndex
 
-from atlasjax.data.decode import decode
+from atlasjax.data.decode import Pixels, pixels, range_of, shown
+from atlasjax.data.formats import endings
 from atlasjax.data.protocol import Example, UnreadableImage, spread
+from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
+from atlasjax.data.walk import Found, listed, readable, walk
 from atlasjax.errors import UserError, unknown
+from atlasjax.storage.places import expanded
 
-ENDINGS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
-
+USUAL = ("jpg", "jpeg", "png", "webp", "tif")
 _EDGE = 4096  # bytes hashed at either end of every file
 
 
@@ -26,27 +29,39 @@ class Folder:
         classes: the subfolders that hold images, sorted.
         files: paths relative to `root` with forward slashes, in order.
         labels: for each file the index of its class, or -1.
+        range: the values that become black and white; None for what the files say.
+        left_out: files and folders that cannot be read, each as "name: reason".
+        passed_over: how many files are no images, by their endings.
     """
 
     root: Path
     classes: tuple[str, ...] = field(repr=False)
     files: tuple[str, ...] = field(repr=False)
     labels: tuple[int, ...] = field(repr=False)
+    range: tuple[float, float] | None = None
+    left_out: tuple[str, ...] = field(repr=False, default=())
+    passed_over: Mapping[str, int] = field(repr=False, default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: SupportsIndex, /) -> Example:
         index = operator.index(index)
+        found, name = self._pixels(index), readable(self.files[index])
+        span = span_of(found.values) if self.range is None else None
+        image = shown(found.values, name, self.range)
+        return Example(image, self.labels[index], name, span, found.notes)
+
+    def _pixels(self, index: int) -> Pixels:
         name = self.files[index]
         try:
             data = (self.root / name).read_bytes()
         except OSError as error:
-            raise UnreadableImage(name, error.strerror or str(error)) from error
-        return Example(decode(data, name), self.labels[index], name)
+            raise UnreadableImage(readable(name), error.strerror or str(error)) from error
+        return pixels(data, readable(name))
 
     def fingerprint(self) -> str:
-        """Return a digest of every path, size, and first and last 4 KiB.
+        """Return a digest of every path, size, first and last 4 KiB, and the range.
 
         Not of the dates, which copying changes; and not of the whole content, which would take as
         long as reading it. A photograph retouched in its middle, to the byte the same size, would
@@ -61,24 +76,36 @@ class Folder:
         64 False
         """
         digest = hashlib.sha256(b"folder")
+        if self.range is not None:
+            digest.update(repr(self.range).encode())
         for name in self.files:
             digest.update(b"\0" + os.fsencode(name) + b"\0" + _edges(self.root / name))
         return digest.hexdigest()
 
 
-def folder(path: str | os.PathLike[str], *, limit: int | None = None) -> Folder:
+def folder(
+    path: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    range: ValueRange | None = None,
+) -> Folder:
     """Open a folder of images.
 
     Every subfolder with images in it, at any depth, is a class. Images outside of the subfolders
-    have no class. Hidden files and folders are passed over.
+    have no class. Whatever the installed Pillow reads is an image, and so is a `.npy` file; see
+    `decode`. Hidden files and folders are passed over.
 
     Args:
         path: the folder; `~` is the home folder.
         limit: take only so many images, evenly spaced over all of them, so that they come from
             different classes; None for all.
+        range: the values that become black and white, as they are in the files, for those of more
+            than 8 bits or of floats; "auto" for those that the images have, but for a thousandth
+            at either end; None for what the files say.
 
     Returns:
-        The images, sorted by path. Nothing is decoded yet.
+        The images, sorted by path. Nothing is decoded yet, but some of them for "auto". What could
+        not be read, and how many files are no images, is told by its `left_out` and `passed_over`.
 
     Raises:
         UserError: there is no such folder, it is a file, or there are no images in it.
@@ -92,20 +119,34 @@ def folder(path: str | os.PathLike[str], *, limit: int | None = None) -> Folder:
     ...     print(images.classes, len(images), images[1].name, images[1].image.shape)
     ('cat', 'dog') 2 dog/1.png (3, 4, 3)
     """
-    root = Path(path).expanduser()
+    root = expanded(path)
     _check(root)
-    found = sorted(_images(root, ()))
-    if not found:
-        raise UserError(f"no images in folder '{root}'; looked for {', '.join(ENDINGS)}")
-    classes = tuple(sorted({parts[0] for parts in found if len(parts) > 1}))
+    found, wanted = walk(root), checked(range)
+    if not found.images:
+        looked = f"looked for {', '.join(USUAL)} and {len(endings()) - len(USUAL)} other endings"
+        raise UserError(f"no images in folder '{root}'; {looked}{_instead(found)}")
+    classes = tuple(sorted({parts[0] for parts in found.images if len(parts) > 1}))
     label = {name: i for i, name in enumerate(classes)}
-    kept = [found[i] for i in spread(len(found), limit)]
-    return Folder(
+    kept = [found.images[i] for i in spread(len(found.images), limit)]
+    opened = Folder(
         root=root,
-        classes=classes,
+        classes=tuple(map(readable, classes)),
         files=tuple("/".join(parts) for parts in kept),
         labels=tuple(label[parts[0]] if len(parts) > 1 else -1 for parts in kept),
+        range=None if wanted == AUTO else wanted,
+        left_out=found.left_out,
+        passed_over=found.passed_over,
     )
+    return (
+        replace(opened, range=range_of(opened._pixels, len(opened))) if wanted == AUTO else opened
+    )
+
+
+def _instead(found: Found) -> str:
+    """Return what there is in place of images."""
+    said = [f"there are {listed(found.passed_over)}"] if found.passed_over else []
+    said += [f"left out {found.left_out[0]}"] if found.left_out else []
+    return f"; {'; '.join(said)}" if said else ""
 
 
 def _check(root: Path) -> None:
@@ -124,23 +165,6 @@ def _check(root: Path) -> None:
     except OSError:
         siblings = []
     raise unknown(f"folder in '{missing.parent}' named", missing.name, siblings)
-
-
-def _images(root: Path, parts: tuple[str, ...], above: tuple[str, ...] = ()) -> Iterator[tuple]:
-    """Yield every image below a folder as the parts of its path."""
-    here = os.path.realpath(root.joinpath(*parts))
-    if here in above:
-        return  # a link back to a folder above: it would go round for ever
-    try:
-        with os.scandir(here) as entries:
-            inside = [(e.name, e.is_dir()) for e in entries if not e.name.startswith(".")]
-    except OSError as error:
-        raise UserError(f"cannot read folder '{here}': {error.strerror}") from error
-    for name, is_folder in inside:
-        if is_folder:
-            yield from _images(root, (*parts, name), (*above, here))
-        elif name.lower().endswith(tuple("." + e for e in ENDINGS)):
-            yield (*parts, name)
 
 
 def _edges(path: Path) -> bytes:

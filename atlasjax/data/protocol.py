@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from atlasjax.data.ranges import Span
 from atlasjax.errors import UserError
 
 
@@ -21,11 +22,16 @@ class Example(NamedTuple):
             of channels that all images of the source have.
         label: the index of its class in the source's `classes`; -1 where it has none.
         name: a stable name for people to read, such as the path relative to the folder.
+        span: the values that it had before they were brought to 8 bits, where it had others and
+            nobody has said which of them are black and white.
+        notes: what there is to say of its file, though its pixels are good.
     """
 
     image: UInt8[np.ndarray, "h w c"]
     label: int
     name: str
+    span: Span | None = None
+    notes: tuple[str, ...] = ()
 
 
 class UnreadableImage(Exception):

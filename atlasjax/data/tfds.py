@@ -10,13 +10,15 @@ import operator
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from atlasjax.data.decode import decode
+from atlasjax.data.decode import Pixels, pixels, range_of, shown
 from atlasjax.data.protocol import Example, UnreadableImage, spread
+from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
 from atlasjax.errors import UserError, unknown
+from atlasjax.storage.places import expanded
 
 _GRAMMAR = "NAME/SPLIT, NAME:VERSION/SPLIT, NAME/CONFIG/SPLIT or FOLDER/SPLIT"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -34,6 +36,7 @@ class Records:
         records: the serialized `tf.train.Example`s of the whole split.
         image: the name of the image feature.
         label: the name of the label feature, or None.
+        range: the values that become black and white; None for what the files say.
     """
 
     name: str
@@ -43,15 +46,21 @@ class Records:
     records: Sequence[bytes] = field(repr=False)
     image: str = "image"
     label: str | None = "label"
+    range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def __getitem__(self, index: SupportsIndex, /) -> Example:
+        found, label, name = self._pixels(operator.index(index))
+        span = span_of(found.values) if self.range is None else None
+        return Example(shown(found.values, name, self.range), label, name, span, found.notes)
+
+    def _pixels(self, index: int) -> tuple[Pixels, int, str]:
         from tensorflow_datasets.proto import tf_example_pb2
 
         parse: Any = tf_example_pb2.Example.FromString  # pyright: ignore[reportAttributeAccessIssue]
-        position = self.positions[operator.index(index)]
+        position = self.positions[index]
         name = f"{self.name}/{self.split}[{position}]"
         try:
             example = parse(self.records[position]).features.feature
@@ -59,20 +68,25 @@ class Records:
             label = example[self.label].int64_list.value[0] if self.label else -1
         except Exception as error:  # a damaged shard: the readers raise many kinds
             raise UnreadableImage(name, " ".join(str(error).split())) from error
-        return Example(decode(data, name), label, name)
+        return pixels(data, name), label, name
 
     def fingerprint(self) -> str:
-        """Return a digest of the name, version, split, length and choice of records.
+        """Return a digest of the name, version, split, length, choice of records and range.
 
         A prepared version never changes, by the rules of TensorFlow Datasets.
         """
         positions = hashlib.sha256(repr(list(self.positions)).encode()).hexdigest()
-        parts = ("tfds", self.name, self.split, str(len(self.records)), positions)
+        parts = ["tfds", self.name, self.split, str(len(self.records)), positions]
+        parts += [] if self.range is None else [repr(self.range)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def from_tfds(
-    spec: str, data_dir: str | os.PathLike[str] | None = None, *, limit: int | None = None
+    spec: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    limit: int | None = None,
+    range: ValueRange | None = None,
 ) -> Records:
     """Open one split of a data set prepared as ArrayRecord.
 
@@ -86,9 +100,10 @@ def from_tfds(
         data_dir: where prepared data sets are; by default `$TFDS_DATA_DIR`, or
             `~/tensorflow_datasets`.
         limit: take only so many images, evenly spaced; None for all.
+        range: the values that become black and white in images of 16 bits; see `folder`.
 
     Returns:
-        The images, in the order of the records. Nothing is decoded yet.
+        The images, in the order of the records. Nothing is decoded yet, but some for "auto".
 
     Raises:
         UserError: no such data set, version, configuration or split; not prepared, or not as
@@ -102,12 +117,13 @@ def from_tfds(
     """
     import tensorflow_datasets as tfds
 
+    wanted = checked(range)
     dataset, split = _parts(spec.removeprefix("tfds:"))
     if _is_folder(dataset):
-        where = os.path.expanduser(dataset)
+        where = str(expanded(dataset)) if dataset.startswith("~") else dataset
     else:
-        home = Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"))
-        where = str(_find(dataset, home.expanduser()))
+        home = data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        where = str(_find(dataset, expanded(home)))
     if not (tfds.core.Path(where) / "dataset_info.json").exists():
         raise UserError(f"no prepared data set in '{where}'; write {_GRAMMAR}")
     builder = tfds.builder_from_directory(where)
@@ -120,7 +136,7 @@ def from_tfds(
         )
     image, label, classes = _features(info)
     records = _open(builder, split)
-    return Records(
+    opened = Records(
         name=info.full_name,
         split=split,
         classes=classes,
@@ -128,7 +144,11 @@ def from_tfds(
         records=records,
         image=image,
         label=label,
+        range=None if wanted == AUTO else wanted,
     )
+    if wanted != AUTO:
+        return opened
+    return replace(opened, range=range_of(lambda index: opened._pixels(index)[0], len(opened)))
 
 
 def _parts(spec: str) -> tuple[str, str]:

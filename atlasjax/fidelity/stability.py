@@ -97,7 +97,9 @@ def stability(
     coarse = max(1, min(size, int((len(both) / 2 / PER_CELL) ** 0.5)))
 
     def lay(rows: Int[np.ndarray, " k"], seed: int) -> Float[np.ndarray, "k 2"]:
-        return layout(value[rows], seed=seed, **_scaled(settings, len(rows) / len(value)))
+        own = _scaled(settings, len(rows) / len(value))
+        # That many are equal is said of the map itself.
+        return layout(value[rows], seed=seed, note=lambda line: None, **own)
 
     whole, again = lay(both, seed), lay(both, (seed + 1) % 2**32)
     halves = lay(first, seed), lay(second, seed)

@@ -5,6 +5,7 @@ import math
 from atlasjax.atlas.drawer import SMALLEST
 from atlasjax.atlas.methods import named
 from atlasjax.atlas.neighbors import METRICS
+from atlasjax.data import ranges
 from atlasjax.errors import UserError
 from atlasjax.runs.experiment import Experiment
 from atlasjax.storage import artifacts
@@ -44,6 +45,7 @@ def check(config: Experiment) -> None:
             raise UserError(f"{name} {getattr(config, name)}: must be finite")
     if config.max_images is not None and config.max_images < 1:
         raise UserError(f"max_images {config.max_images}: must be at least 1")
+    ranges.checked(config.range)
     side, before = config.crop
     if side < SMALLEST:
         raise UserError(f"image_size {side}: must be at least {SMALLEST}")

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from atlasjax.atlas.drawer import IconSettings
 from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP
@@ -34,6 +34,8 @@ class Experiment:
             the number of activations are left out.
         samples_per_image: positions taken from each image.
         max_images: use only this many images, spread evenly over all of them.
+        range: the values that become black and white in images of other numbers than 8 bits: two
+            numbers, or auto for those that the images have.
         image_size: side of the centre crop that the network sees, in px; its own by default.
         resize: shorter side that images are resized to before, in px; by default 8/7 of
             image_size, and image_size itself below 128 px, where every pixel counts.
@@ -79,6 +81,7 @@ class Experiment:
     grids: tuple[int, ...] = GRIDS
     samples_per_image: int = 1
     max_images: int | None = None
+    range: tuple[float | int, float | int] | Literal["auto"] | None = None
     image_size: int | None = None
     resize: int | None = None
     align: bool = True

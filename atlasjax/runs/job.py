@@ -107,6 +107,10 @@ class Run:
         began = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - began
+        self.log(f"{stage}: {self.seconds[stage]:.1f} s")
+
+    def log(self, line: str) -> None:
+        """Write a line to the run's log, with the time."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         with (self.folder / "run.log").open("a", encoding="utf-8") as log:
-            log.write(f"{stamp}  {stage}: {self.seconds[stage]:.1f} s\n")
+            log.write(f"{stamp}  {line}\n")

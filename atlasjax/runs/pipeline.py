@@ -29,8 +29,10 @@ from atlasjax.runs.check import check
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import whitening
 from atlasjax.runs.stages.activations import collected, reader, skipped, taken
+from atlasjax.runs.stages.activations import remarks as of_images
 from atlasjax.runs.stages.effects import CellAttributions, effects
 from atlasjax.runs.stages.layout import Laid, lay_out, prepare
+from atlasjax.runs.stages.layout import remarks as of_maps
 from atlasjax.runs.stages.whitening import Whitening
 from atlasjax.storage import artifacts
 
@@ -62,12 +64,14 @@ class Finished(NamedTuple):
     Attributes:
         levels: by layer and grid, in the order of the config.
         sampled: for each layer the number of activations.
-        skipped: images that could not be read, with the reason.
+        skipped: images and folders that could not be read, with the reason.
+        remarks: what there is to say of the images and the maps as a whole.
     """
 
     levels: dict[tuple[str, int], Level]
     sampled: dict[str, int]
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def run(run: Run) -> Finished:
@@ -97,7 +101,8 @@ def run(run: Run) -> Finished:
     for name, laid in maps.items():
         levels |= draw(run, laid, cells[name])
     sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
-    return Finished(levels, sampled, skipped(run))
+    said = (*of_images(run), *of_maps(run))
+    return Finished(levels, sampled, skipped(run), said)
 
 
 def _map(

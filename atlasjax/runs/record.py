@@ -65,6 +65,8 @@ def ended(run: Run, finished: Finished, earlier: Mapping[str, float]) -> dict[st
         "seconds": {**earlier, **{stage: round(s, 1) for stage, s in run.seconds.items()}},
         "peak_memory_bytes": peak_memory(),
         "skipped": list(finished.skipped),
+        "passed_over": dict(getattr(run.source, "passed_over", {})),
+        "remarks": list(finished.remarks),
         "levels": quality(finished),
         "activations": finished.sampled,
         # A place means the same only in maps of the same places of the same images.

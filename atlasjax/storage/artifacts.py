@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar, cast
 import numpy as np
 
 from atlasjax.errors import UserError
+from atlasjax.storage.places import can_be_written, expanded, of_user, temporary
 
 T = TypeVar("T")  # a NamedTuple of arrays
 FINGERPRINT = "fingerprint"
@@ -26,13 +27,18 @@ FINGERPRINT = "fingerprint"
 def user_cache() -> Path:
     """Return the folder of what can always be made again: `$ATLASJAX_CACHE`, or the user's cache.
 
+    Where that cannot be written, it is a temporary one for this process; see `places.temporary`.
+
     >>> user_cache().is_absolute()
     True
     """
-    import platformdirs
+    return lasting_cache() or temporary()
 
-    chosen = os.environ.get("ATLASJAX_CACHE") or platformdirs.user_cache_dir("atlasjax")
-    return Path(chosen).expanduser().absolute()
+
+def lasting_cache() -> Path | None:
+    """Return the same where the next process finds it again; None where it cannot be written."""
+    chosen = os.environ.get("ATLASJAX_CACHE") or of_user("cache", "atlasjax")
+    return expanded(chosen).absolute() if chosen and can_be_written(chosen) else None
 
 
 def fingerprint(**parts: Any) -> str:

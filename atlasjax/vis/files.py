@@ -1,7 +1,8 @@
 """What the one-liners read and write: pictures, directions, and a gallery as a sheet."""
 
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,28 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from atlasjax.data.decode import decode
+from atlasjax.data.decode import pixels, shown
 from atlasjax.data.protocol import UnreadableImage
+from atlasjax.data.ranges import AUTO, ValueRange, checked, ends_of, narrow, span_of
 from atlasjax.errors import UserError, nearest
 from atlasjax.storage import artifacts
+from atlasjax.storage.places import expanded
 from atlasjax.vis.gallery import Gallery
 from atlasjax.vis.sheet import sheet, to_bytes
 
 
-def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
+def read_image(
+    path: str | Path,
+    range: ValueRange | None = None,
+    note: Callable[[str], Any] = warnings.warn,
+) -> UInt8[np.ndarray, "h w c"]:
     """Read an image file; see `atlasjax.data.decode`.
+
+    Args:
+        path: the file.
+        range: the values that become black and white; "auto" for those that it has, but for a
+            thousandth at either end; by default what its type says.
+        note: called with a line where the values are few of those that there could be.
 
     Raises:
         UserError: there is no such file, or it is no image.
@@ -27,10 +40,18 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     Traceback (most recent call last):
     atlasjax.errors.UserError: no file 'no/such.png'
     """
+    wanted = checked(range)
     try:
-        return decode(_existing(path).read_bytes(), str(path))
+        values = pixels(_existing(path).read_bytes(), str(path)).values
+        image = shown(values, str(path), ends_of([values]) if wanted == AUTO else wanted)
     except UnreadableImage as error:
         raise UserError(f"not an image that can be read: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    line = narrow(span_of(values)) if wanted is None else None
+    if line is not None:
+        note(f"{path}: {line}")
+    return image
 
 
 def read_directions(
@@ -117,7 +138,7 @@ def checked_page(page: str | Path) -> Path:
     Traceback (most recent call last):
     atlasjax.errors.UserError: the sheet 'sheet.jpg': must end in .png
     """
-    path = Path(page).expanduser()
+    path = expanded(page)
     if path.suffix.lower() != ".png":
         raise UserError(f"the sheet {str(page)!r}: must end in .png")
     return artifacts.make_run_folder(path.parent) / path.name
@@ -138,7 +159,7 @@ def _picture(path: Path, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
 
 
 def _existing(name: str | Path) -> Path:
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_file():
         return path
     beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []

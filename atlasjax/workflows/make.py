@@ -4,6 +4,7 @@
 """
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from atlasjax.runs.experiment import Experiment, completed
 from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.stages.activations import check_networks
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, lock
 from atlasjax.workflows import own_file
 from atlasjax.workflows.networks import Opened, as_recorded, find, fitted, open_network
 from atlasjax.workflows.open import open_atlas
@@ -68,7 +69,7 @@ def run(
 
     Raises:
         UserError: no such experiment, network, images, layer or setting, or one that nothing can be
-            made with.
+            made with; a run folder that another process is using.
 
     >>> run("quickstart", model="googlenett")
     Traceback (most recent call last):
@@ -85,7 +86,8 @@ def run(
     found = find(chosen)
     if images is None and config.images is None:
         raise UserError("no images: give --images FOLDER, or --images tfds:NAME/SPLIT")
-    source = data.open_images(config.images if images is None else images, config.max_images)
+    given = config.images if images is None else images
+    source = data.open_images(given, config.max_images, config.range)
     config = replace(config, images=config.images if images is None else None)
     alone = found.reference is None and not isinstance(chosen, ModelEntry)
     found = fitted(found, config, source if alone and images is not None else None)
@@ -95,8 +97,21 @@ def run(
     return _made(config, opened, source, command)
 
 
-def _made(config: Experiment, opened: Opened, source: data.ImageSource, command: str | None):
+def _made(
+    config: Experiment, opened: Opened, source: data.ImageSource, command: str | None
+) -> Atlas:
     folder = artifacts.make_run_folder(config.run_dir)
+    with lock.alone(folder):
+        return _made_in(folder, config, opened, source, command)
+
+
+def _made_in(
+    folder: Path,
+    config: Experiment,
+    opened: Opened,
+    source: data.ImageSource,
+    command: str | None,
+) -> Atlas:
     other = other_network(config, opened)
     entry = opened.found.entry
     inputs = {"channels": entry.channels, "other_sizes": entry.other_sizes}
@@ -106,6 +121,9 @@ def _made(config: Experiment, opened: Opened, source: data.ImageSource, command:
     earlier = records.earlier_seconds(folder / records.FILE)
     artifacts.write_json(folder / records.FILE, record | {"seconds": earlier})
     finished = pipeline.run(job)
+    if command is None:  # which shows them at its end
+        for remark in finished.remarks:
+            warnings.warn(remark, stacklevel=4)
     patches = {level: open_examples(folder, *level).patch for level in examples(job)}
     names = [known.name for known in opened.classes]
     page = report(job, finished.levels, names)

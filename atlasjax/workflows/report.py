@@ -9,6 +9,7 @@ from atlasjax import data
 from atlasjax.errors import UserError
 from atlasjax.fidelity.report import write
 from atlasjax.runs.examples import examples
+from atlasjax.storage import lock
 from atlasjax.workflows.open import open_atlas
 from atlasjax.workflows.reopen import reopen
 
@@ -45,7 +46,10 @@ def report(
             f"{str(folder)!r} was made of images handed over from Python: "
             "give images= to atlasjax.report, or run the experiment again"
         )
-    job = dataclasses.replace(job, source=data.open_images(images, job.config.max_images))
-    examples(job)
-    levels = {(layer, size): atlas.level(layer, size) for layer, size in atlas.files}
-    return write.report(job, levels, atlas.class_names, again=True)
+    job = dataclasses.replace(
+        job, source=data.open_images(images, job.config.max_images, job.config.range)
+    )
+    with lock.alone(job.folder):
+        examples(job)
+        levels = {(layer, size): atlas.level(layer, size) for layer, size in atlas.files}
+        return write.report(job, levels, atlas.class_names, again=True)

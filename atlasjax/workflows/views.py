@@ -34,12 +34,14 @@ from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.record import quality
 from atlasjax.runs.stages.layout import Laid, Layout
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, lock
 from atlasjax.workflows.open import open_atlas
 from atlasjax.workflows.reopen import Reopened, reopen
 
 # What of a run's record is of the run alone.
 PARENTS = ("finished", "seconds", "peak_memory_bytes", "levels", "activations", "report")
+
+WAIT = 10.0  # seconds: for others who link their maps, which is quick
 
 
 class Options(NamedTuple):
@@ -158,7 +160,14 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
     parent, names = opened.run, [_slug(opened, index) for index in classes]
     kind = "class" if len(classes) == 1 else "comparison"
     place = Path(options.out) if options.out else parent.folder / HOMES[kind] / "--".join(names)
-    run = _child(parent, place, options)
+    with lock.alone(parent.folder, WAIT):  # nobody is making it anew meanwhile
+        run = _child(parent, place, options)
+    with lock.alone(run.folder):
+        return _made_in(opened, run, classes, options)
+
+
+def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Options) -> Atlas:
+    parent, kind = opened.run, "class" if len(classes) == 1 else "comparison"
     title = " or ".join(short_name(opened.classes[i]) for i in classes)
     # Before the record of an earlier atlas there is overwritten: it refuses what is out of range.
     bounds = {"top": options.top, "evidence": options.evidence}
@@ -202,7 +211,8 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
         classes=classes,
         related=[(f"All of {parent.config.name}", whole)] if inside else [],
     )
-    relink(parent.folder, related_maps(parent.folder))
+    with lock.alone(parent.folder, WAIT):  # so that of two at once neither forgets the other
+        relink(parent.folder, related_maps(parent.folder))
     return open_atlas(run.folder)
 
 
@@ -248,7 +258,7 @@ def _map(
         title = f"layout {name}"
         with run.timed(title), progress.spinner(f"{title}: {len(part.which):,} activations"):
             if len(classes) == 1:
-                return Layout(layout(values(), method=method, **settings))
+                return Layout(layout(values(), method=method, note=run.log, **settings))
             return Layout(comparison(values(), part.effect(), *classes, **settings))
 
     xy = artifacts.cached(run.layer(name) / "layout.npz", Layout, digest, lay).xy

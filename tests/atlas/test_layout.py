@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from atlasjax.atlas import layout as module
 from atlasjax.atlas import methods, neighbors
+from atlasjax.atlas.comparison import comparison
 from atlasjax.errors import UserError
 
 NO_TENSORFLOW = pytest.mark.filterwarnings("ignore::ImportWarning")  # which UMAP regrets
@@ -126,3 +127,92 @@ def test_a_map_like_another_keeps_its_places():
     # Clusters fill a few percent of the map; two random points are .5 apart.
     assert apart[0] < 0.15
     assert apart[0] < apart[1]
+
+
+METRICS = pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+
+
+@METRICS
+def test_one_dimension_is_a_line_in_its_order(metric: str):
+    values = np.random.default_rng(0).normal(size=(200, 1)).astype(np.float32)
+    xy = module.layout(values, metric=metric)
+    np.testing.assert_array_equal(xy[:, 1], 0.5)
+    inside = (xy[:, 0] > 0) & (xy[:, 0] < 1)  # but for the outliers, which are clipped
+    assert inside.sum() >= 194
+    order = np.argsort(values[inside, 0])
+    assert (np.diff(xy[inside, 0][order]) > 0).all()
+    assert np.isfinite(module.layout(values, like=xy)).all()
+
+
+@METRICS
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_what_is_all_equal_lies_in_one_place(metric: str, value: float):
+    rows = np.full((600, 8), value, np.float32)
+    with pytest.warns(UserWarning, match="^600 of 600 activations are equal to another"):
+        xy = module.layout(rows, metric=metric)
+    np.testing.assert_array_equal(xy, 0.5)
+
+
+@pytest.mark.slow
+@METRICS
+def test_equal_activations_lie_together_among_others(metric: str):
+    rows = np.random.default_rng(0).normal(size=(160, 8)).astype(np.float32)
+    rows[60:] = 0  # silent
+    rows[-1] = -0.0
+    rows[7] = rows[5]
+    notes: list[str] = []
+    xy = module.layout(rows, metric=metric, n_neighbors=10, note=notes.append)
+    assert notes == ["102 of 160 activations are equal to another, and lie in one place with it"]
+    assert len(np.unique(xy[60:], axis=0)) == 1
+    np.testing.assert_array_equal(xy[5], xy[7])
+    # Nor does it matter how many are equal: the others are where they would be with one of each.
+    one_of_each = np.setdiff1d(np.arange(61), [7])
+    alone = module.layout(rows[one_of_each], metric=metric, n_neighbors=10, note=notes.append)
+    np.testing.assert_array_equal(alone, xy[one_of_each])
+    assert len(notes) == 1  # of few nothing is said
+    like = module.layout(rows, metric=metric, n_neighbors=10, like=xy, note=notes.append)
+    assert len(np.unique(like[60:], axis=0)) == 1
+
+
+def test_a_few_equal_ones_are_not_told_and_own_methods_see_all():
+    rows = np.arange(40.0).reshape(20, 2)
+    rows[1] = rows[0]
+    seen = []
+
+    def own(points: np.ndarray, seed: int) -> np.ndarray:
+        seen.append(len(points))
+        return points
+
+    assert module.layout(rows, method=own).shape == (20, 2)
+    assert seen == [20]
+
+
+def test_two_kinds_lie_in_two_places():
+    rows = np.repeat(np.eye(2, 5, dtype=np.float32), 30, 0)
+    with pytest.warns(UserWarning, match="60 of 60"):
+        xy = module.layout(rows)
+    assert len(np.unique(xy, axis=0)) == 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_counted_and_named(value: float):
+    rows = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    rows[17, 3] = rows[30, 0] = value
+    expected = "^2 of 200 activations are NaN or infinite; the first is row 17$"
+    with pytest.raises(UserError, match=expected):
+        module.layout(rows)
+    with pytest.raises(UserError, match=expected):
+        comparison(rows, np.ones((200, 2), np.float32), 0, 1)
+    with pytest.raises(UserError, match=expected):
+        module.layout(rows, method=lambda points, seed: points[:, :2])
+
+
+@pytest.mark.slow
+@NO_TENSORFLOW
+@pytest.mark.parametrize("scale", [2.0**100, 2.0**-100])  # which changes no digit
+@METRICS
+def test_the_size_of_numbers_does_not_matter(metric: str, scale: float):
+    rows = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    xy = module.layout(rows * np.float32(scale), metric=metric, n_neighbors=10)
+    alone = module.layout(rows / np.abs(rows).max(), metric=metric, n_neighbors=10)
+    np.testing.assert_array_equal(xy, alone)

@@ -228,8 +228,14 @@ MISTAKES = {
     "pairs": ([(GREY[0], 1)], "item 0 of the images is of type tuple"),
     "whole numbers": (GREY.astype(np.int64), "images of int64 .* must be uint8, or floats"),
     "255": (GREY.astype(np.float32), r"image 0 has values of .* \[0, 1\]; divide them by 255"),
-    "below 0": (np.full((2, 6, 6), -0.5), r"image 0 has values of -0.5 to -0.5: .*\[0, 1\]$"),
-    "above": (np.stack([np.zeros((6, 6)), np.full((6, 6), 1e3)]), "image 1 has .*1000: .*1]$"),
+    "below 0": (
+        np.full((2, 6, 6), -0.5),
+        "image 0 has .*-0.5 to -0.5: .*1]; or give range=",
+    ),
+    "above": (
+        np.stack([np.zeros((6, 6)), np.full((6, 6), 1e3)]),
+        "image 1 has .*1000: .*1]; or give range=",
+    ),
     "not a number": (np.where(GREY > 200, np.nan, 0.5), "has values of NaN: .*1]$"),
     "infinite": (np.full((1, 6, 6), np.inf), r"values of inf to inf: .*\[0, 1\]$"),
     "one image": (noise(9, 8, 3), r"shape \[9, 8, 3\]: one image is .* give images\[None\]"),
@@ -242,6 +248,30 @@ MISTAKES = {
     "no pixels": (noise(2, 0, 8, 3), r"shape \[2, 0, 8, 3\]"),
     "channels": ([noise(1, 6, 6, 3), noise(1, 6, 6, 4)], r"of 3 and of 4 channels \(item 1\)"),
 }
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32, bool])
+def test_other_numbers_are_taken_with_a_range(dtype):
+    values = np.arange(2 * 36).reshape(2, 6, 6).astype(dtype)
+    high = float(values.max())
+    expected = np.round(values / high * 255)
+    for images in (values, list(values)):
+        source = from_arrays(images, range=(0, high))
+        for i in range(2):
+            np.testing.assert_array_equal(source[i].image[..., 0], expected[i])
+        near = from_arrays(images, range="auto")  # but for a thousandth at either end
+        assert np.abs(near[1].image[..., 0] - expected[1]).max() <= 1
+    assert from_arrays(values, range=(0, high + 1)).fingerprint() != source.fingerprint()
+    with pytest.raises(UserError, match=r"^image 1: 36 of 36 values are NaN$"):
+        from_arrays(np.stack([np.ones((6, 6)), np.full((6, 6), np.nan)]), range="auto")
+
+
+def test_images_of_8_bits_take_no_range():
+    for images in (from_arrays(GREY), "scenes:4"):
+        with pytest.raises(UserError, match="these images have 8 bits already"):
+            open_images(images, range=(0, 1))
+        assert len(open_images(images)) > 1
+    assert open_images(GREY, range=(0, 510))[0].image.max() <= 128  # arrays may be brought to less
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

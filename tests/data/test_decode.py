@@ -1,12 +1,14 @@
 import io
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from atlasjax.data import UnreadableImage
-from atlasjax.data.decode import decode
+from atlasjax.data.decode import decode, pixels
+from atlasjax.data.quiet import noted
 
 
 def encode(image, kind="PNG", **options):
@@ -101,9 +103,41 @@ def test_grey_and_bilevel(mode):
 
 
 @pytest.mark.parametrize("mode", ["F", "I"])
-def test_32_bit_pixels_are_refused(mode):
-    with pytest.raises(UnreadableImage, match=f"mode {mode}.* no fixed range"):
-        decode(encode(Image.new(mode, (2, 2)), "TIFF"), "x")
+def test_32_bit_pixels_are_refused_without_a_range(mode):
+    data = encode(Image.new(mode, (2, 2), 7), "TIFF")
+    with pytest.raises(UnreadableImage, match=r"values of 7 to 7 .*32.* no fixed range"):
+        decode(data, "x")
+    np.testing.assert_array_equal(decode(data, "x", (0, 14)), np.full((2, 2, 3), 128))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["I;16", "F"])
+def test_planes_of_more_than_8_bits_are_turned_upright(mode, orientation):
+    values = np.random.default_rng(0).integers(0, 256, (6, 9)) * 257
+    values = values.astype(np.uint16 if mode == "I;16" else np.float32)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    colour = Image.fromarray((values // 257).astype(np.uint8)).convert("RGB")
+    expected = decode(encode(colour, "TIFF", exif=exif), "x")
+    data = encode(Image.fromarray(values), "TIFF", exif=exif)
+    np.testing.assert_array_equal(decode(data, "x", (0, 65535)), expected)
+
+
+def test_colours_of_16_bits_keep_their_units():
+    # Pillow writes none, so a PNG is put together by hand: 2 x 1 pixels of RGB, 4095 and 65535.
+    import struct
+    import zlib
+
+    def chunk(kind, content):
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    row = b"\0" + struct.pack(">6H", *[4095] * 3, *[65535] * 3)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
+    data += chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b"")
+    np.testing.assert_array_equal(decode(data, "x")[0, :, 0], [15, 255])
+    # Of the lower byte nothing is left: 15 * 257 = 3855.
+    np.testing.assert_array_equal(decode(data, "x", (0, 4095))[0, :, 0], [240, 255])
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
@@ -118,9 +152,12 @@ def test_a_truncated_file_is_unreadable(kind):
 
 def test_bytes_that_are_no_image():
     with pytest.raises(UnreadableImage, match=r"^x: not an image$"):
-        decode(b"<html>404</html>", "x")
+        decode(b"GIF 404", "x")
     with pytest.raises(UnreadableImage, match=r"^x: the file is empty$"):
         decode(b"", "x")
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2\nsize 29173\n"
+    with pytest.raises(UnreadableImage, match=r"^x: a Git LFS pointer to 29173 bytes"):
+        decode(pointer, "x")
 
 
 def test_postscript_is_never_run():
@@ -149,3 +186,41 @@ def test_damaged_exif_costs_the_orientation_not_the_image(action):
     with warnings.catch_warnings():
         warnings.simplefilter(action)
         assert decode(data, "x").shape == (4, 8, 3)
+
+
+def malformed_mpo():
+    """Two pictures in one file, of which the second is cut off, and with it what tells of both."""
+    first, second = (Image.new("RGB", (32, 32), colour) for colour in ("red", "blue"))
+    data = encode(first, "MPO", save_all=True, append_images=[second])
+    return data.replace(b"MPF\0II*\0\x08\0\0\0", b"MPF\0II*\0\xff\xff\0\0", 1)
+
+
+@pytest.mark.parametrize("action", ["error", "always"])
+def test_what_pillow_warns_of_is_kept_with_the_file_and_not_printed(action, capsys):
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + b"\x05\0" + b"\xff" * 20
+    damaged = encode(Image.new("RGB", (8, 4), "white"), "JPEG", exif=exif)
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        for _ in range(2):  # every file by itself, though Python tells a thing once
+            assert any("EXIF" in note for note in pixels(damaged, "x").notes)
+        found = pixels(malformed_mpo(), "x")
+        assert any("MPO" in note for note in found.notes)
+        assert found.values.shape == (32, 32, 3)
+        assert pixels(encode(Image.new("RGB", (8, 4))), "x").notes == ()
+        with pytest.warns(UserWarning, match="of somebody else"):  # others are warned as ever
+            warnings.warn("of somebody else", stacklevel=1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_another_thread_is_warned_while_an_image_is_read():
+    def other():
+        with noted() as notes:
+            warnings.warn("of this thread", stacklevel=1)
+            return notes
+
+    before = list(warnings.filters)
+    with noted() as notes, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(other).result() == ["of this thread"]
+        assert len(warnings.filters) > len(before)
+    assert notes == []
+    assert warnings.filters == before  # and nothing is left behind

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atlasjax.data import UnreadableImage, folder, open_images
+from atlasjax.data import UnreadableImage, batches, folder, formats, open_images, ranges
 from atlasjax.errors import UserError
 
 
@@ -131,3 +131,164 @@ def test_open_images_takes_a_path_or_its_name(animals, monkeypatch):
     assert open_images(animals, limit=3)[0].name == "cat/a.jpeg"
     monkeypatch.setenv("HOME", str(animals.parent))
     assert len(open_images("~/animals")) == 4
+
+
+def test_whatever_pillow_reads_is_read_and_the_rest_is_counted(tmp_path):
+    """Twenty .jpg beside .jfif and .avif, which were passed over without a word."""
+    image = Image.new("RGB", (8, 8), "red")
+    for i in range(3):
+        image.save(tmp_path / f"{i}.jpg")
+        image.save(tmp_path / f"{i}.jfif", "JPEG")
+        (tmp_path / f"{i}.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+        (tmp_path / f"{i}.json").write_text("{}")
+    image.save(tmp_path / "a.JP2", "JPEG2000")
+    image.save(tmp_path / "b.ppm")
+    image.save(tmp_path / "c.tga")
+    image.save(tmp_path / "d.qoi") if "qoi" in formats.endings() else None
+    if "avif" in formats.endings():
+        image.save(tmp_path / "e.avif")
+    image.save(tmp_path / "without", "PNG")
+    image.save(tmp_path / "f.unknown", "WEBP", lossless=True)
+    (tmp_path / "README").write_text("#define is how an .xbm begins")
+    (tmp_path / "script.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")
+    source = folder(tmp_path)
+    others = {".heic": 3, ".json": 3, "no ending": 1, ".eps": 1}
+    assert source.passed_over == others
+    assert len(source) == len(list(tmp_path.iterdir())) - sum(others.values())
+    (batch,) = batches(source, 50, image_size=8, resize=8)
+    assert batch.skipped == ()
+    far = np.abs(batch.images.astype(int) - [255, 0, 0]).max()
+    assert far <= 4  # lossy formats
+
+
+def test_a_folder_of_nothing_that_can_be_read_says_what_there_is(tmp_path):
+    (tmp_path / "1.heic").write_bytes(b"heic")
+    (tmp_path / "cats").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"there are 1 \.heic; left out cats: a link to nowhere$"):
+        folder(tmp_path)
+
+
+def test_oddities_of_file_systems_are_left_out_by_name(animals, tmp_path):
+    (animals / "round").symlink_to(animals / "round")
+    (animals / "horse").symlink_to(tmp_path / "was-here")
+    (animals / "cat" / "gone.png").symlink_to(tmp_path / "was-here.png")
+    os.mkfifo(animals / "pipe.png")  # reading it would wait for ever
+    os.mkfifo(animals / "pipe")
+    source = folder(animals)
+    assert source.classes == ("cat", "dog")
+    assert len(source) == 4
+    assert source.left_out == (
+        "cat/gone.png: a link to nowhere",
+        "horse: a link to nowhere",
+        "pipe.png: not a regular file",
+        "pipe: not a regular file",
+        "round: Too many levels of symbolic links",
+    )
+
+
+def test_a_folder_that_may_not_be_read_is_left_out(animals, monkeypatch):
+    (animals / "lost+found").mkdir()
+    scandir = os.scandir  # root may read everything
+
+    def guarded(path):
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    source = folder(animals)
+    assert len(source) == 4
+    assert source.left_out == ("lost+found/: Permission denied",)
+
+
+def test_names_that_are_no_text_and_folders_without_end(tmp_path):
+    odd = os.fsencode(tmp_path) + b"/\xff\n"
+    os.mkdir(odd)
+    Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
+    os.rename(tmp_path / "x.png", odd + b"/\xfe.png")
+    os.symlink(b"nowhere", odd + b"/\xfd")
+    source = folder(tmp_path)
+    assert source.classes == ("\\xff\\n",)
+    assert source[0].name == "\\xff\\n/\\xfe.png"
+    assert source.left_out == ("\\xff\\n/\\xfd: a link to nowhere",)
+
+
+@pytest.mark.slow
+def test_folders_in_folders_without_end(tmp_path):
+    save(tmp_path / "a.png")
+    made = [tmp_path / "d"]
+    while len(made) < 1200:  # deeper than Python calls functions
+        os.mkdir(made[-1])
+        made.append(made[-1] / "d")
+    try:
+        assert len(folder(tmp_path)) == 1
+    finally:
+        for path in reversed(made[:-1]):  # which pytest, calling itself, could not remove
+            path.rmdir()
+
+
+def microscope(path, high=4095, mode="I;16"):
+    """A picture of the values that a camera of 12 bits gives, as wide as they are many."""
+    values = np.linspace(0, high, 256).astype(np.uint16 if mode == "I;16" else np.float32)
+    Image.fromarray(np.tile(values, (16, 1))).save(path)
+    return values
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_a_narrow_range_is_told_and_can_be_set(ending, tmp_path):
+    values = microscope(tmp_path / f"a.{ending}")
+    microscope(tmp_path / f"b.{ending}", 2000)
+    dark = folder(tmp_path)
+    assert dark[0].image.max() == 16  # 17 values in all
+    (batch,) = batches(dark, 2, image_size=16, resize=16)
+    assert batch.span == (0, 4095, 65535)
+    for given in ((0, 4095), "auto"):
+        source = folder(tmp_path, range=given)
+        # A thousandth at either end of 256 evenly spaced values is less than one of them.
+        expected = np.round(values / 4095 * 255)
+        assert np.abs(source[0].image[0, :, 0] - expected).max() <= 1
+        assert source[0].span is None
+        assert source.fingerprint() != dark.fingerprint()
+    assert folder(tmp_path, range=(1000, 2000))[0].image[0, :, 0].tolist()[::255] == [0, 255]
+
+
+def test_floats_need_a_range_or_lie_between_0_and_1(tmp_path):
+    microscope(tmp_path / "a.tif", 700, "F")
+    np.save(tmp_path / "b.npy", np.full((16, 16, 3), 350.0))
+    source = folder(tmp_path)
+    for i in range(2):
+        with pytest.raises(UnreadableImage, match=r"no fixed range; give --range LOW HIGH"):
+            source[i]
+    with pytest.raises(UserError, match=r"none of the 2 images can be read.*--range LOW HIGH"):
+        list(batches(source, 2))
+    given = folder(tmp_path, range=(0, 700))
+    assert given[0].image[0, ::255, 0].tolist() == [0, 255]
+    np.testing.assert_array_equal(given[1].image, np.full((16, 16, 3), 128))
+    auto = folder(tmp_path, range="auto")
+    assert auto.range == pytest.approx((0, 700), abs=1)
+    np.save(tmp_path / "b.npy", np.full((16, 16), 0.25, np.float16))
+    np.testing.assert_array_equal(folder(tmp_path)[1].image, np.full((16, 16, 3), 64))
+
+
+def test_values_that_are_nan_are_told_of_their_file(tmp_path):
+    values = np.zeros((4, 4), np.float32)
+    values[1, 2] = np.nan
+    np.save(tmp_path / "a.npy", values)
+    Image.fromarray(values).save(tmp_path / "b.tif")
+    np.save(tmp_path / "c.npy", np.array(["text"]))
+    for source in (
+        folder(tmp_path),
+        folder(tmp_path, range=(0, 1)),
+        folder(tmp_path, range="auto"),
+    ):
+        for i, name in enumerate(("a.npy", "b.tif")):
+            with pytest.raises(UnreadableImage, match=f"^{name}: 1 of 16 values are NaN$"):
+                source[i]
+        with pytest.raises(UnreadableImage, match=r"^c.npy: an array of <U4 and shape"):
+            source[2]
+
+
+@pytest.mark.parametrize("wrong", ["bright", (5, 5), (1, 0), (0, np.inf), (1, 2, 3), ("a", "b")])
+def test_what_is_no_range_is_refused(wrong):
+    with pytest.raises(UserError, match=r"^range .*: must be two finite numbers, the lower first"):
+        ranges.checked(wrong)

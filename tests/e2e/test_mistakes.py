@@ -1,5 +1,7 @@
 """Every mistake at the command line: one line that says what is wrong, and what would be right."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,14 @@ MISTAKES = {
     "a run folder that is a file": (
         ["run", "debug", "--images", "{images}", "--out", "{images}/dog/broken.jpg"],
         "cannot be written to",
+    ),
+    "a range in no order": (
+        ["run", "debug", "--images", "{images}", "--range", "9", "3"],
+        "range 9 3: must be two finite numbers, the lower first, or auto",
+    ),
+    "a range of a picture in no order": (
+        ["vis", "inception_v1_tiny", "mixed3a", "--invert", "{images}/dog/02.png", "--range", "2"],
+        "range 2: must be two finite numbers",
     ),
     "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
     "no such file of one's own": (["run", "{tmp}/mine.py"], "mine.py'"),
@@ -99,3 +109,24 @@ def test_devices_are_set_up_for_what_computes(
     arguments, computes = COMPUTES[command]
     refused([command, *arguments])
     assert prepared == [command] * computes
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_full_disk_gets_one_line(
+    number: int, refused: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args, **kwargs):
+        raise OSError(number, os.strerror(number), "/somewhere/a.npz")
+
+    monkeypatch.setattr(process, "prepare", fail)
+    said = refused(["run", "debug", "--images", "/tmp"])
+    assert said == f"atlasjax: /somewhere/a.npz: {os.strerror(number)}\n"
+
+
+def test_other_errors_of_the_system_are_not_hidden(monkeypatch: pytest.MonkeyPatch):
+    def fail(*args, **kwargs):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(process, "prepare", fail)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        cli.main(["run", "debug", "--images", "/tmp"])

@@ -14,7 +14,7 @@ def laid(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, int]]:
     """The layouts asked for. Each is the first two channels, mirrored with odd seeds."""
     calls = []
 
-    def layout(activations, *, seed=0, jitter=0.0, **settings):
+    def layout(activations, *, seed=0, jitter=0.0, note=None, **settings):
         assert settings == {"metric": "euclidean"}
         calls.append((activations, seed))
         noise = np.random.default_rng(seed).normal(size=(len(activations), 2)) * jitter

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def test_the_defaults_stand_in_one_place():
     given = inspect.signature(layout).parameters
     defaults = {n: p.default for n, p in given.items() if p.default is not inspect.Parameter.empty}
     assert defaults.pop("like") is None  # what a layer is aligned with is not the config's
+    assert defaults.pop("note") is warnings.warn  # nor who is told
     assert config().layout_settings("mixed4a") == defaults
 
 

@@ -1,16 +1,20 @@
 """ax.run: whole runs of networks of one's own, with all that comes after."""
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 import atlasjax as ax
 from atlasjax import cli
 from atlasjax.errors import UserError
+from atlasjax.storage import lock
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +109,86 @@ def test_an_experiment_without_a_network_is_refused(tmp_path: Path):
         ax.run(path, images="scenes:4")
     with pytest.raises(UserError, match=r"own_alone\.py: no MODEL = ModelEntry"):
         ax.run("debug", model=path, images="scenes:4")
+
+
+def test_what_there_is_to_say_of_the_images_is_said(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A microscope's folder: 12 bits in 16, odd entries, other files, an EXIF block too short."""
+    from atlasjax.cli import summary
+
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(12):
+        blocks = rng.integers(0, 4096, (8, 8), dtype=np.uint16)
+        image = Image.fromarray(np.kron(blocks, np.ones((4, 4), np.uint16)))
+        image.save(folder / f"{i:02}.png")
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + b"\x05\0" + b"\xff" * 20
+    Image.new("RGB", (32, 32)).save(folder / "damaged.jpg", exif=exif)
+    (folder / "notes.txt").write_text("taken on Monday")
+    (folder / "gone").symlink_to("nowhere")
+    with pytest.warns(UserWarning, match=r"values of 0 to 4\d+ where 0 to 65535 is black to white"):
+        made = ax.run(own, images=folder, out=tmp_path / "run", grids=(1,))
+    assert made.record["skipped"] == ["gone: a link to nowhere"]
+    assert made.record["passed_over"] == {".txt": 1}
+    log = (made.folder / "run.log").read_text()
+    assert "damaged.jpg: Corrupt EXIF data" in log
+    summary.show(made, 1.0)
+    said = capsys.readouterr().out
+    for line in ("gone: a link to nowhere", "1 .txt", "give --range LOW HIGH, or --range auto"):
+        assert line in said
+    with pytest.warns(UserWarning, match="65535"):  # also where nothing is collected anew
+        ax.run(own, images=folder, out=tmp_path / "run", grids=(1,))
+    before = made.level("two", 1).direction
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wide = ax.run(own, images=folder, out=tmp_path / "run", grids=(1,), range=(0, 4095))
+    assert wide.record["remarks"] == []
+    assert wide.record["experiment"]["range"] == [0, 4095]
+    assert np.abs(wide.level("two", 1).direction - before).max() > 0.05  # made anew
+    assert ax.report(wide.folder).is_file()  # with the same range
+    with pytest.raises(UserError, match=r"range 9 3: must be two finite numbers"):
+        ax.run(own, images=folder, out=tmp_path / "run", range=(9, 3))
+
+
+def test_nothing_is_touched_of_a_folder_that_another_run_is_using(
+    atlas: Any, own: Path, pictures: np.ndarray
+):
+    """Of two runs in one folder the second removed parts of the first as damaged."""
+
+    def content() -> dict[Path, tuple[int, int]]:
+        found = [path for path in atlas.folder.rglob("*") if path.is_file()]
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in found}
+
+    with lock.alone(atlas.folder):
+        before = content()
+        for again in (
+            lambda: ax.run(own, images=pictures, out=atlas.folder, steps=5),
+            lambda: ax.report(atlas.folder, images=pictures),
+        ):
+            with pytest.raises(UserError, match=r"another run \(process \d+, since .* is using"):
+                again()
+        assert content() == before
+
+
+def test_a_network_that_gives_no_numbers_is_told_of_by_its_layer(
+    own: Path, pictures: np.ndarray, tmp_path: Path
+):
+    """What `log(images - .45)` gives, which was an atlas of black pictures."""
+
+    def model(images: Any, tap: Any) -> Any:
+        x = tap("fine", images[:, ::8, ::8])
+        return tap("logarithm", jnp.log(x - 0.45)).mean((1, 2))
+
+    pictures = np.full_like(pictures, 200)
+    pictures[7] = 9
+    entry = ax.ModelEntry("given", lambda: model, image_size=32)
+    config = ax.Experiment("given", layers=("fine", "logarithm"), samples_per_image=4)
+    expected = (
+        r"^layer 'logarithm': 4 of 160 activations are NaN or infinite; the first is of image "
+        r"'image 7', row \d, column \d$"
+    )
+    with pytest.raises(UserError, match=expected):
+        ax.run(config, entry, pictures, out=tmp_path)
+    assert not list(tmp_path.rglob("activations.npz"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from atlasjax.errors import UserError
+from atlasjax.storage.pointers import HEAD, stand_in
 
 FREE_SECONDS = 10.0  # of computing, after which sizes are no longer left free
 
@@ -73,6 +74,10 @@ def loaded(path: str | Path) -> Any:
 
     if not Path(path).is_file():
         raise UserError(f"no file {str(path)!r}")
+    with Path(path).open("rb") as file:
+        instead = stand_in(file.read(HEAD))
+    if instead is not None:
+        raise UserError(f"{str(path)!r} is {instead}")
     try:
         with _quiet():
             return torch.export.load(str(path))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from atlasjax.fidelity.measures import NEIGHBORS
+from atlasjax.storage import caches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,6 +233,7 @@ def _grid(level: Mapping[str, Any]) -> str:
 
 def _svg(draw: Any, name: str, height: float) -> str:
     """Draw a figure and return it as an svg element whose colours are the page's variables."""
+    caches.provide()
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

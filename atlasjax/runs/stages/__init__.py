@@ -4,4 +4,4 @@ What a stage computes stands in `atlas`, as functions on arrays. Here is what ma
 them: paths, fingerprints, progress and the log. `pipeline` calls the stages in order.
 """
 
-FORMAT = 3  # of the artifacts; raised when what a stage computes changes
+FORMAT = 4  # of the artifacts; raised when what a stage computes changes

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from atlasjax import progress
+from atlasjax.atlas.alike import unfinite
 from atlasjax.atlas.collect import Activations, check_layers, collect
 from atlasjax.atlas.positions import (
     Choose,
@@ -18,6 +19,7 @@ from atlasjax.atlas.positions import (
     placed,
     together,
 )
+from atlasjax.data.ranges import Span, narrow
 from atlasjax.errors import UserError
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import FORMAT
@@ -26,9 +28,15 @@ from atlasjax.taps import as_pytree, identity
 
 
 class Skipped(NamedTuple):
-    """Images that could not be read, with the reason."""
+    """What there is to say of the images.
+
+    Attributes:
+        names: those that could not be read, with the reason.
+        span: the values that they have between them, as `data.ranges.Span`; empty if not known.
+    """
 
     names: np.ndarray
+    span: np.ndarray
 
 
 class Field(NamedTuple):
@@ -78,7 +86,7 @@ def collected(run: Run) -> dict[str, str]:
         with run.timed("collect"):
             skipped = _collect(run, missing, plan, digests)
         whole = artifacts.fingerprint(stage="skipped", **shared)
-        artifacts.save(run.folder / "skipped.npz", Skipped(np.array(skipped, str)), whole)
+        artifacts.save(run.folder / "skipped.npz", skipped, whole)
     return digests
 
 
@@ -142,20 +150,27 @@ def taken(run: Run, name: str, digest: str) -> tuple:
 
 
 def skipped(run: Run) -> tuple[str, ...]:
-    """Return the images that could not be read, with the reason."""
+    """Return the images and folders that could not be read, with the reason."""
     found = artifacts.load(run.folder / "skipped.npz", Skipped)
-    return () if found is None else tuple(map(str, found.names))
+    of_folders = getattr(run.source, "left_out", ())
+    return (*of_folders, *(() if found is None else map(str, found.names)))
+
+
+def remarks(run: Run) -> tuple[str, ...]:
+    """Return what there is to say of the images as a whole, a line each."""
+    found = artifacts.load(run.folder / "skipped.npz", Skipped)
+    span = None if found is None or not found.span.size else Span(*map(float, found.span))
+    said = narrow(span)
+    return () if said is None else (said,)
 
 
 def _path(run: Run, name: str):
     return run.layer(name) / "activations.npz"
 
 
-def _collect(
-    run: Run, missing: list[str], plan: Plan, digests: Mapping[str, str]
-) -> tuple[str, ...]:
+def _collect(run: Run, missing: list[str], plan: Plan, digests: Mapping[str, str]) -> Skipped:
     """Go through the images once for each network that has something missing."""
-    skipped: tuple[str, ...] = ()
+    found = None
     for network in dict.fromkeys(id(run.network(n)[0].model) for n in missing):
         names = [n for n in missing if id(run.network(n)[0].model) == network]
         layers = {run.network(n)[1]: n for n in names}
@@ -179,9 +194,25 @@ def _collect(
                 progress=report,
             )
         for layer, activations in found.activations.items():
+            _check_finite(run, layers[layer], activations)
+        for layer, activations in found.activations.items():
             artifacts.save(_path(run, layers[layer]), activations, digests[layers[layer]])
-        skipped = found.skipped
-    return skipped
+    assert found is not None, "something was missing"
+    for note in found.notes:
+        run.log(note)
+    return Skipped(np.array(found.skipped, str), np.array(found.span or (), float))
+
+
+def _check_finite(run: Run, name: str, activations: Activations) -> None:
+    """Refuse a layer with activations that are no numbers, before anything is kept of it."""
+    bad = unfinite(activations.value)
+    if len(bad):
+        image, (row, column) = int(activations.image[bad[0]]), activations.position[bad[0]]
+        raise UserError(
+            f"layer {name!r}: {len(bad)} of {len(activations.value)} activations are NaN or "
+            f"infinite; the first is of image {run.source[image].name!r}, row {row}, column "
+            f"{column}"
+        )
 
 
 def _plan(run: Run) -> Plan:

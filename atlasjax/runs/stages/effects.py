@@ -87,7 +87,8 @@ def _compute(run: Run, name: str, activations: Activations, path: Path, made_fro
                 network.model, layer, run.batches(left), places[done * each :], mesh=run.mesh
             )
             shown = _reported(found, done * each * samples, len(activations.value), report)
-            for part, value in zip(parts[done:], _grouped(shown, each * samples), strict=True):
+            whole = _numbers(run, name, _grouped(shown, each * samples))
+            for part, value in zip(parts[done:], whole, strict=True):
                 artifacts.save(part, Attributions(value), made_from)
         shape = (len(activations.value), _read(parts[0], made_from).shape[1])
         pieces = (_read(part, made_from) for part in parts)
@@ -102,6 +103,15 @@ def _classes(run: Run, name: str) -> int:
     images = jax.ShapeDtypeStruct((1, side, side, run.channels), np.float32)
     model = as_pytree(run.network(name)[0].model)
     return jax.eval_shape(lambda m, x: m(x, identity), model, images).shape[-1]
+
+
+def _numbers(run: Run, name: str, pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Put no effect where it is NaN, as where a network takes the root of 0; the log tells it."""
+    for piece in pieces:
+        bad = int(np.isnan(piece).any(1).sum())
+        if bad:
+            run.log(f"attribution {name}: NaN for {bad} of {len(piece)} activations, taken as 0")
+        yield np.nan_to_num(piece, nan=0.0) if bad else piece
 
 
 def _reported(

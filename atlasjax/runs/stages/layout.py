@@ -18,9 +18,15 @@ from atlasjax.storage import artifacts
 
 
 class Layout(NamedTuple):
-    """A layer's map: x to the right and y downwards, in [0, 1]."""
+    """A layer's map.
+
+    Attributes:
+        xy: x to the right and y downwards, in [0, 1].
+        note: what there is to say of it, a line of text; mostly empty.
+    """
 
     xy: Float[np.ndarray, "n 2"]
+    note: np.ndarray = np.array("")
 
 
 class Laid(NamedTuple):
@@ -80,11 +86,21 @@ def lay_out(
         return joint(white, settings["metric"])
 
     def lay() -> Layout:
-        found, title = features(), f"layout {group[0]}"
+        found, title, notes = features(), f"layout {group[0]}", [""]
+        like = None if before is None else before.xy
         with run.timed(title), progress.spinner(f"{title}: {len(found):,} activations"):
-            return Layout(layout(found, like=None if before is None else before.xy, **settings))
+            xy = layout(found, like=like, note=notes.append, **settings)
+        return Layout(xy, np.array(notes[-1]))
 
-    xy = artifacts.cached(run.layer(group[0]) / "layout.npz", Layout, digest, lay).xy
+    laid = artifacts.cached(run.layer(group[0]) / "layout.npz", Layout, digest, lay)
     for name in group[1:]:
-        artifacts.cached(run.layer(name) / "layout.npz", Layout, digest, lambda: Layout(xy))
-    return Laid(xy, digest)
+        artifacts.cached(run.layer(name) / "layout.npz", Layout, digest, lambda: laid)
+    return Laid(laid.xy, digest)
+
+
+def remarks(run: Run) -> tuple[str, ...]:
+    """Return what there is to say of the maps of a run, a line each."""
+    paths = {group[0]: run.layer(group[0]) / "layout.npz" for group in run.maps}
+    found = {name: artifacts.load(path, Layout) for name, path in paths.items()}
+    said = {name: str(laid.note) for name, laid in found.items() if laid is not None}
+    return tuple(f"layer {name}: {note}" for name, note in said.items() if note)

@@ -1,5 +1,6 @@
 """The cache of converted weights: hit, healed, and done without."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from atlasjax.models.weights import cache
+from atlasjax.storage import places
 
 SHA1 = "405fc5acd08a3bb12de8ee5e23a96bec22f08204"
 VALUES = {
@@ -99,9 +101,21 @@ def test_an_entry_of_other_shapes_is_not_returned(place):
     assert cache.load(place, {"conv.kernel": (64, 128)}) is None
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, capfd):
+def test_where_nothing_can_be_written_it_is_kept_for_this_process(tmp_path, monkeypatch, capfd):
     (tmp_path / "file").touch()
     monkeypatch.setenv("ATLASJAX_CACHE", str(tmp_path / "file"))
+    assert cache.folder().is_relative_to(places.temporary())
+    shutil.rmtree(cache.folder(), ignore_errors=True)  # of an earlier test
+    counts: list[int] = []
+    converted(counts)
+    converted(counts)
+    assert len(counts) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_that_fails_when_it_is_written_is_done_without(tmp_path, monkeypatch, capfd):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(cache, "user_cache", lambda: tmp_path / "file")
     counts: list[int] = []
     converted(counts)
     converted(counts)
@@ -122,6 +136,7 @@ WRITER = """
 import sys
 import numpy as np
 from atlasjax.models.weights import cache
+from atlasjax.storage import places
 from pathlib import Path
 for _ in range(3):
     assert cache.store(Path(sys.argv[1]), dict(np.load(sys.argv[2])))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -76,3 +77,18 @@ def test_it_goes_on_from_the_parts_that_are_there(tmp_path: Path, monkeypatch: p
     source.read.clear()
     np.testing.assert_array_equal(read(), whole)
     assert source.read == []
+
+
+def test_effects_that_are_no_numbers_count_as_none_and_are_told(tmp_path: Path):
+    def steep(images, tap):  # the root's slope at 0 is infinite, and so NaN along 0
+        value = tap("double", images[:, ::8, ::8] - images[:, ::8, ::8].min())
+        return jnp.stack([jnp.sqrt(value * 0).sum((1, 2, 3)), 1e6 * value.sum((1, 2, 3))], -1)
+
+    run = Run(CONFIG, steep, "toy:0", Pictures(), tmp_path)
+    found = collect(steep, run.batches(), ["double"], jax.random.key(0), samples_per_image=3)
+    value = module.effects(run, "double", lambda: found.activations["double"], "a")[0]()
+    np.testing.assert_array_equal(value[:, 0], 0)
+    # Half precision ends at 65504: what is larger is as large, not infinite.
+    np.testing.assert_array_equal(value[:, 1], 65504)
+    log = (tmp_path / "run.log").read_text()
+    assert "attribution double: NaN for 18 of 18 activations, taken as 0" in log

@@ -1,0 +1,77 @@
+"""Locks: one process at a time makes something of a run folder.
+
+The lock is the operating system's, so it ends with its process, however that ends: there is none
+to be cleared away after a crash. It holds on network file systems that know locks; filelock makes
+up for those of a container that do not.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from atlasjax.errors import UserError
+
+FILE = ".lock"
+HOLDER = ".lock.json"  # who has it
+
+
+@contextmanager
+def alone(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Use a run folder alone while the block runs.
+
+    Args:
+        folder: the run folder, which is there.
+        wait: how long to wait for another process, in seconds.
+
+    Raises:
+        UserError: another one is using it, or the lock is another user's.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as run, alone(Path(run)):
+    ...     with alone(Path(run)):
+    ...         pass
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: another run (process ..., since ...) is using ...
+    """
+    import filelock
+
+    lock = filelock.FileLock(folder / FILE, timeout=wait)
+    held = True
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserError(f"another run{_holder(folder)} is using {str(folder)!r}") from None
+    except PermissionError as error:
+        raise UserError(f"{folder / FILE}: {error.strerror}; is it another user's?") from None
+    except OSError:  # a file system without locks, where one would keep everybody out
+        held = False
+    try:
+        _sign(folder)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / HOLDER).unlink()
+        if held:
+            lock.release()
+
+
+def _sign(folder: Path) -> None:
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    found = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
+    with contextlib.suppress(OSError):  # it is only for the message
+        (folder / HOLDER).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _holder(folder: Path) -> str:
+    """Return who has the lock, as far as that is known."""
+    try:
+        found = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        where = "" if found["host"] == socket.gethostname() else f" on {found['host']}"
+        return f" (process {found['process']}{where}, since {found['since']})"
+    except (OSError, ValueError, KeyError, TypeError):  # just begun, or just ended
+        return ""
