@@ -133,7 +133,11 @@ def icon_drawer(
             fourier(settings.size, correlation=correlation_for(settings.channels)),
             similarity(jitter, settings.scale, settings.rotate),
             warmup_cosine_adam(steps, settings.learning_rate),
-            Loop(steps, untransformed_steps=int(settings.untransformed_fraction * steps)),
+            Loop(
+                steps,
+                leaky_steps=0,  # a cell's direction is one in which its images are active
+                untransformed_steps=int(settings.untransformed_fraction * steps),
+            ),
             mesh,
         )
         for steps in (settings.steps, settings.refine_steps)

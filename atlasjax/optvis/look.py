@@ -4,7 +4,7 @@ Data that all units share, such as a whitening matrix, are kept once and not cop
 is every unit's own is split over the devices with the batch.
 """
 
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from atlasjax.optvis.objectives.core import Objective, Seen, evaluate, network
 from atlasjax.optvis.param import Parameterization
+from atlasjax.optvis.rectifiers import leaking
 from atlasjax.optvis.transform import Transform
 from atlasjax.taps import Model
 
@@ -57,7 +58,7 @@ def look(
     images: Float[Array, "units frames h w c"],
     shared: tuple[Objective, ...],
     own: tuple[Objective, ...],
-    tap: Any,
+    leak: Float[Array, ""] | None = None,
 ) -> list[Float[Array, "units frames"]]:
     """Run the network once on all frames of all units, and evaluate every objective on it.
 
@@ -66,7 +67,8 @@ def look(
         images: as the network is to see them.
         shared: of each objective, what all units share; see `divide`.
         own: of each objective, what is every unit's own.
-        tap: called on every value inside the network.
+        leak: how much of the gradient rectifiers let through below zero; see
+            `rectifiers.leaking`. None for the true gradient.
 
     Returns:
         The scores by each of the objectives.
@@ -76,7 +78,10 @@ def look(
     flat = images.reshape(units * frames, *images.shape[2:])
     leaves = [x for x in jax.tree.leaves(model) if jnp.issubdtype(x.dtype, jnp.floating)]
     dtype = leaves[0].dtype if leaves else flat.dtype
-    values = network(model, flat.astype(dtype), names, tap) if names else {}
+    run = partial(network, names=names)
+    if leak is not None:
+        run = leaking(run, leak)
+    values = run(model, flat.astype(dtype)) if names else {}
     layers = {
         name: value.reshape(units, frames, *value.shape[1:]).astype(jnp.float32)
         for name, value in values.items()

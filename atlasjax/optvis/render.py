@@ -17,17 +17,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 from atlasjax.errors import UserError
-from atlasjax.optvis.gradients import leak_at, leaking
 from atlasjax.optvis.look import cast_to, disturb, divide, images_of, look
-from atlasjax.optvis.loop import Loop, check_loop
+from atlasjax.optvis.loop import Loop, check_loop, leaky_steps
 from atlasjax.optvis.objectives.core import Objective
 from atlasjax.optvis.param import Parameterization
+from atlasjax.optvis.rectifiers import leak_at
 from atlasjax.optvis.transform import Transform
 from atlasjax.parallel import split_batch
-from atlasjax.taps import Model, identity
+from atlasjax.taps import Model
 
 View = Callable[[Float[Array, "h w c"]], Float[Array, "h w d"]]
 
@@ -43,6 +43,10 @@ class Rendered(NamedTuple):
         snapshot: the images after the steps asked for.
         steps: how many steps each unit took.
         params: what the images are made of, to start others from.
+        silent: whether the measure ends at exactly 0, as that of a unit does that nothing has
+            woken: its image shows nothing.
+        lost: in how many steps the score of each unit or its gradient was not finite. Such a step
+            is not taken, so that the image is that of the steps before.
     """
 
     image: Float[Array, "units *frames h w c"]
@@ -52,6 +56,8 @@ class Rendered(NamedTuple):
     snapshot: Float[Array, "units shots *frames h w c"]
     steps: Int[Array, " units"]
     params: PyTree[Shaped[Array, "units ..."]]
+    silent: Bool[Array, "units *frames"]
+    lost: Int[Array, " units"]
 
 
 @runtime_checkable
@@ -82,6 +88,7 @@ class _State(NamedTuple):
     level: Float[Array, " units"]
     alive: Any
     steps: Int[Array, " units"]
+    lost: Int[Array, " units"]
     shots: Float[Array, "shots units *frames h w c"]
 
 
@@ -169,17 +176,17 @@ def _render(
     start: PyTree,
 ) -> Rendered:
     loop, param = program.loop, program.param
-    model = cast_to(model, loop.dtype)
+    model, leaky = cast_to(model, loop.dtype), leaky_steps(loop, own[0].layers)
 
     def loss(params: PyTree, step: Array) -> tuple[Array, tuple[Array, Array]]:
         images = _through(program, keys, step, images_of(param, params))
-        tap = leaking(leak_at(step, loop.leaky_steps)) if loop.leaky_steps else identity
-        scores, measured = look(model, images, shared, own, tap)
+        leak = leak_at(step, leaky) if leaky else None
+        scores, measured = look(model, images, shared, own, leak)
         return -scores.sum(), (scores.sum(1), measured.mean(1))
 
     def advance(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
         gradient, (score, measured) = jax.grad(loss, has_aux=True)(state.params, step)
-        new = _update(program.optimizer, state, gradient, measured, loop)
+        new = _update(program.optimizer, state, gradient, (score, measured), loop)
         return new._replace(shots=_keep(param, state, loop.snapshots, step - 1)), (score, measured)
 
     def rest(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
@@ -200,7 +207,7 @@ def _render(
     )
     images = images_of(param, state.params)
     shown = images if program.view is None else jax.vmap(jax.vmap(program.view))(images)
-    (reached,) = look(model, shown, shared[1:], own[1:], identity)
+    (reached,) = look(model, shown, shared[1:], own[1:])
     made = Rendered(
         image=images,
         reached=reached,
@@ -209,6 +216,8 @@ def _render(
         snapshot=jnp.moveaxis(state.shots, 0, 1),
         steps=state.steps,
         params=state.params,
+        silent=reached == 0,
+        lost=state.lost,
     )
     one = jax.tree.map(lambda leaf: leaf[0], state.params)
     return made if jax.eval_shape(param.image, one).ndim == 4 else _without_frames(made)
@@ -238,7 +247,10 @@ def _through(
 
 def _without_frames(made: Rendered) -> Rendered:
     return made._replace(
-        image=made.image[:, 0], reached=made.reached[:, 0], snapshot=made.snapshot[:, :, 0]
+        image=made.image[:, 0],
+        reached=made.reached[:, 0],
+        snapshot=made.snapshot[:, :, 0],
+        silent=made.silent[:, 0],
     )
 
 
@@ -256,6 +268,7 @@ def _start(program: _Program, keys: Key[Array, " units"], start: PyTree) -> _Sta
         level=jnp.zeros(n),
         alive=jnp.ones(n, bool),
         steps=jnp.zeros(n, jnp.int32),
+        lost=jnp.zeros(n, jnp.int32),
         shots=jnp.zeros((len(program.loop.snapshots), *images.shape)),
     )
 
@@ -264,27 +277,45 @@ def _update(
     optimizer: optax.GradientTransformation,
     state: _State,
     gradient: PyTree,
-    measured: Float[Array, " units"],
+    seen: tuple[Float[Array, " units"], Float[Array, " units"]],
     loop: Loop,
 ) -> _State:
-    """Take one step of every unit that is not finished."""
+    """Take one step of every unit that is not finished, and of which all is finite.
+
+    Args:
+        optimizer: see `renderer`.
+        state: of all units.
+        gradient: of each unit's parameters.
+        seen: each unit's score and measure.
+        loop: how the optimization goes.
+    """
+    score, measured = seen
     with jax.numpy_dtype_promotion("standard"):  # Optax relies on it
         change, memory = jax.vmap(optimizer.update)(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, change)
-    if loop.stop_at is None:
-        return state._replace(params=params, optimizer=memory, steps=state.steps + 1)
+    finite = jnp.isfinite(score) & _finite(gradient)
+    state = state._replace(lost=state.lost + (state.alive & ~finite).astype(jnp.int32))
+    taken = state.alive & finite
 
-    def if_alive(new: Array, old: Array) -> Array:
-        return jnp.where(state.alive.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    def if_taken(new: Array, old: Array) -> Array:
+        return jnp.where(taken.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-    level = 0.9 * state.level + 0.1 * measured
-    return state._replace(
-        params=jax.tree.map(if_alive, params, state.params),
-        optimizer=jax.tree.map(if_alive, memory, state.optimizer),
-        level=level,
+    state = state._replace(
+        params=jax.tree.map(if_taken, params, state.params),
+        optimizer=jax.tree.map(if_taken, memory, state.optimizer),
         steps=state.steps + state.alive.astype(jnp.int32),
-        alive=state.alive & (level < loop.stop_at),
     )
+    if loop.stop_at is None:
+        return state
+    level = if_taken(0.9 * state.level + 0.1 * measured, state.level)
+    return state._replace(level=level, alive=state.alive & (level < loop.stop_at))
+
+
+def _finite(gradient: PyTree) -> Bool[Array, " units"]:
+    """Whether all of a unit's gradient is finite."""
+    leaves = [leaf.reshape(len(leaf), -1) for leaf in jax.tree.leaves(gradient)]
+    # The largest is enough: it is NaN or infinite where any value is, and a maximum is quick.
+    return jnp.stack([jnp.isfinite(jnp.abs(leaf).max(1)) for leaf in leaves]).all(0)
 
 
 def _keep(param: Parameterization, state: _State, snapshots: tuple[int, ...], done: Array) -> Array:
