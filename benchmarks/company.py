@@ -63,15 +63,15 @@ def cases() -> list[Case]:
 def compare(layer: str, settings: vis.Settings, asked: Sequence[Case]) -> dict[str, Any]:
     """Draw every case, and compare it with the first."""
     model, key = ax.models.load(models.SCENES), jax.random.key(0)
-    found: dict[str, Any] = {}
-    alone: np.ndarray | None = None
+    pictures = {}
     for case in asked:
         made = vis.channels(model, layer, case.which, key, replace(settings, batch=case.batch))
-        picture = made.images[case.which.index(CHANNEL)]
-        alone = picture if alone is None else alone
-        bytes_of = [np.round(255 * image).astype(int) for image in (alone, picture)]
-        found[case.name] = {
-            "largest": int(np.abs(np.subtract(*bytes_of)).max()),
+        pictures[case.name] = made.images[case.which.index(CHANNEL)]
+    alone, found = pictures[asked[0].name], {}
+    for name, picture in pictures.items():
+        whole, other = (np.round(255 * image).astype(int) for image in (alone, picture))
+        found[name] = {
+            "largest": int(np.abs(whole - other).max()),
             "correlation": float(np.corrcoef(alone.ravel(), picture.ravel())[0, 1]),
             "bits": bool((alone == picture).all()),
         }

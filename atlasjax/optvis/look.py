@@ -4,6 +4,7 @@ Data that all units share, such as a whitening matrix, are kept once and not cop
 is every unit's own is split over the devices with the batch.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -59,7 +60,8 @@ def look(
     shared: tuple[Objective, ...],
     own: tuple[Objective, ...],
     leak: Float[Array, ""] | None = None,
-) -> list[Float[Array, "units frames"]]:
+    score: Callable[[Objective, Seen], Array] = evaluate,
+) -> list[Float[Array, "units *told"]]:
     """Run the network once on all frames of all units, and evaluate every objective on it.
 
     Args:
@@ -69,6 +71,7 @@ def look(
         own: of each objective, what is every unit's own.
         leak: how much of the gradient rectifiers let through below zero; see
             `rectifiers.leaking`. None for the true gradient.
+        score: what is told of each frame; how it does by each objective, by default.
 
     Returns:
         The scores by each of the objectives.
@@ -87,7 +90,7 @@ def look(
         for name, value in values.items()
     }
     return [
-        jax.vmap(lambda o, seen, s=s: evaluate(_join(s, o), seen))(o, Seen(images, layers))
+        jax.vmap(lambda o, seen, s=s: score(_join(s, o), seen))(o, Seen(images, layers))
         for s, o in zip(shared, own, strict=True)
     ]
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Float
 
@@ -179,7 +180,7 @@ def _constant(value: Any) -> _Value:
 
 
 def _is_zero(value: Any) -> bool:
-    return not isinstance(value, jax.core.Tracer) and bool(np.all(np.asarray(value) == 0))
+    return not isinstance(value, Tracer) and bool(np.all(np.asarray(value) == 0))
 
 
 def _step(equation: JaxprEqn, given: list[_Value], leak: Array | None) -> list[_Value]:

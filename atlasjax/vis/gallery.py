@@ -36,8 +36,8 @@ class Gallery(NamedTuple):
         measure: what `reached` is: "mean activation", "cosine".
         title: what all of them show.
         columns: how many belong side by side; 0 for any number.
-        notes: what must be known of each, such as `SILENT`; "" for nothing. None for nothing at
-            all.
+        notes: what must be known of each, such as `SILENT`; "" for nothing. None at all for nothing
+            of any.
     """
 
     images: Float[np.ndarray, "n h w c"]
@@ -46,7 +46,7 @@ class Gallery(NamedTuple):
     measure: str
     title: str
     columns: int = 0
-    notes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Drawn(NamedTuple):
@@ -138,8 +138,8 @@ def told(gallery: Gallery) -> list[str]:
     ['2 of 3: ends at 0 (3, 9)']
     """
     lines = []
-    for note in dict.fromkeys(filter(None, gallery.notes or ())):
-        which = [c for c, n in zip(gallery.captions, gallery.notes or (), strict=True) if n == note]
+    for note in dict.fromkeys(filter(None, gallery.notes)):
+        which = [c for c, n in zip(gallery.captions, gallery.notes, strict=True) if n == note]
         listed = ", ".join(which[:_LISTED]) + (", ..." if len(which) > _LISTED else "")
         lines.append(f"{len(which)} of {len(gallery.captions)}: {note} ({listed})")
     return lines

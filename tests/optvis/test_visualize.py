@@ -8,7 +8,13 @@ import pytest
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.loop import Loop
-from atlasjax.optvis.objectives import Objective, channel, class_logit, direction_neuron
+from atlasjax.optvis.objectives import (
+    Objective,
+    channel,
+    class_logit,
+    direction_neuron,
+    total_variation,
+)
 from atlasjax.optvis.param import Parameterization, fourier
 from atlasjax.optvis.visualize import visualize
 
@@ -167,6 +173,9 @@ def test_silent_units_wake_by_default_and_what_stays_silent_is_said():
     assert made.reached[0] > 0.05
     assert made.silent.tolist() == [False, True]
     assert made.lost.tolist() == [0, 0]
+    penalized = channel("units", [0, 1]) * 2 - 0.1 * total_variation() + 1
+    again = visualize(dark, penalized, KEY, param=fourier(8), loop=Loop(48))
+    assert again.silent.tolist() == [False, True]
     asleep = visualize(
         dark, channel("units", [0, 1]), KEY, param=fourier(8), loop=Loop(48, leaky_steps=0)
     )
@@ -174,7 +183,7 @@ def test_silent_units_wake_by_default_and_what_stays_silent_is_said():
 
 
 def test_logits_are_led_astray_by_no_leak():
-    def made(loop: Loop) -> np.ndarray:
+    def made(loop: Loop):
         return visualize(two, class_logit(0), KEY, param=fourier(8), loop=loop).image
 
     def two(images, tap):

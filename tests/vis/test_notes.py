@@ -35,7 +35,7 @@ def test_silent_and_infinite_units_are_marked_and_none_is_black(made):
 
 
 def test_the_mark_is_on_the_sheet_and_in_the_record(made, tmp_path):
-    page, plain = vis.sheet(made), vis.sheet(made._replace(notes=None))
+    page, plain = vis.sheet(made), vis.sheet(made._replace(notes=()))
     red = np.abs(page.astype(int) - [176, 48, 16]).sum(-1) < 60
     assert not (np.abs(plain.astype(int) - [176, 48, 16]).sum(-1) < 60)[16 + 128 :].any()
     below = slice(16 + 128, 16 + 128 + 24)
