@@ -28,12 +28,13 @@ def takes(model: Model, shape: Shape) -> bool:
     >>> takes(lambda images, tap: images @ jnp.ones((3, 2)), (8, 8, 1))
     False
     """
-    images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    images = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
     try:
-        jax.eval_shape(lambda m, x: m(x, identity), as_pytree(model), images)
+        logits = jax.eval_shape(lambda m, x: m(x, identity), as_pytree(model), images)
     except Exception:  # whatever a network of anyone's raises: it does not take them
         return False
-    return True
+    # What makes rows of all that there is may take one image for several.
+    return getattr(logits, "shape", (2,))[:1] == (2,)
 
 
 def taken(model: Model, sizes: Iterable[tuple[int, int]], channels: Sequence[int]) -> Shape:
@@ -45,7 +46,8 @@ def taken(model: Model, sizes: Iterable[tuple[int, int]], channels: Sequence[int
         channels: how many there may be, the first choice first.
 
     Returns:
-        Height, width and channels: the first of the sizes that goes with any of the channels.
+        Height, width and channels: the first number of channels that goes with any size, and the
+        first of these.
 
     Raises:
         UserError: it takes none of them; says why it does not take the first.
@@ -53,7 +55,8 @@ def taken(model: Model, sizes: Iterable[tuple[int, int]], channels: Sequence[int
     >>> taken(lambda images, tap: images @ jnp.ones((1, 2)), usual(), CHANNELS)
     (128, 128, 1)
     """
-    shapes = [(*size, count) for size in sizes for count in channels]
+    tried = list(sizes)
+    shapes = [(*size, count) for count in channels for size in tried]
     for shape in shapes:
         if takes(model, shape):
             return shape

@@ -44,6 +44,7 @@ def colours(images: Any, tap: Any) -> Any:
         (colours, {}, (128, 128, 3)),
         (lambda x, tap: grey(x @ jnp.ones((7, 1)), tap), {"size": 32}, (32, 32, 7)),
         (lambda x, tap: x.mean((1, 2)), {"channels": 2}, (128, 128, 2)),
+        (lambda x, tap: x.reshape(-1, 28 * 28) @ jnp.ones((28 * 28, 2)), {}, (28, 28, 1)),
     ],
 )
 def test_size_and_channels_come_from_the_network(model, given, shape):
