@@ -28,16 +28,20 @@ PRE = "/pre_relu"
 """What the names of values before a nonlinearity end in."""
 
 _CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2")
-_MOVES = (  # what gives the same before a rectifier as after it: places change, or the largest wins
+_ABOVE, _BELOW = ("gt", "ge"), ("lt", "le")
+_MOVES = (  # what gives the same before a rectifier as after it: of places, and of the largest
     "broadcast_in_dim",
     "concatenate",
     "convert_element_type",
     "copy",
     "expand_dims",
+    "max",
+    "pad",
     "reduce_max",
     "reduce_window_max",
     "reshape",
     "rev",
+    "select_n",
     "slice",
     "split",
     "squeeze",
@@ -139,15 +143,19 @@ class _Value(NamedTuple):
 
     Attributes:
         array: itself.
-        zero: whether it is 0 everywhere.
+        constant: the one number that it is everywhere, where that is known.
         before: what it was before the rectifier that made it, where one did.
-        above: x, where this is whether x > 0.
+        above: x, where this is whether x is above 0.
+        below: x, where this is whether x is below 0.
+        capped: x, where this is x up to a number above 0.
     """
 
     array: Any
-    zero: bool = False
+    constant: float | None = None
     before: Any = None
     above: Any = None
+    below: Any = None
+    capped: Any = None
 
 
 def _values(
@@ -176,11 +184,9 @@ def _run(
 
 
 def _constant(value: Any) -> _Value:
-    return _Value(value, zero=np.ndim(value) == 0 and _is_zero(value))
-
-
-def _is_zero(value: Any) -> bool:
-    return not isinstance(value, Tracer) and bool(np.all(np.asarray(value) == 0))
+    known = np.ndim(value) == 0 and not isinstance(value, Tracer)
+    number = known and np.issubdtype(np.asarray(value).dtype, np.number)
+    return _Value(value, constant=float(value) if number else None)
 
 
 def _step(equation: JaxprEqn, given: list[_Value], leak: Array | None) -> list[_Value]:
@@ -188,22 +194,39 @@ def _step(equation: JaxprEqn, given: list[_Value], leak: Array | None) -> list[_
     name, inner = equation.primitive.name, _inside(equation)
     if inner is not None and name in _CALLS:
         return _run(inner.jaxpr, inner.consts, given, leak)
+    made = _bind(equation, [one.array for one in given])
     x = _rectified(name, inner, given)
     if x is not None:
-        (value,) = _bind(equation, [one.array for one in given])
-        return [_Value(value if leak is None else _leaky(value, x, leak), before=x)]
-    made = _bind(equation, [one.array for one in given])
-    if name == "gt" and given[1].zero:
-        return [_Value(made[0], above=given[0].array)]
-    if name not in _MOVES:
-        return [_Value(value) for value in made]
-    if leak is None and any(one.before is not None for one in given):
+        return [_Value(made[0] if leak is None else _leaky(made[0], x, leak), before=x)]
+    compared = name in _ABOVE + _BELOW and all(one.before is not None for one in given)
+    rectified = any(one.before is not None for one in given) and _moves(equation)
+    if leak is None and (compared or rectified):
         opened = [one.array if one.before is None else one.before for one in given]
-        return [
-            _Value(value, before=before)
-            for value, before in zip(made, _bind(equation, opened), strict=True)
-        ]
-    return [_Value(value, zero=all(one.zero for one in given)) for value in made]
+        pairs = zip(made, _bind(equation, opened), strict=True)
+        return [_Value(value, before=before) for value, before in pairs]
+    return [_known(name, value, given) for value in made]
+
+
+def _known(name: str, value: Any, given: list[_Value]) -> _Value:
+    """Return a value with what is known of it."""
+    if name in _ABOVE + _BELOW and given[1].constant == 0:
+        x = given[0].array
+        return _Value(value, above=x) if name in _ABOVE else _Value(value, below=x)
+    if name in ("broadcast_in_dim", "convert_element_type", "copy", "reshape"):
+        return _Value(value, constant=given[0].constant)
+    parts = given[1:] if name == "select_n" else given if name == "min" else []
+    caps = [part.constant is not None and part.constant > 0 for part in parts]
+    if sorted(caps) != [False, True]:
+        return _Value(value)
+    return _Value(value, capped=parts[caps.index(False)].array)
+
+
+def _moves(equation: JaxprEqn) -> bool:
+    """Whether an equation gives the same before a rectifier as after it, once that is applied."""
+    inner = _inside(equation)
+    if inner is not None and equation.primitive.name in (*_CALLS, "custom_jvp_call"):
+        return all(_moves(one) for one in inner.jaxpr.eqns)
+    return equation.primitive.name in _MOVES
 
 
 def _bind(equation: JaxprEqn, arrays: list[Any]) -> list[Any]:
@@ -225,10 +248,15 @@ def _inside(equation: JaxprEqn) -> ClosedJaxpr | None:
 
 def _rectified(name: str, inner: ClosedJaxpr | None, given: list[_Value]) -> Any:
     """Return x where an equation is max(x, 0), however it is written; None for others."""
-    if name == "max" and given[0].zero != given[1].zero:
-        return given[given[0].zero].array
-    if name == "select_n" and len(given) == 3 and given[1].zero:
-        return given[2].array if given[0].above is given[2].array else None
+    if name == "max" and (given[0].constant == 0) != (given[1].constant == 0):
+        return given[given[0].constant == 0].array
+    if name == "select_n" and len(given) == 3:
+        whether, no, yes = given
+        x, zero, other = (
+            (whether.above, no, yes) if whether.above is not None else (whether.below, yes, no)
+        )
+        same = x is not None and (other.array is x or other.capped is x)
+        return x if same and zero.constant == 0 else None
     if name == "custom_jvp_call" and inner is not None and len(given) == 1:
         return given[0].array if _is_rectifier(inner.jaxpr) else None
     return None
@@ -241,7 +269,8 @@ def _is_rectifier(jaxpr: Jaxpr) -> bool:
         inner = _inside(jaxpr.eqns[0])
         return inner is not None and _is_rectifier(inner.jaxpr)
     return names in (["max"], ["max", "min"]) and any(
-        isinstance(atom, Literal) and _is_zero(atom.val) for atom in jaxpr.eqns[0].invars
+        isinstance(atom, Literal) and _constant(atom.val).constant == 0
+        for atom in jaxpr.eqns[0].invars
     )
 
 

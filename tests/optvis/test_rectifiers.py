@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from atlasjax import adapt
+from atlasjax.models.pooling import max_pool
 from atlasjax.optvis.rectifiers import before_rectifier, leaking
 from atlasjax.taps import capture, layers
 
@@ -20,6 +21,9 @@ RECTIFIERS = {
     "clip": lambda x: jnp.clip(x, 0, 6),
     "clip from below": lambda x: jnp.clip(x, min=0),
     "where": lambda x: jnp.where(x > 0, x, 0),
+    "where not": lambda x: jnp.where(x <= 0, 0, x),
+    "capped": lambda x: jnp.where(x <= 0, 0, jnp.where(x >= 6, 6, x)),
+    "capped, by a minimum": lambda x: jnp.minimum(jnp.maximum(x, 0), 6),
     "jitted": jax.jit(lambda x: jax.nn.relu(1 * x)),
     "checkpoint": jax.checkpoint(jax.nn.relu),
     "nnx": nnx.relu,
@@ -47,6 +51,7 @@ def test_what_is_no_rectifier_keeps_its_gradient():
     doubled.defjvp(lambda primals, tangents: (doubled(*primals), tangents[0] * 5))
     others = [jnp.abs, jax.nn.gelu, jax.nn.silu, lambda x: jnp.maximum(x, 1.0), doubled]
     others += [lambda x: jnp.where(x > 0, 3 * x, 0), lambda x: jnp.maximum(x, -x)]
+    others += [lambda x: jnp.where(x > 0, 0, x), lambda x: jnp.where(x <= 0, 0, jnp.cos(x))]
     for other in others:
         own, leaked = (
             jax.grad(lambda x, f=f: f(x).sum())(X) for f in (other, leaking(other, X[2]))
@@ -62,12 +67,13 @@ def chain(images, tap):
     b = tap("joined", jnp.concatenate([jnp.maximum(x, 0), a], -1))
     c = tap("turned", b.reshape(len(b), 2, 3).transpose(0, 2, 1))
     d = tap("largest", c.max(2))
-    return tap("scaled", d / (1 + d))
+    e = tap("pooled", max_pool(a[:, None, None, :], 2, 1)[:, 0, 0])
+    return tap("scaled", d[:, :2] / (1 + e[:, :2]))
 
 
 def test_a_layer_is_looked_at_before_its_rectifier():
     shape, images = (4, 4, 3), jnp.full((1, 4, 4, 3), 0.5)
-    for layer in ("relu", "joined", "turned", "largest"):
+    for layer in ("relu", "joined", "turned", "largest", "pooled"):
         model, name = before_rectifier(chain, layer, shape)
         assert name == f"{layer}/pre_relu"
         assert set(layers(chain, shape)) < set(layers(model, shape))
@@ -105,3 +111,27 @@ def test_networks_of_other_libraries_are_looked_into():
     found = capture(opened, images, [name, "layers.0.inner"])
     np.testing.assert_allclose(found[name], found["layers.0.inner"], atol=1e-6)  # computed twice
     assert found[name].min() < 0
+
+
+def test_layers_of_pytorch_are_looked_at_before_their_rectifiers():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    layered = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, padding=1),
+        torch.nn.ReLU(inplace=True),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(4, 4, 1),
+        torch.nn.ReLU6(),
+    )
+    shape = (8, 8, 3)
+    model = adapt(layered, example=shape, output="none")
+    images = jax.random.uniform(jax.random.key(0), (1, *shape))
+    for layer, before in (("1", "0"), ("2", None), ("4", "3")):
+        opened, name = before_rectifier(model, layer, shape)
+        assert name == f"{layer}/pre_relu"
+        found = capture(opened, images, [name, layer])
+        np.testing.assert_array_equal(jax.nn.relu(found[name]), found[layer])
+        assert found[name].min() < 0
+        if before:
+            own = capture(model, images, [before])[before]
+            np.testing.assert_allclose(found[name], own, atol=1e-6)  # computed twice
