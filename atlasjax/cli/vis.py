@@ -6,7 +6,7 @@ Beside the sheet it writes every picture by itself, and a record of how they wer
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,9 @@ def run(chosen: argparse.Namespace) -> None:
     from atlasjax.workflows.networks import find
 
     found = find(chosen.model)
-    settings = _settings(chosen, found.entry)
-    _check_layers(chosen, found, settings.size)
+    _check_layers(chosen, found)
     opened = _opened(chosen, found)
+    settings = _settings(chosen, found.entry, opened.network.model)
     arguments, options = _arguments(chosen, subject, opened)
     draw = _drawing(chosen, subject, opened)
     page = checked_page(chosen.out or _default_page(chosen, subject))
@@ -142,13 +142,12 @@ def _subject(chosen: argparse.Namespace) -> str:
     return subject
 
 
-def _check_layers(chosen: argparse.Namespace, found: Any, size: Any) -> None:
+def _check_layers(chosen: argparse.Namespace, found: Any) -> None:
     """Refuse layers that are not there, before any weights are read."""
     from atlasjax.workflows.networks import shapes
 
     if chosen.layer is not None:
-        side = min(size) if isinstance(size, tuple) else size
-        known = shapes(found, side)
+        known = shapes(found, min(chosen.size or [found.entry.image_size]))
         for layer in _layers(chosen.layer):
             if layer not in known:
                 raise unknown("layer", layer, known)
@@ -211,22 +210,19 @@ def _negative(chosen: argparse.Namespace) -> dict[str, Any]:
     return {"negative": True} if chosen.negative else {}
 
 
-def _settings(chosen: argparse.Namespace, entry: Any) -> Any:
-    import jax
-
-    from atlasjax.optvis.sizes import USUAL
+def _settings(chosen: argparse.Namespace, entry: Any, model: Any) -> Any:
+    from atlasjax.optvis.sizes import USUAL, takes
     from atlasjax.vis import Settings
 
     # Where a network was trained on smaller images, pictures are as small; and of its own size
     # where it takes no other.
-    side = entry.image_size if entry.other_sizes is False else min(entry.image_size, USUAL)
-    plain = Settings(size=_size(chosen.size) or side, channels=entry.channels)
-    # On a CPU small batches are as quick as large ones, and the bar moves.
-    own = {"batch": 4 if jax.default_backend() == "cpu" else plain.batch}
-    for name in ("steps", "attempts", "batch"):
-        value = getattr(chosen, name)
-        own |= {} if value is None else {name: value}
-    return replace(plain, **own)
+    size = _size(chosen.size)
+    if size is None:
+        size = min(entry.image_size, USUAL)
+        size = size if takes(model, (size, size, entry.channels)) else entry.image_size
+    given = {name: getattr(chosen, name) for name in ("steps", "attempts", "batch")}
+    given = {name: value for name, value in given.items() if value is not None}
+    return Settings(size=size, channels=entry.channels, **given)
 
 
 def _size(given: list[int] | None) -> int | tuple[int, int] | None:
