@@ -149,12 +149,13 @@ _LISTED = 12  # captions that a line names
 
 
 def denoised(objective: Objective, settings: Settings) -> Objective:
-    """Return an objective that noise makes smaller: times `1 - total_variation * TV`.
+    """Return an objective that noise makes smaller: `o - total_variation * TV * |o|`.
 
-    As a factor, the penalty suits every layer, whatever the size of its activations.
+    As a part of the objective, the penalty suits every layer, whatever the size of its activations;
+    also where it is below 0 still, as logits and the negatives of units are at first.
 
     Args:
-        objective: what is made large, of at least 0.
+        objective: what is made large.
         settings: how pictures are made.
 
     >>> from atlasjax.optvis.objectives import channel
@@ -162,7 +163,7 @@ def denoised(objective: Objective, settings: Settings) -> Objective:
     ('mixed4a',)
     """
     weight = settings.total_variation
-    return objective * (1.0 - weight * total_variation()) if weight else objective
+    return objective - abs(objective) * (weight * total_variation()) if weight else objective
 
 
 class _Recipe(NamedTuple):

@@ -39,7 +39,7 @@ class Settings:
         steps: optimization steps, at least 1.
         learning_rate: Adam's at its peak; see `optvis.schedule.learning_rates`.
         total_variation: how much changes from pixel to pixel count against a picture, at least 0:
-            what is made large is the objective times `1 - total_variation * TV`.
+            what is made large is the objective, less `total_variation * TV` of its size.
         leaky_fraction: in which part of the steps gradients leak through rectifiers, from 0 to 1.
         jitter: largest shift in a step, in pixels; by default 8, or a sixteenth of the shorter side
             of smaller pictures.

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from atlasjax import vis
-from atlasjax.optvis.objectives import Seen, evaluate, take
+from atlasjax.optvis.objectives import Seen, channel, evaluate, take
 from atlasjax.optvis.param import image_shape
 from atlasjax.optvis.sizes import USUAL
 from atlasjax.optvis.visualize import visualize
@@ -136,3 +136,16 @@ def test_the_guide_names_the_defaults():
     assert "scaled by up to a tenth" in text
     assert own.scale == (0.9, 1.1)
     assert inspect.signature(vis.interpolation).parameters["frames"].default == 6
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_noise_makes_every_objective_smaller(sign: float):
+    board = jnp.tile(jnp.asarray([[0.0, 1.0], [1.0, 0.0]]), (4, 4))[None, :, :, None]
+    flat = jnp.full_like(board, 0.5)
+    own = gallery.denoised(sign * channel("a", 0), Settings())
+    noisy, calm = (
+        float(evaluate(take(own, 0), Seen(image, {"a": image}))[0]) for image in (board, flat)
+    )
+    assert calm == sign * 0.5
+    # Of 7 x 8 x 2 differences of 1 in 64 pixels, half: .875 of the magnitude.
+    assert noisy == pytest.approx(calm - 0.875 * 0.5)

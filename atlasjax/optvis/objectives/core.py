@@ -80,6 +80,9 @@ class Objective:
     def __neg__(self) -> "Objective":
         return self * -1.0
 
+    def __abs__(self) -> "Objective":
+        return Objective(_magnitude, self.layers, (self,), check=_check_parts)
+
     def __sub__(self, other: "Objective | Number") -> "Objective":
         return self + -1.0 * _as_objective(other)
 
@@ -300,6 +303,11 @@ def _sum(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:
 def _product(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:
     del settings
     return evaluate(data[0], seen) * evaluate(data[1], seen)
+
+
+def _magnitude(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:
+    del settings
+    return jnp.abs(evaluate(data[0], seen))
 
 
 def _constant(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:
