@@ -38,7 +38,7 @@ def asked(settings: IconSettings, monkeypatch: pytest.MonkeyPatch) -> tuple[Aske
             seen.append(Asked(param, transform, optimizer, loop, objective, n, start))
             nothing = np.zeros(n, np.float32)
             image = np.full((n, *shape), 0.5, np.float32)
-            made = dict.fromkeys(Rendered._fields, nothing) | {"image": image}
+            made: dict[str, Any] = dict.fromkeys(Rendered._fields, nothing) | {"image": image}
             return Rendered(**made)
 
         return draw

@@ -70,7 +70,7 @@ def strides(steps: int, turned_at: int) -> list[float]:
         for step in range(steps):
             gradient = jnp.where(step < turned_at, 1.0, -1.0)
             change, state = optimizer.update(gradient, state)
-            found.append(-float(change))
+            found.append(-float(jnp.asarray(change)))
     return found
 
 
