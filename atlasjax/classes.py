@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -95,6 +96,32 @@ def short_name(known: Named) -> str:
     return _names(known)[0]
 
 
+def short_names(class_names: Sequence[Named]) -> tuple[str, ...]:
+    """Return what each class is called in few words, no two of them alike.
+
+    It is the first of its names. Where two classes share it, what tells them apart stands behind
+    it: the second name, where no other has it, else the WordNet id, else the number.
+
+    >>> names = [("n1", "crane"), ("n2", "crane"), ("n3", "maillot"), ("n4", "maillot, tank suit")]
+    >>> short_names([ClassName(*name) for name in names])[1:]
+    ('crane (n2)', 'maillot (n3)', 'maillot (tank suit)')
+    """
+    names = [_names(known) for known in class_names]
+    shared = Counter(own[0] for own in names)
+    seconds = Counter((own[0], own[1]) for own in names if len(own) > 1)
+    wnids = Counter(known.wnid for known in class_names)
+
+    def short(index: int) -> str:
+        own, wnid = names[index], class_names[index].wnid
+        if shared[own[0]] == 1:
+            return own[0]
+        if len(own) > 1 and own[1] != own[0] and seconds[own[0], own[1]] == 1:
+            return f"{own[0]} ({own[1]})"
+        return f"{own[0]} ({wnid if wnid and wnids[wnid] == 1 else index})"
+
+    return tuple(short(index) for index in range(len(names)))
+
+
 def _numbered(index: int, class_names: Sequence[Named]) -> int:
     if not 0 <= index < len(class_names):
         raise UserError(f"no class {index}; there are 0 to {len(class_names) - 1}")
@@ -118,7 +145,8 @@ def _anywhere(wanted: str, known: Named) -> bool:
 
 
 def _ambiguous(text: str, found: list[int], class_names: Sequence[Named]) -> UserError:
-    shown = [f"{i} ({short_name(class_names[i])})" for i in found[:_LISTED]]
+    names = short_names(class_names)
+    shown = [f"{i} ({names[i]})" for i in found[:_LISTED]]
     more = f" or {len(found) - len(shown)} others" if len(found) > len(shown) else ""
     listed = ", ".join(shown) if more else " or ".join([", ".join(shown[:-1]), shown[-1]])
     return UserError(

@@ -96,7 +96,7 @@ def by_plain_adam(cut: Cut, direction: np.ndarray, steps: tuple[int, ...]) -> Ic
         param=fourier(settings.size),
         transform=similarity(settings.jitter, settings.scale, settings.rotate),
         optimizer=optax.adam(PLAIN),
-        loop=Loop(steps[-1], snapshots=steps),
+        loop=Loop(steps[-1], snapshots=steps, leaky_steps=0),
         batch=settings.batch,
     )
     shots = np.round(np.asarray(made.snapshot) * 255).astype(np.uint8)

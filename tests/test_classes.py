@@ -3,7 +3,7 @@
 import pytest
 
 from atlasjax import models
-from atlasjax.classes import resolve, short_name
+from atlasjax.classes import ClassName, resolve, short_name, short_names
 from atlasjax.errors import UserError
 
 NAMES = (
@@ -46,8 +46,11 @@ def test_a_class_is_found(text: str, index: int):
             "shark",
             r"class 'shark' may be 1 \(great white shark\), 2 \(tiger shark\) or 3 \(hammerhead\)",
         ),
-        ("crane", r"class 'crane' may be 5 \(crane\) or 6 \(crane\): .* give its number"),
-        ("a", r"0 \(tench\), .*, 5 \(crane\) or 3 others: say more"),
+        (
+            "crane",
+            r"class 'crane' may be 5 \(crane \(n02012849\)\) or 6 \(crane .*\): .* give its number",
+        ),
+        ("a", r"0 \(tench\), .*, 5 \(crane .*\) or 3 others: say more"),
         ("9", "no class 9; there are 0 to 8"),
         ("-1", "no class -1; there are 0 to 8"),
         ("tensh", "no class 'tensh'; did you mean tench"),
@@ -70,3 +73,26 @@ def test_every_class_of_a_network_is_found_by_its_own_name(name: str):
     known = models.class_names(name)
     assert len(known) >= 10
     assert [resolve(short_name(one), known) for one in known] == list(range(len(known)))
+
+
+def test_classes_that_share_a_name_are_told_apart():
+    known = [
+        ("n02012849", "crane"),
+        ("n03126707", "crane"),
+        ("n03710637", "maillot"),
+        ("n03710721", "maillot, tank suit"),
+        ("", "bar, pub"),
+        ("", "bar, pub"),
+        ("n9", "tench, Tinca tinca"),
+        ("n8", "x"),
+        ("n8", "x, x"),
+    ]
+    found = short_names([ClassName(*one) for one in known])
+    assert found[:4] == (
+        "crane (n02012849)",
+        "crane (n03126707)",
+        "maillot (n03710637)",
+        "maillot (tank suit)",
+    )
+    assert found[4:] == ("bar (4)", "bar (5)", "tench", "x (7)", "x (8)")
+    assert len(set(found)) == len(found)

@@ -196,7 +196,12 @@ def icon_renderer(settings: IconSettings, steps: int, mesh: Mesh) -> Renderer:
         fourier(settings.size, correlation=correlation_for(settings.channels)),
         similarity(jitter, settings.scale, settings.rotate),
         warmup_cosine_adam(steps, settings.learning_rate),
-        Loop(steps, untransformed_steps=still, dtype=settings.dtype),
+        Loop(
+            steps,
+            leaky_steps=0,  # a cell's direction is one in which its images are active
+            untransformed_steps=still,
+            dtype=settings.dtype,
+        ),
         mesh,
     )
 

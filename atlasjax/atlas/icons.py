@@ -75,7 +75,8 @@ def icons(
     done = number = 0
     best = Icons(np.zeros((n, 0, 0, 3), np.uint8), np.full(n, -np.inf, np.float32))
     for attempt in range(attempts):
-        todo = np.flatnonzero(best.cosine < retry_below) if attempt else np.arange(n)
+        # Said so that NaN, of what is not finite, is below everything.
+        todo = np.flatnonzero(~(best.cosine >= retry_below)) if attempt else np.arange(n)
         total = done + len(todo)
         parts = []
         progress(done, total)
@@ -119,7 +120,8 @@ def _one_ahead(
 
 def _better(best: Icons, which: Int[np.ndarray, " k"], new: Icons) -> Icons:
     """Put the new icons that reached more in place of the old."""
-    more = new.cosine > best.cosine[which]
+    old = best.cosine[which]
+    more = (new.cosine > old) | (np.isnan(old) & ~np.isnan(new.cosine))
     icon, cosine = best.icon.copy(), best.cosine.copy()
     icon[which[more]], cosine[which[more]] = new.icon[more], new.cosine[more]
     return Icons(icon, cosine)

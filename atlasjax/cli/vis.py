@@ -7,7 +7,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,13 @@ SUBJECTS = (
     "style",
 )
 FILES = ("direction", "invert", "caricature", "dream", "style")  # subjects that are read
+_HOW = (
+    "diversity",
+    "content",
+    "negative",
+    "range",
+)  # options that a record names where they are given
+NEGATIVE = ("channels", "neurons", "direction")  # subjects of which there is an opposite
 _EXAMPLE = "atlasjax vis inception_v1_scenes mixed4a --channels 0:16"
 
 
@@ -52,6 +59,11 @@ def add(commands: Any) -> None:
     how.add_argument(
         "--diversity", type=int, metavar="N", help="N pictures of each channel that differ"
     )
+    how.add_argument(
+        "--negative",
+        action="store_true",
+        help="what channels, neurons or directions are against, before the rectifier",
+    )
     how.add_argument("--content", metavar="IMAGE", help="what --style is put on")
     how.add_argument(
         "--range",
@@ -60,7 +72,14 @@ def add(commands: Any) -> None:
         help="values that are black and white in an image of more than 8 bits; auto for its own",
     )
     how.add_argument("--weights", metavar="PATH", help="the network's weights")
-    how.add_argument("--size", type=int, help="height and width of each picture, in px")
+    how.add_argument(
+        "--size",
+        type=int,
+        nargs="+",
+        metavar="PX",
+        help="width and height of each picture; one number for both, and the shorter side of what "
+        "is made from an image, which keeps its shape",
+    )
     how.add_argument("--steps", type=int, help="optimization steps")
     how.add_argument("--seed", type=int, default=0)
     how.add_argument("--attempts", type=int, help="make each so often, and keep the best")
@@ -88,12 +107,13 @@ def run(chosen: argparse.Namespace) -> None:
     """Draw what was asked for, write it, and print the file to open."""
     subject = _subject(chosen)
     from atlasjax.vis.files import checked_page, save
+    from atlasjax.vis.gallery import told
     from atlasjax.workflows.networks import find
 
     found = find(chosen.model)
-    settings = _settings(chosen, found.entry)
-    _check_layers(chosen, found, settings.size)
+    _check_layers(chosen, found)
     opened = _opened(chosen, found)
+    settings = _settings(chosen, found.entry, opened.network.model)
     arguments, options = _arguments(chosen, subject, opened)
     draw = _drawing(chosen, subject, opened)
     page = checked_page(chosen.out or _default_page(chosen, subject))
@@ -102,7 +122,9 @@ def run(chosen: argparse.Namespace) -> None:
     record = _record(chosen, subject, settings, opened)
     page = save(gallery, page, record, found.entry.name)
     n = len(gallery.images)
-    print(f"{n} {'picture' if n == 1 else 'pictures'}, {_range(gallery)}")
+    print(f"{n} {'picture' if n == 1 else 'pictures'}{_range(gallery)}")
+    for line in told(gallery):
+        print(line)
     print(f"open {page}")
 
 
@@ -127,15 +149,17 @@ def _subject(chosen: argparse.Namespace) -> str:
         raise UserError(f"--{subject} is drawn for one layer, not for {chosen.layer}")
     if chosen.diversity is not None and subject != "channels":
         raise UserError("--diversity is for --channels")
+    if chosen.negative and (subject not in NEGATIVE or chosen.diversity is not None):
+        raise UserError("--negative is for --channels, --neurons and --direction")
     return subject
 
 
-def _check_layers(chosen: argparse.Namespace, found: Any, size: int) -> None:
+def _check_layers(chosen: argparse.Namespace, found: Any) -> None:
     """Refuse layers that are not there, before any weights are read."""
     from atlasjax.workflows.networks import shapes
 
     if chosen.layer is not None:
-        known = shapes(found, max(size, 32))
+        known = shapes(found, min(chosen.size or [found.entry.image_size]))
         for layer in _layers(chosen.layer):
             if layer not in known:
                 raise unknown("layer", layer, known)
@@ -176,11 +200,11 @@ def _arguments(
 
     layer, read = chosen.layer, partial(read_image, range=_value_range(chosen), note=_note)
     if subject in ("channels", "neurons"):
-        options = {} if chosen.diversity is None else {"count": chosen.diversity}
+        options = _negative(chosen) if chosen.diversity is None else {"count": chosen.diversity}
         return [layer, _numbers(getattr(chosen, subject), subject)], options
     if subject == "direction":
         vectors, captions = read_directions(chosen.direction)
-        return [layer, vectors], {"captions": captions}
+        return [layer, vectors], {"captions": captions, **_negative(chosen)}
     if subject == "class":
         found, captions = _classes(chosen, opened)
         return [found], {"captions": captions}
@@ -192,6 +216,10 @@ def _arguments(
         return [read(chosen.content), read(chosen.style)], {"layer": layer}
     image = read(getattr(chosen, subject))
     return [layer if subject == "dream" else _layers(layer), image], {}
+
+
+def _negative(chosen: argparse.Namespace) -> dict[str, Any]:
+    return {"negative": True} if chosen.negative else {}
 
 
 def _value_range(chosen: argparse.Namespace) -> Any:
@@ -206,18 +234,35 @@ def _note(line: str) -> None:
 
 
 def _settings(chosen: argparse.Namespace, entry: Any) -> Any:
-    import jax
+    pass
 
+
+def _settings(chosen: argparse.Namespace, entry: Any, model: Any) -> Any:
+    from atlasjax.optvis.sizes import USUAL, takes
     from atlasjax.vis import Settings
 
-    # Where a network was trained on smaller images, pictures are as small.
-    plain = Settings(size=min(entry.image_size, Settings.size))
-    # On a CPU small batches are as quick as large ones, and the bar moves.
-    own = {"batch": 4 if jax.default_backend() == "cpu" else plain.batch}
-    for name in ("size", "steps", "attempts", "batch"):
-        value = getattr(chosen, name)
-        own |= {} if value is None else {name: value}
-    return replace(plain, **own)
+    # Where a network was trained on smaller images, pictures are as small; and of its own size
+    # where it takes no other.
+    size = _size(chosen.size)
+    if size is None:
+        size = min(entry.image_size, USUAL)
+        size = size if takes(model, (size, size, entry.channels)) else entry.image_size
+    given = {name: getattr(chosen, name) for name in ("steps", "attempts", "batch")}
+    given = {name: value for name, value in given.items() if value is not None}
+    return Settings(size=size, channels=entry.channels, **given)
+
+
+def _size(given: list[int] | None) -> int | tuple[int, int] | None:
+    """Return what --size says, of which the width comes first as people say it.
+
+    >>> _size([600, 200]), _size([64])
+    ((200, 600), 64)
+    """
+    if given is None or len(given) == 1:
+        return given[0] if given else None
+    if len(given) > 2:
+        raise UserError(f"--size {' '.join(map(str, given))}: must be a width, or width and height")
+    return given[1], given[0]
 
 
 def _layers(text: str) -> list[str]:
@@ -232,6 +277,8 @@ def _numbers(tokens: Sequence[str], what: str) -> list[int]:
     """
     found: list[int] = []
     for token in (part for given in tokens for part in given.split(",") if part):
+        if re.fullmatch(r"-\d+", token) and what in NEGATIVE:
+            raise UserError(f"--{what} {token}: for what {token[1:]} is against, add --negative")
         if not re.fullmatch(r"\d+(:\d+(:0*[1-9]\d*)?)?", token):
             raise UserError(f"--{what} {token!r}: must be a number, or a range such as 0:16")
         numbers = [int(part) for part in token.split(":")]
@@ -242,12 +289,13 @@ def _numbers(tokens: Sequence[str], what: str) -> list[int]:
 
 
 def _classes(chosen: argparse.Namespace, opened: Any) -> tuple[list[int], list[str]]:
-    from atlasjax.classes import resolve, short_name
+    from atlasjax.classes import resolve, short_names
 
     if not opened.classes:
         raise UserError(f"{chosen.model} has no classes: --class needs logits")
     found = [resolve(text, opened.classes) for text in getattr(chosen, "class")]
-    return found, [short_name(opened.classes[i]) for i in found]
+    names = short_names(opened.classes)
+    return found, [names[i] for i in found]
 
 
 def _default_page(chosen: argparse.Namespace, subject: str) -> Path:
@@ -257,6 +305,7 @@ def _default_page(chosen: argparse.Namespace, subject: str) -> Path:
     named = [Path(v).stem if subject in FILES else v for v in _listed(value)][:4]
     layer = [] if chosen.layer is None else [chosen.layer]
     what = subject if chosen.diversity is None else "diversity"
+    what = f"negative-{what}" if chosen.negative else what
     return Path("vis") / f"{plain(_short(chosen.model), *layer, what, *named)}.png"
 
 
@@ -280,7 +329,7 @@ def _record(chosen: argparse.Namespace, subject: str, settings: Any, opened: Any
         **as_recorded(opened),
         "layer": chosen.layer,
         subject: getattr(chosen, subject),
-        **{n: getattr(chosen, n) for n in ("diversity", "content", "range") if getattr(chosen, n)},
+        **{n: getattr(chosen, n) for n in _HOW if getattr(chosen, n)},
         "seed": chosen.seed,
         "settings": asdict(settings),
         "jax": jax.__version__,
@@ -288,11 +337,13 @@ def _record(chosen: argparse.Namespace, subject: str, settings: Any, opened: Any
 
 
 def _range(gallery: Any) -> str:
-    """Return the least and most that was reached, as people read it."""
+    """Return the least and most that was reached, as people read it, after a comma."""
     import numpy as np
 
     from atlasjax.vis.sheet import shown
 
-    ends = [float(end(gallery.reached)) for end in (np.nanmin, np.nanmax)]
-    least, most = (shown(end, gallery.measure) for end in ends)
-    return f"{gallery.measure} {least}" + (f" to {most}" if most != least else "")
+    values = gallery.reached[np.isfinite(gallery.reached)]
+    if not len(values):
+        return ""
+    least, most = (shown(float(end(values)), gallery.measure) for end in (np.min, np.max))
+    return f", {gallery.measure} {least}" + (f" to {most}" if most != least else "")

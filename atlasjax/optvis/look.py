@@ -4,7 +4,8 @@ Data that all units share, such as a whitening matrix, are kept once and not cop
 is every unit's own is split over the devices with the batch.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from atlasjax.optvis.objectives.core import Objective, Seen, evaluate, network
 from atlasjax.optvis.param import Parameterization
+from atlasjax.optvis.rectifiers import leaking
 from atlasjax.optvis.transform import Transform
 from atlasjax.taps import Model
 
@@ -57,8 +59,9 @@ def look(
     images: Float[Array, "units frames h w c"],
     shared: tuple[Objective, ...],
     own: tuple[Objective, ...],
-    tap: Any,
-) -> list[Float[Array, "units frames"]]:
+    leak: Float[Array, ""] | None = None,
+    score: Callable[[Objective, Seen], Array] = evaluate,
+) -> list[Float[Array, "units *told"]]:
     """Run the network once on all frames of all units, and evaluate every objective on it.
 
     Args:
@@ -66,7 +69,9 @@ def look(
         images: as the network is to see them.
         shared: of each objective, what all units share; see `divide`.
         own: of each objective, what is every unit's own.
-        tap: called on every value inside the network.
+        leak: how much of the gradient rectifiers let through below zero; see
+            `rectifiers.leaking`. None for the true gradient.
+        score: what is told of each frame; how it does by each objective, by default.
 
     Returns:
         The scores by each of the objectives.
@@ -76,13 +81,16 @@ def look(
     flat = images.reshape(units * frames, *images.shape[2:])
     leaves = [x for x in jax.tree.leaves(model) if jnp.issubdtype(x.dtype, jnp.floating)]
     dtype = leaves[0].dtype if leaves else flat.dtype
-    values = network(model, flat.astype(dtype), names, tap) if names else {}
+    run = partial(network, names=names)
+    if leak is not None:
+        run = leaking(run, leak)
+    values = run(model, flat.astype(dtype)) if names else {}
     layers = {
         name: value.reshape(units, frames, *value.shape[1:]).astype(jnp.float32)
         for name, value in values.items()
     }
     return [
-        jax.vmap(lambda o, seen, s=s: evaluate(_join(s, o), seen))(o, Seen(images, layers))
+        jax.vmap(lambda o, seen, s=s: score(_join(s, o), seen))(o, Seen(images, layers))
         for s, o in zip(shared, own, strict=True)
     ]
 

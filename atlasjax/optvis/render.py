@@ -10,24 +10,25 @@ done here by `atlasjax.parallel`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 from atlasjax.errors import UserError
-from atlasjax.optvis.gradients import leak_at, leaking
 from atlasjax.optvis.look import cast_to, disturb, divide, images_of, look
-from atlasjax.optvis.loop import Loop, check_loop
-from atlasjax.optvis.objectives.core import Objective
+from atlasjax.optvis.loop import Loop, check_loop, leaky_steps
+from atlasjax.optvis.objectives.core import Objective, Seen, evaluate, silent
 from atlasjax.optvis.param import Parameterization
+from atlasjax.optvis.rectifiers import leak_at
+from atlasjax.optvis.step import State, keep, update
 from atlasjax.optvis.transform import Transform
 from atlasjax.parallel import either, split_batch
-from atlasjax.taps import Model, identity
+from atlasjax.taps import Model
 
 View = Callable[[Float[Array, "h w c"]], Float[Array, "h w d"]]
 
@@ -43,6 +44,10 @@ class Rendered(NamedTuple):
         snapshot: the images after the steps asked for.
         steps: how many steps each unit took.
         params: what the images are made of, to start others from.
+        silent: whether the measure ends at exactly 0, or each of its parts that look at the network
+            does, as that of a unit that nothing has woken: its image shows nothing.
+        lost: in how many steps the score of each unit or its gradient was not finite. Such a step
+            is not taken, so that the image is that of the steps before.
     """
 
     image: Float[Array, "units *frames h w c"]
@@ -52,6 +57,8 @@ class Rendered(NamedTuple):
     snapshot: Float[Array, "units shots *frames h w c"]
     steps: Int[Array, " units"]
     params: PyTree[Shaped[Array, "units ..."]]
+    silent: Bool[Array, "units *frames"]
+    lost: Int[Array, " units"]
 
 
 @runtime_checkable
@@ -72,17 +79,6 @@ class Renderer(Protocol):
 
 _Pair = tuple[Objective, Objective]
 """An objective and a measure."""
-
-
-class _State(NamedTuple):
-    """What a step changes; the first axis of everything is the units."""
-
-    params: PyTree
-    optimizer: PyTree
-    level: Float[Array, " units"]
-    alive: Any
-    steps: Int[Array, " units"]
-    shots: Float[Array, "shots units *frames h w c"]
 
 
 def renderer(
@@ -169,38 +165,39 @@ def _render(
     start: PyTree,
 ) -> Rendered:
     loop, param = program.loop, program.param
-    model = cast_to(model, loop.dtype)
+    model, leaky = cast_to(model, loop.dtype), leaky_steps(loop, own[0].layers)
 
     def loss(params: PyTree, step: Array) -> tuple[Array, tuple[Array, Array]]:
         images = _through(program, keys, step, images_of(param, params))
-        tap = leaking(leak_at(step, loop.leaky_steps)) if loop.leaky_steps else identity
-        scores, measured = look(model, images, shared, own, tap)
+        leak = leak_at(step, leaky) if leaky else None
+        scores, measured = look(model, images, shared, own, leak)
         return -scores.sum(), (scores.sum(1), measured.mean(1))
 
-    def advance(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
+    def advance(state: State, step: Array) -> tuple[State, tuple[Array, Array]]:
         gradient, (score, measured) = jax.grad(loss, has_aux=True)(state.params, step)
-        new = _update(program.optimizer, state, gradient, measured, loop)
-        return new._replace(shots=_keep(param, state, loop.snapshots, step - 1)), (score, measured)
+        new = update(program.optimizer, state, gradient, (score, measured), loop)
+        return new._replace(shots=keep(param, state, loop.snapshots, step - 1)), (score, measured)
 
-    def rest(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
+    def rest(state: State, step: Array) -> tuple[State, tuple[Array, Array]]:
         nothing = jnp.full(len(keys), jnp.nan)
-        return state._replace(shots=_keep(param, state, loop.snapshots, step - 1)), (
+        return state._replace(shots=keep(param, state, loop.snapshots, step - 1)), (
             nothing,
             nothing,
         )
 
-    def body(state: _State, step: Array) -> tuple[_State, tuple[Array, Array]]:
+    def body(state: State, step: Array) -> tuple[State, tuple[Array, Array]]:
         if loop.stop_at is None:
             return advance(state, step)
         return jax.lax.cond(state.alive.any(), advance, rest, state, step)
 
     state, history = jax.lax.scan(body, _start(program, keys, start), jnp.arange(1, loop.steps + 1))
     state = state._replace(
-        shots=_keep(param, state, loop.snapshots, jnp.asarray(loop.steps, jnp.int32))
+        shots=keep(param, state, loop.snapshots, jnp.asarray(loop.steps, jnp.int32))
     )
     images = images_of(param, state.params)
     shown = images if program.view is None else jax.vmap(jax.vmap(program.view))(images)
-    (reached,) = look(model, shown, shared[1:], own[1:], identity)
+    (ended,) = look(model, shown, shared[1:], own[1:], score=_ended)
+    reached = ended[:, 0]
     made = Rendered(
         image=images,
         reached=reached,
@@ -209,9 +206,16 @@ def _render(
         snapshot=jnp.moveaxis(state.shots, 0, 1),
         steps=state.steps,
         params=state.params,
+        silent=ended[:, 1] > 0,
+        lost=state.lost,
     )
     one = jax.tree.map(lambda leaf: leaf[0], state.params)
     return made if jax.eval_shape(param.image, one).ndim == 4 else _without_frames(made)
+
+
+def _ended(measure: Objective, seen: Seen) -> Float[Array, "2 frames"]:
+    """Return the measure of one unit's finished frames, and 1 where they get no answer."""
+    return jnp.stack([evaluate(measure, seen), silent(measure, seen).astype(jnp.float32)])
 
 
 def _through(
@@ -238,11 +242,14 @@ def _through(
 
 def _without_frames(made: Rendered) -> Rendered:
     return made._replace(
-        image=made.image[:, 0], reached=made.reached[:, 0], snapshot=made.snapshot[:, :, 0]
+        image=made.image[:, 0],
+        reached=made.reached[:, 0],
+        snapshot=made.snapshot[:, :, 0],
+        silent=made.silent[:, 0],
     )
 
 
-def _start(program: _Program, keys: Key[Array, " units"], start: PyTree) -> _State:
+def _start(program: _Program, keys: Key[Array, " units"], start: PyTree) -> State:
     params = start
     if start is None:
         params = jax.vmap(lambda k: program.param.init(jax.random.fold_in(k, 0)))(keys)
@@ -250,52 +257,12 @@ def _start(program: _Program, keys: Key[Array, " units"], start: PyTree) -> _Sta
     with jax.numpy_dtype_promotion("standard"):
         memory = jax.vmap(program.optimizer.init)(params)
     n = len(keys)
-    return _State(
+    return State(
         params,
         memory,
         level=jnp.zeros(n),
         alive=jnp.ones(n, bool),
         steps=jnp.zeros(n, jnp.int32),
+        lost=jnp.zeros(n, jnp.int32),
         shots=jnp.zeros((len(program.loop.snapshots), *images.shape)),
     )
-
-
-def _update(
-    optimizer: optax.GradientTransformation,
-    state: _State,
-    gradient: PyTree,
-    measured: Float[Array, " units"],
-    loop: Loop,
-) -> _State:
-    """Take one step of every unit that is not finished."""
-    with jax.numpy_dtype_promotion("standard"):  # Optax relies on it
-        change, memory = jax.vmap(optimizer.update)(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, change)
-    if loop.stop_at is None:
-        return state._replace(params=params, optimizer=memory, steps=state.steps + 1)
-
-    def if_alive(new: Array, old: Array) -> Array:
-        return jnp.where(state.alive.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-    level = 0.9 * state.level + 0.1 * measured
-    return state._replace(
-        params=jax.tree.map(if_alive, params, state.params),
-        optimizer=jax.tree.map(if_alive, memory, state.optimizer),
-        level=level,
-        steps=state.steps + state.alive.astype(jnp.int32),
-        alive=state.alive & (level < loop.stop_at),
-    )
-
-
-def _keep(param: Parameterization, state: _State, snapshots: tuple[int, ...], done: Array) -> Array:
-    """Put the images into their place among the snapshots, if this is a step for one."""
-    if not snapshots:
-        return state.shots
-    hit = jnp.asarray(snapshots) == done
-
-    def put(shots: Array) -> Array:
-        return jnp.where(
-            hit.reshape(-1, *[1] * (shots.ndim - 1)), images_of(param, state.params), shots
-        )
-
-    return either(hit.any(), lambda: put(state.shots), lambda: state.shots)

@@ -6,6 +6,7 @@ what was compiled.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -22,12 +23,13 @@ from atlasjax.optvis.objectives import Objective, check, shapes_for, units
 from atlasjax.optvis.param import Parameterization, fourier, start_from
 from atlasjax.optvis.render import Rendered, Renderer, View, renderer
 from atlasjax.optvis.schedule import learning_rates
+from atlasjax.optvis.sizes import CHANNELS, taken, usual
 from atlasjax.optvis.transform import Transform, similarity
 from atlasjax.parallel import batch_mesh, pad_batch, share_of
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, as_pytree
 
-SIZE, RATE = 128, 0.15
+RATE = 0.15
 
 
 def visualize(
@@ -36,12 +38,13 @@ def visualize(
     key: Key[Array, ""],
     *,
     param: Parameterization | None = None,
-    channels: int = 3,
+    channels: int | None = None,
     transform: Transform | None = None,
     optimizer: optax.GradientTransformation | None = None,
     loop: Loop | None = None,
     measure: Objective | None = None,
     count: int | None = None,
+    numbers: Sequence[int] | None = None,
     start: PyTree[Shaped[Array | np.ndarray, "units ..."]] = None,
     batch: int = 16,
     attempts: int = 1,
@@ -52,23 +55,26 @@ def visualize(
 ) -> Rendered:
     """Make images for which an objective is large: one unit for each of its entries.
 
-    Every unit has a key of its own, drawn from `key` by its number: it does not depend on how many
-    there are, nor on the batch.
+    Every unit has a key of its own, drawn from `key` by its number, and whatever their number, the
+    program that draws them is of one shape: it does not depend on how many there are. See
+    `together` for what the batch changes.
 
     Args:
         model: a callable pytree `model(images, tap)`.
         objective: what is made large; see `objectives`.
         key: what the starts and the transforms are drawn from.
-        param: what is optimized; by default `fourier(128)`.
-        channels: how many the default one has: those of the images that the model takes.
+        param: what is optimized; by default `fourier(128)`, or of a size that the model takes.
+        channels: how many the default one has; by default as many as the model's images have.
         transform: a random change of the image in each step; by default `similarity()`.
         optimizer: of Optax; by default Adam at 0.15, which rises and falls as for icons.
         loop: how many steps, and what happens besides; by default 128 steps.
         measure: what is reported as `reached`; the objective itself by default.
         count: how many units, where the objective is the same for all.
+        numbers: what each unit's key is drawn by; its place, from 0, by default. With numbers of
+            channels, a channel's picture is the same whichever others are drawn before it.
         start: the parameters each unit starts from, such as the `params` of others that are
             finished; drawn from the key by default, and where a unit is made again.
-        batch: units at a time.
+        batch: units at a time; see `together`.
         attempts: how often a unit is made at most; the one with the largest measure is kept.
         retry_below: the measure from which a unit is not made again.
         view: how finished images are shown to the network to be measured; as they are by default.
@@ -96,14 +102,20 @@ def visualize(
     for name, value in (("batch", batch), ("attempts", attempts)):
         if value < 1:
             raise UserError(f"{name} {value}: must be at least 1")
-    param, transform = param or _fourier(SIZE, channels), transform or similarity()
     mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+    if param is None:
+        height, width, found = taken(model, usual(), [channels] if channels else CHANNELS)
+        param = _fourier((height, width), found)
+    transform = transform or similarity()
     _check(model, objective, measure, param, transform)
     _check_start(start, param, n)
     optimizer = optimizer or _adam(RATE, loop.steps)
     make = _renderer(param, transform, optimizer, loop, mesh, view)
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
-    size = share_of(min(batch, n), mesh)
+    named = np.arange(n) if numbers is None else np.asarray(numbers, np.uint32)
+    if len(named) != n:
+        raise UserError(f"{len(named)} numbers for {n} units: there must be one for each")
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(named))
+    size = together(batch, mesh)
 
     def some(which: Int[np.ndarray, " k"], attempt: int) -> Rendered:
         own = jax.vmap(jax.random.fold_in, (0, None))(keys[which], attempt)
@@ -114,7 +126,10 @@ def visualize(
 
     best, total, done = None, n, 0
     for attempt in range(attempts):
-        todo = np.arange(n) if best is None else np.flatnonzero(_mean(best.reached) < retry_below)
+        # Said so that NaN, of what is not finite, is below everything.
+        todo = (
+            np.arange(n) if best is None else np.flatnonzero(~(_mean(best.reached) >= retry_below))
+        )
         total, parts = done + len(todo), []
         progress(done, total)
         for first in range(0, len(todo), size):
@@ -126,6 +141,25 @@ def visualize(
             best = new if best is None else _better(best, todo, new)
     assert best is not None, "there is at least one attempt"
     return best
+
+
+def together(batch: int, mesh: Mesh) -> int:
+    """Return how many units one program draws; where fewer are left, it is filled up.
+
+    A program of another shape adds in another order, and a step of an optimization enlarges the
+    rounding of the one before: after a hundred steps a picture is another one. So there is one
+    shape. On a CPU each device draws one unit at a time, which is as quick as several; elsewhere
+    the batch is the shape, and another batch is another shape.
+
+    Args:
+        batch: units at a time.
+        mesh: the devices that share them.
+
+    >>> together(16, batch_mesh(jax.local_devices()[:1]))
+    1
+    """
+    on_cpu = all(device.platform == "cpu" for device in mesh.devices.flat)
+    return mesh.size if on_cpu else share_of(batch, mesh)
 
 
 def _part(objective: Objective, which: Int[np.ndarray, " k"], size: int) -> Objective:
@@ -173,12 +207,13 @@ def _check_start(start: PyTree, param: Parameterization, n: int) -> None:
 
 def _better(best: Rendered, which: Any, new: Rendered) -> Rendered:
     """Put the new units that reached more in place of the old."""
-    more = _mean(new.reached) > _mean(best.reached[which])
+    fresh, old = _mean(new.reached), _mean(best.reached[which])
+    more = (fresh > old) | (np.isnan(old) & ~np.isnan(fresh))
     chosen = which[more]
 
-    def put(old: Any, fresh: Any) -> Any:
-        merged = old.copy()
-        merged[chosen] = fresh[more]
+    def put(before: Any, after: Any) -> Any:
+        merged = before.copy()
+        merged[chosen] = after[more]
         return merged
 
     return jax.tree.map(put, best, new)
@@ -201,7 +236,7 @@ def _renderer(
 
 
 @functools.lru_cache(maxsize=32)
-def _fourier(size: int, channels: int) -> Parameterization:
+def _fourier(size: tuple[int, int], channels: int) -> Parameterization:
     return fourier(size, correlation=correlation_for(channels))
 
 

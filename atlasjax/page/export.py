@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from atlasjax.atlas.level import Level
-from atlasjax.classes import NO_CLASSES
+from atlasjax.classes import NO_CLASSES, ClassName, short_names
 from atlasjax.errors import UserError, unknown
 from atlasjax.page import data as page_data
 from atlasjax.page.pictures import LARGE, SHEET, SMALL, cell_size, picture, sheets, strips
@@ -104,6 +104,7 @@ def export(
     page = {
         "format": PAGE_FORMAT,
         **shared,
+        "short_names": _short(class_names, wnids),
         "levels": shown,
         "aligned": bool(record.get("aligned")),
         "related": related,
@@ -116,6 +117,11 @@ def export(
     index = {"format": FORMAT, **shared, "layers": _contents(levels), "record": dict(record)}
     artifacts.write_text(folder / INDEX, page_data.as_json(index, indent=2) + "\n")
     return folder / "index.html"
+
+
+def _short(class_names: Sequence[str], wnids: Sequence[str]) -> list[str]:
+    ids = wnids or [""] * len(class_names)
+    return list(short_names([ClassName(*one) for one in zip(ids, class_names, strict=True)]))
 
 
 def write_page(folder: Path) -> None:

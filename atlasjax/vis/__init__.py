@@ -6,14 +6,17 @@ comes back as one captioned picture.
 
 from atlasjax.vis.dream import dream
 from atlasjax.vis.files import read_directions, read_image, save
-from atlasjax.vis.gallery import Gallery, Settings
+from atlasjax.vis.gallery import NOT_FINITE, SILENT, Gallery, told
 from atlasjax.vis.given import caricature, inversion
 from atlasjax.vis.sets import diversity, interpolation
+from atlasjax.vis.settings import Settings
 from atlasjax.vis.sheet import sheet
 from atlasjax.vis.style import style_transfer
 from atlasjax.vis.units import channels, classes, directions, neurons
 
 __all__ = [
+    "NOT_FINITE",
+    "SILENT",
     "Gallery",
     "Settings",
     "caricature",
@@ -30,4 +33,5 @@ __all__ = [
     "save",
     "sheet",
     "style_transfer",
+    "told",
 ]

@@ -12,12 +12,15 @@ from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.objectives import Objective
 from atlasjax.optvis.param import Parameterization, fourier, fourier_params, start_from
+from atlasjax.optvis.sizes import takes
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import Gallery, Settings, denoised, draw, fitted
+from atlasjax.vis.gallery import Gallery, denoised, draw
 from atlasjax.vis.given import Given, activations
+from atlasjax.vis.settings import Made, Settings, fitted, settled
 
 _RATE = 0.2  # of the settings' rate: what starts from a picture has less far to go
+_SMALLEST = 32  # px, of an octave
 _CLIP = 0.03  # black and white have no gradient
 
 
@@ -42,12 +45,13 @@ def dream(
     Args:
         model: a callable pytree `model(images, tap)`.
         layer: its name; see `atlasjax.layers`.
-        image: the picture; its square middle is taken, at the settings' size.
+        image: the picture, which keeps its shape; see `inversion`.
         key: what the transforms are drawn from.
         settings: how pictures are made, of which a fifth of the learning rate is taken; the
             defaults of `Settings` if none are given.
         channel: the one to dream of; all of the layer by default.
-        octaves: sizes, at least 1; none is below 32 px.
+        octaves: sizes, at least 1; those of them that the network takes are gone through. None is
+            below 32 px.
         ratio: of each size to the next, above 0 and below 1.
         progress: called with the number of octaves done, and to do.
 
@@ -70,27 +74,42 @@ def dream(
             f"{octaves} octaves of ratio {ratio}: must be at least 1, and between 0 and 1"
         )
     settings = settings or Settings()
-    picture = fitted(image, settings.size, settings.channels)
+    slow = replace(
+        settings, leaky_fraction=0.0, learning_rate=_RATE * settings.learning_rate, batch=1
+    )
+    own = settled(model, slow, np.asarray(image))
+    picture = fitted(image, own.size, own.channels)
     score = _score(model, layer, picture, channel)
-    own = replace(settings, leaky_fraction=0.0, learning_rate=_RATE * settings.learning_rate)
-    sizes = [max(round(settings.size * ratio**k), 32) for k in reversed(range(octaves))]
-    dreamt, reached = jnp.zeros_like(picture), np.nan
+    sizes = _octaves(model, own, octaves, ratio)
+    dreamt, reached, notes = jnp.zeros_like(picture), np.nan, ("",)
     for done, size in enumerate(sizes):
         now = _resized(picture, size)
         made = draw(
             model,
-            denoised(score, settings),
+            denoised(score, slow),
             score,
             jax.random.fold_in(key, done),
-            replace(own, size=size),
+            own.resized(size),
             param=_from(jnp.clip(now + _resized(dreamt, size), 0, 1)),
         )
-        dreamt, reached = made.image[0] - now, float(made.reached[0])
+        dreamt, reached, notes = made.image[0] - now, float(made.reached[0]), made.notes
         progress(done + 1, len(sizes))
     shown = np.stack([picture, np.clip(picture + np.asarray(dreamt), 0, 1)])
     name = layer if channel is None else f"{layer} {channel}"
-    values = np.array([1.0, reached], np.float32)
-    return Gallery(shown, values, ("image", name), "times the image's", f"dream of {name}", 2)
+    values, captions = np.array([1.0, reached], np.float32), ("image", name)
+    title, notes = f"dream of {name}", ("", *notes)
+    return Gallery(shown, values, captions, "times the image's", title, 2, notes)
+
+
+def _octaves(model: Model, own: Made, octaves: int, ratio: float | int) -> list[tuple[int, int]]:
+    """Return the sizes that are gone through, the smallest first."""
+    least = min(*own.size, _SMALLEST)
+    sizes = [own.size]
+    for k in range(1, octaves):
+        height, width = (max(round(side * ratio**k), least) for side in own.size)
+        if takes(model, (height, width, own.channels)):
+            sizes.insert(0, (height, width))
+    return sizes
 
 
 def _score(model: Model, layer: str, picture: Array | np.ndarray, channel: int | None) -> Objective:
@@ -107,8 +126,9 @@ def _score(model: Model, layer: str, picture: Array | np.ndarray, channel: int |
 def _from(picture: Float[Array, "h w c"]) -> Parameterization:
     colours = correlation_for(picture.shape[-1])
     start = fourier_params(picture, correlation=colours, clip=_CLIP)
-    return start_from(fourier(picture.shape[0], correlation=colours), start)
+    height, width, _ = picture.shape
+    return start_from(fourier((height, width), correlation=colours), start)
 
 
-def _resized(picture: Array | np.ndarray, size: int) -> Float[Array, "size size c"]:
-    return jax.image.resize(jnp.asarray(picture), (size, size, picture.shape[-1]), "cubic")
+def _resized(picture: Array | np.ndarray, size: tuple[int, int]) -> Float[Array, "h w c"]:
+    return jax.image.resize(jnp.asarray(picture), (*size, picture.shape[-1]), "cubic")

@@ -123,8 +123,10 @@ def save(gallery: Gallery, page: str | Path, record: Mapping[str, Any], footer: 
         path = page.with_suffix("") / f"{i:03}-{plain(caption)}.png"
         _picture(path, to_bytes(gallery.images[i]))
         value = float(gallery.reached[i])
-        reached = None if np.isnan(value) else value  # JSON has no NaN
+        reached = value if np.isfinite(value) else None  # JSON has no NaN
         made.append({"file": path.name, "caption": caption, "reached": reached})
+        if gallery.notes and gallery.notes[i]:
+            made[-1]["note"] = gallery.notes[i]
     _picture(page, sheet(gallery, footer))
     whole = {**record, "title": gallery.title, "measure": gallery.measure, "pictures": made}
     artifacts.write_json(page.with_suffix(".json"), whole)

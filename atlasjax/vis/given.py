@@ -1,6 +1,7 @@
 """What a network makes of a given picture: its features turned back, or exaggerated."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -13,7 +14,8 @@ from atlasjax.optvis.objectives.core import taking
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model, capture
-from atlasjax.vis.gallery import GENTLE, Gallery, Settings, denoised, draw, fitted, views
+from atlasjax.vis.gallery import Gallery, denoised, draw
+from atlasjax.vis.settings import GENTLE, Settings, fitted, settled, views
 
 Given = UInt8[np.ndarray, "_ _ _"] | Float[np.ndarray, "_ _ _"]
 """A picture: RGB, or of as many channels as the network takes; 0 to 255, or floats in [0, 1]."""
@@ -36,7 +38,8 @@ def inversion(
     Args:
         model: a callable pytree `model(images, tap)`.
         layers: names of layers with positions; see `atlasjax.layers`.
-        image: the picture; its square middle is taken, at the settings' size.
+        image: the picture, which keeps its shape, with the settings' size as its shorter side;
+            where they say both sides, or the network takes one shape only, its middle.
         key: what the starts and the transforms are drawn from.
         settings: how pictures are made; the defaults of `Settings` if none are given.
         progress: called with the number of layers done, and to do.
@@ -125,9 +128,10 @@ def _each(
     names = [layers] if isinstance(layers, str) else list(layers)
     if not names:
         raise UserError(f"no layers for an {what}: give at least one")
-    shown = fitted(image, settings.size, settings.channels)
+    own = settled(model, replace(settings, batch=1), np.asarray(image))
+    shown = fitted(image, own.size, own.channels)
     values = activations(model, shown, names)
-    images, reached = [shown], [np.nan]
+    images, reached, notes = [shown], [np.nan], [""]
     for done, name in enumerate(names):
         measure = obj.match(name, values[name], "cosine") + 1.0
         made = draw(
@@ -135,16 +139,16 @@ def _each(
             score(name, values[name]),
             measure,
             jax.random.fold_in(key, done),
-            settings,
-            transform=views(settings, GENTLE),
+            own,
+            transform=views(own, GENTLE),
         )
         images.append(made.image[0])
+        notes += made.notes
         reached.append(float(made.reached[0]))
         progress(done + 1, len(names))
     captions, title = ("image", *names), f"{what}: {', '.join(names)}"
-    return Gallery(
-        np.stack(images), np.array(reached, np.float32), captions, "cosine", title, len(images)
-    )
+    whole, values = np.stack(images), np.array(reached, np.float32)
+    return Gallery(whole, values, captions, "cosine", title, len(images), tuple(notes))
 
 
 def activations(

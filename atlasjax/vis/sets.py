@@ -14,7 +14,8 @@ from atlasjax.optvis.objectives import Objective
 from atlasjax.optvis.param import Parameterization, fourier, low_resolution, shared
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import Gallery, Settings, denoised, draw
+from atlasjax.vis.gallery import Gallery, denoised, draw
+from atlasjax.vis.settings import Settings, settled
 
 _COARSE = (16, 8, 4)  # parts of the size at which aligned frames share what they show
 
@@ -65,18 +66,17 @@ def diversity(
         raise UserError(f"count {count}: diversity needs at least 2 pictures")
     if not 0 <= weight <= 1:
         raise UserError(f"weight {weight}: must be from 0 to 1")
-    found, settings = [int(i) for i in which], settings or Settings()
+    found = [int(i) for i in which]
     if not found:
         raise UserError(f"no channels of layer {layer!r} to draw: give at least one")
-    score = obj.channel(layer, found)
-    differing = denoised(score * (1.0 + weight * obj.diversity(among or layer)), settings)
-    param = _frames(settings.size, settings.channels, count, aligned=False)
-    made = draw(model, differing, score, key, settings, param=param, progress=progress)
+    score, own = obj.channel(layer, found), settled(model, settings)
+    differing = denoised(score * (1.0 + weight * obj.diversity(among or layer)), own.settings)
+    param = _frames(own.size, own.channels, count, aligned=False)
+    made = draw(model, differing, score, key, own, param=param, numbers=found, progress=progress)
     captions = tuple(f"{i} #{k + 1}" for i in found for k in range(count))
     images = made.image.reshape(-1, *made.image.shape[2:])
-    return Gallery(
-        images, made.reached.ravel(), captions, "mean activation", f"{layer}, diversity", count
-    )
+    title, reached = f"{layer}, diversity", made.reached.ravel()
+    return Gallery(images, reached, captions, "mean activation", title, count, made.notes)
 
 
 def interpolation(
@@ -125,17 +125,19 @@ def interpolation(
         raise UserError(f"frames {frames}: an interpolation needs at least 2")
     settings = settings or Settings()
     # Every step moves what is shared as well, which adds up.
-    own = replace(settings, learning_rate=settings.learning_rate / len(_COARSE))
-    score = obj.interpolate(first, second)
-    param = _frames(settings.size, settings.channels, frames, aligned=True)
-    made = draw(model, denoised(score, own), score, key, own, param=param, progress=progress)
+    slower = replace(settings, learning_rate=settings.learning_rate / len(_COARSE), batch=1)
+    own, score = settled(model, slower), obj.interpolate(first, second)
+    param = _frames(own.size, own.channels, frames, aligned=True)
+    made = draw(model, denoised(score, slower), score, key, own, param=param, progress=progress)
     captions = tuple(f"{100 * k / (frames - 1):.0f}%" for k in range(frames))
     images, reached = made.image[0], np.asarray(made.reached[0])
-    return Gallery(images, reached, captions, "mixed objective", title, frames)
+    return Gallery(images, reached, captions, "mixed objective", title, frames, made.notes)
 
 
 @functools.lru_cache(maxsize=32)
-def _frames(size: int, channels: int, count: int, aligned: bool) -> Parameterization:
+def _frames(size: tuple[int, int], channels: int, count: int, aligned: bool) -> Parameterization:
     make = functools.partial(fourier, correlation=correlation_for(channels))
-    common = [low_resolution(make(size // part), size) for part in _COARSE] if aligned else []
+    height, width = size
+    coarse = [(max(height // part, 2), max(width // part, 2)) for part in _COARSE]
+    common = [low_resolution(make(one), size) for one in coarse] if aligned else []
     return shared(make(size), count, common)

@@ -8,12 +8,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from atlasjax.data.channels import as_rgb
 from atlasjax.errors import UserError
-from atlasjax.vis.gallery import Gallery
+from atlasjax.vis.gallery import Gallery, told
 
 _TILE = 128  # px; smaller pictures are enlarged to at least this
 _GAP, _MARGIN, _TEXT = 10, 16, 14
 _FOOTER = 600  # px; a longer one is cut where the pictures take less
 _PAPER, _INK, _FAINT = (255, 255, 255), (32, 33, 36), (120, 124, 130)
+_MARK = (176, 48, 16)  # of pictures of which something must be known
 
 
 def sheet(
@@ -50,21 +51,25 @@ def sheet(
     rows, line = math.ceil(count / across), _TEXT + 8
     step_x, step_y = width + _GAP, height + line + _GAP
     font = ImageFont.load_default(_TEXT)
-    told = ", ".join(filter(None, [footer, gallery.title, f"below each: {gallery.measure}"]))
-    inside = max(across * step_x - _GAP, min(math.ceil(font.getlength(told)), _FOOTER))
+    title = ", ".join(filter(None, [footer, gallery.title, f"below each: {gallery.measure}"]))
+    lines = [title, *told(gallery)]
+    longest = max(math.ceil(font.getlength(text)) for text in lines)
+    inside = max(across * step_x - _GAP, min(longest, _FOOTER))
     wide = 2 * _MARGIN + inside
-    high = 2 * _MARGIN + rows * step_y + line
+    high = 2 * _MARGIN + rows * step_y + len(lines) * line
     page = Image.new("RGB", (wide, high), _PAPER)
     pen = ImageDraw.Draw(page)
     for i, tile in enumerate(tiles):
         x, y = _MARGIN + i % across * step_x, _MARGIN + i // across * step_y
         page.paste(Image.fromarray(tile), (x, y))
-        value = shown(float(gallery.reached[i]), gallery.measure)
+        note = gallery.notes[i] if gallery.notes else ""
+        value = note or shown(float(gallery.reached[i]), gallery.measure)
         left = width - (pen.textlength(value, font) + 8 if value else 0)
         pen.text((x, y + height + 4), _cut(gallery.captions[i], left, pen, font), _INK, font)
-        pen.text((x + width, y + height + 4), value, _FAINT, font, anchor="ra")
-    below = (_MARGIN, high - _MARGIN - _TEXT)
-    pen.text(below, _cut(told, inside, pen, font), _FAINT, font)
+        pen.text((x + width, y + height + 4), value, _MARK if note else _FAINT, font, anchor="ra")
+    for i, text in enumerate(lines):
+        below = (_MARGIN, high - _MARGIN - _TEXT - (len(lines) - 1 - i) * line)
+        pen.text(below, _cut(text, inside, pen, font), _MARK if i else _FAINT, font)
     return np.asarray(page).copy()
 
 
@@ -92,15 +97,18 @@ def shown(value: float, measure: str) -> str:
 def to_bytes(image: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
     """Return what is shown of an image of floats in [0, 1]; see `data.channels.as_rgb`.
 
+    What is no number is grey, as where an image begins.
+
     >>> to_bytes(np.full((1, 1, 1), 0.2)).tolist()
     [[[51, 51, 51]]]
     """
-    return as_rgb(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    finite = np.where(np.isnan(image), 0.5, np.clip(image, 0, 1))
+    return as_rgb(np.round(finite * 255).astype(np.uint8))
 
 
 def _tile(image: np.ndarray) -> np.ndarray:
     tile = to_bytes(image)
-    times = math.ceil(_TILE / tile.shape[0])
+    times = math.ceil(_TILE / tile.shape[1])
     if times == 1:
         return tile
     size = (tile.shape[1] * times, tile.shape[0] * times)

@@ -1,6 +1,7 @@
 """Style transfer: the things of one picture in the manner of another."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,8 +13,9 @@ from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.param import fourier, fourier_params, start_from
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import GENTLE, Gallery, Settings, draw, fitted, views
+from atlasjax.vis.gallery import Gallery, draw
 from atlasjax.vis.given import Given, activations
+from atlasjax.vis.settings import GENTLE, Made, Settings, fitted, settled, views
 
 
 def style_transfer(
@@ -35,8 +37,8 @@ def style_transfer(
 
     Args:
         model: a callable pytree `model(images, tap)`.
-        content: a picture; its square middle is taken, at the settings' size.
-        style: another one.
+        content: a picture, which keeps its shape; see `inversion`.
+        style: another one, which keeps its own. It is shown with margins where that is another.
         key: what the transforms are drawn from.
         settings: how pictures are made; the defaults of `Settings` if none are given.
         layer: where the content is compared.
@@ -64,9 +66,10 @@ def style_transfer(
     """
     if not weight >= 0:
         raise UserError(f"weight {weight}: must be at least 0")
-    settings = settings or Settings()
-    pictures = [fitted(image, settings.size, settings.channels) for image in (content, style)]
-    names = list(style_layers) if style_layers else _up_to(model, layer, settings)
+    settings = replace(settings or Settings(), batch=1)
+    own, other = (settled(model, settings, np.asarray(image)) for image in (content, style))
+    pictures = [fitted(content, own.size, own.channels), fitted(style, other.size, own.channels)]
+    names = list(style_layers) if style_layers else _up_to(model, layer, own)
     meant = activations(model, pictures[0], [layer, *names])
     manner = activations(model, pictures[1], names)
     grams = {name: np.asarray(obj.gram_matrix(jnp.asarray(manner[name]))) for name in names}
@@ -75,28 +78,38 @@ def style_transfer(
         score = score + obj.style(name, grams[name]) * (
             weight / len(names) / _strength(grams[name])
         )
-    colours = correlation_for(settings.channels)
+    colours = correlation_for(own.channels)
     start = fourier_params(jnp.asarray(pictures[0]), correlation=colours, clip=0.03)
     made = draw(
         model,
         score - 0.2 * settings.total_variation * obj.total_variation(),
         score,
         key,
-        settings,
-        param=start_from(fourier(settings.size, correlation=colours), start),
-        transform=views(settings, GENTLE),
+        own,
+        param=start_from(fourier(own.size, correlation=colours), start),
+        transform=views(own, GENTLE),
         progress=progress,
     )
-    shown = np.stack([*pictures, made.image[0]])
+    shown = np.stack([pictures[0], _framed(pictures[1], own.size), made.image[0]])
     seen = [meant, manner, activations(model, made.image[0], names)]
     reached = np.array([_likeness(values, grams) for values in seen], np.float32)
-    return Gallery(
-        shown, reached, ("content", "style", "both"), "cosine of style", "style transfer", 3
-    )
+    captions, notes = ("content", "style", "both"), ("", "", *made.notes)
+    return Gallery(shown, reached, captions, "cosine of style", "style transfer", 3, notes)
 
 
-def _up_to(model: Model, layer: str, settings: Settings) -> list[str]:
-    shapes = obj.shapes_for(model, (settings.size, settings.size, settings.channels))
+def _framed(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a picture as large as a size has room for, with white around it."""
+    height, width, channels = picture.shape
+    part = min(size[0] / height, size[1] / width)
+    high, wide = (max(1, round(side * part)) for side in (height, width))
+    whole = np.ones((*size, channels), np.float32)
+    top, left = (size[0] - high) // 2, (size[1] - wide) // 2
+    whole[top : top + high, left : left + wide] = fitted(picture, (high, wide), channels)
+    return whole
+
+
+def _up_to(model: Model, layer: str, own: Made) -> list[str]:
+    shapes = obj.shapes_for(model, own.shape)
     if layer not in shapes:
         raise unknown("layer", layer, shapes)
     names = list(shapes)

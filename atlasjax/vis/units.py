@@ -1,16 +1,20 @@
 """Single things that a network looks for: neurons, channels, directions, classes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives as obj
+from atlasjax.optvis.objectives import Objective
+from atlasjax.optvis.rectifiers import before_rectifier
 from atlasjax.progress import Progress, silent
 from atlasjax.taps import Model
-from atlasjax.vis.gallery import Gallery, Settings, denoised, draw
+from atlasjax.vis.gallery import SILENT, Gallery, denoised, draw
+from atlasjax.vis.settings import Settings, settled
 
 
 def channels(
@@ -20,6 +24,7 @@ def channels(
     key: Key[Array, ""],
     settings: Settings | None = None,
     *,
+    negative: bool = False,
     progress: Progress = silent,
 ) -> Gallery:
     """Draw what excites whole channels, at all positions.
@@ -30,6 +35,8 @@ def channels(
         which: numbers of channels, from 0.
         key: what the starts and the transforms are drawn from.
         settings: how pictures are made; the defaults of `Settings` if none are given.
+        negative: whether to draw what each is against: what takes it furthest below zero. Where a
+            rectifier ends the layer, that is the value before it, which is found in any network.
         progress: called with the number of pictures done, and to do so far.
 
     Returns:
@@ -47,9 +54,8 @@ def channels(
     ((2, 32, 32, 3), ('0', '2'))
     """
     found = _chosen(which, f"channels of layer {layer!r}")
-    score, settings = obj.channel(layer, found), settings or Settings()
-    made = draw(model, denoised(score, settings), score, key, settings, progress=progress)
-    return Gallery(made.image, made.reached, _numbers(found), "mean activation", layer)
+    asked = _Asked(obj.channel, found, "mean activation", negative)
+    return _units(model, layer, asked, key, settings, progress)
 
 
 def neurons(
@@ -59,6 +65,7 @@ def neurons(
     key: Key[Array, ""],
     settings: Settings | None = None,
     *,
+    negative: bool = False,
     progress: Progress = silent,
 ) -> Gallery:
     """Draw what excites single neurons: those of the given channels at the layer's centre.
@@ -71,6 +78,7 @@ def neurons(
         which: as for `channels`; the position is [h // 2, w // 2].
         key: as for `channels`.
         settings: as for `channels`.
+        negative: as for `channels`.
         progress: as for `channels`.
 
     Returns:
@@ -87,9 +95,9 @@ def neurons(
     (2,)
     """
     found = _chosen(which, f"neurons of layer {layer!r}")
-    score, settings = obj.neuron(layer, found), settings or Settings()
-    made = draw(model, denoised(score, settings), score, key, settings, progress=progress)
-    return Gallery(made.image, made.reached, _numbers(found), "activation", f"{layer}, neurons")
+    asked = _Asked(obj.neuron, found, "activation", negative)
+    made = _units(model, layer, asked, key, settings, progress)
+    return made._replace(title=f"{made.title}, neurons")
 
 
 def directions(
@@ -100,6 +108,7 @@ def directions(
     settings: Settings | None = None,
     *,
     power: float | int = 2.0,
+    negative: bool = False,
     captions: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Gallery:
@@ -112,6 +121,8 @@ def directions(
         key: as for `channels`.
         settings: as for `channels`.
         power: of the cosine in the objective; see `objectives.direction`.
+        negative: whether to draw their opposites, before the rectifier; see `channels`. Nothing
+            behind a rectifier is in a direction of which no part is above zero.
         captions: one for each direction; their numbers by default.
         progress: as for `channels`.
 
@@ -134,12 +145,16 @@ def directions(
     rows = np.atleast_2d(np.asarray(vectors))
     if captions is not None and len(captions) != len(rows):
         raise UserError(f"{len(captions)} captions for {len(rows)} directions")
-    settings = settings or Settings()
-    score = denoised(obj.direction(layer, rows, power=power), settings)
+    own, title = settled(model, settings), f"{layer}, directions"
+    if negative:
+        model, layer = before_rectifier(model, layer, own.shape)
+        rows, title = -rows, f"{layer}, opposites of directions"
+    score = denoised(obj.direction(layer, rows, power=power), own.settings)
     measure = obj.mean_cosine(layer, rows)
-    made = draw(model, score, measure, key, settings, progress=progress)
+    made = draw(model, score, measure, key, own, progress=progress)
     shown = _numbers(range(len(rows))) if captions is None else tuple(captions)
-    return Gallery(made.image, made.reached, shown, "cosine", f"{layer}, directions")
+    notes = _unless(made.reached > 0, made.notes, "not above 0")
+    return Gallery(made.image, made.reached, shown, "cosine", title, notes=notes)
 
 
 def classes(
@@ -178,11 +193,57 @@ def classes(
     if captions is not None and len(captions) != len(found):
         raise UserError(f"{len(captions)} captions for {len(found)} classes")
     # A logit is never silent, and what leaks through a whole network leads it astray.
-    own = replace(settings or Settings(), leaky_fraction=0.0)
-    score, measure = denoised(obj.class_logit(found), own), obj.log_probability(found)
-    made = draw(model, score, measure, key, own, progress=progress)
+    own = settled(model, replace(settings or Settings(), leaky_fraction=0.0))
+    score, measure = denoised(obj.class_logit(found), own.settings), obj.log_probability(found)
+    made = draw(model, score, measure, key, own, numbers=found, progress=progress)
     shown = tuple(f"class {i}" for i in found) if captions is None else tuple(captions)
-    return Gallery(made.image, np.exp(made.reached), shown, "probability", "classes")
+    # A logarithm of 0 is certainty, and no silence.
+    notes = tuple("" if note == SILENT else note for note in made.notes)
+    return Gallery(made.image, np.exp(made.reached), shown, "probability", "classes", notes=notes)
+
+
+class _Asked(NamedTuple):
+    """Which units are drawn.
+
+    Attributes:
+        objective: of a layer and numbers of channels.
+        which: the numbers.
+        measure: what is reached.
+        negative: whether what is against them is drawn.
+    """
+
+    objective: Callable[[str, list[int]], Objective]
+    which: list[int]
+    measure: str
+    negative: bool
+
+
+def _units(
+    model: Model,
+    layer: str,
+    asked: _Asked,
+    key: Key[Array, ""],
+    settings: Settings | None,
+    progress: Progress,
+) -> Gallery:
+    """Draw single units, or what is against them."""
+    own, title = settled(model, settings), layer
+    if asked.negative:
+        model, layer = before_rectifier(model, layer, own.shape)
+        title = f"{layer}, negative"
+    score = asked.objective(layer, asked.which)
+    score = -score if asked.negative else score
+    whole = denoised(score, own.settings)
+    made = draw(model, whole, score, key, own, numbers=asked.which, progress=progress)
+    reached, notes, captions = made.reached, made.notes, _numbers(asked.which)
+    if asked.negative:
+        notes, reached = _unless(reached > 0, notes, "not below 0"), -reached
+    return Gallery(made.image, reached, captions, asked.measure, title, notes=notes)
+
+
+def _unless(good: np.ndarray, notes: tuple[str, ...], note: str) -> tuple[str, ...]:
+    """Return the notes with another one where something is not as it should be, and none yet."""
+    return tuple(old or ("" if fine else note) for fine, old in zip(good, notes, strict=True))
 
 
 def _chosen(which: Sequence[int] | range, what: str) -> list[int]:

@@ -22,7 +22,7 @@ from atlasjax.atlas.comparison import comparison, edges
 from atlasjax.atlas.grid import fitting
 from atlasjax.atlas.layout import layout
 from atlasjax.atlas.methods import source_of
-from atlasjax.classes import resolve, short_name
+from atlasjax.classes import resolve, short_name, short_names
 from atlasjax.errors import UserError, unknown
 from atlasjax.page.export import export
 from atlasjax.page.related import HOMES, related_maps, relink
@@ -168,7 +168,8 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
 
 def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Options) -> Atlas:
     parent, kind = opened.run, "class" if len(classes) == 1 else "comparison"
-    title = " or ".join(short_name(opened.classes[i]) for i in classes)
+    shorts = short_names(opened.classes)
+    title = " or ".join(shorts[i] for i in classes)
     # Before the record of an earlier atlas there is overwritten: it refuses what is out of range.
     bounds = {"top": options.top, "evidence": options.evidence}
     parts = {name: part_of(parent, name, classes, **bounds) for name in _layers(run, options)}

@@ -300,3 +300,14 @@ def test_icons_have_the_size_wanted_where_the_network_takes_it(model):
 
     assert drawable_size(deep, "deep", 32, 64, 3) == 64
     assert drawable_size(deep, "deep", 48, 64, 3) == 48
+
+
+def test_icons_that_are_not_finite_are_drawn_again_and_replaced():
+    answers = iter([[np.nan, 0.9, np.nan], [0.2, np.nan]])
+
+    def draw(directions, keys, start=None) -> Icons:
+        cosine = np.asarray(next(answers), np.float32)
+        return Icons(np.full((len(keys), 8, 8, 3), 7, np.uint8), cosine)
+
+    made = icons(draw, directions(3), keys(3), batch=4, attempts=2)
+    np.testing.assert_array_equal(made.cosine, np.asarray([0.2, 0.9, np.nan], np.float32))

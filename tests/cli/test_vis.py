@@ -3,6 +3,7 @@
 import argparse
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import pytest
 
 from atlasjax.classes import ClassName
@@ -15,5 +16,37 @@ def test_classes_are_looked_up_and_a_network_without_any_is_told_so():
     known = (ClassName("", "wok"), ClassName("", "frying pan, frypan"))
     found = vis._classes(chosen, SimpleNamespace(classes=known))
     assert found == ([1, 0], ["frying pan", "wok"])
+    cranes = (ClassName("n1", "crane"), ClassName("n2", "wok"), ClassName("n3", "crane"))
+    chosen = argparse.Namespace(model="mine.py", **{"class": ["0", "2", "wok"]})
+    found = vis._classes(chosen, SimpleNamespace(classes=cranes))
+    assert found == ([0, 2, 1], ["crane (n1)", "crane (n3)", "wok"])
     with pytest.raises(UserError, match=r"^mine\.py has no classes: --class needs logits$"):
         vis._classes(chosen, SimpleNamespace(classes=()))
+
+
+def _grey_digits(images, tap):
+    x = tap("a", images @ jnp.ones((1, 2)))
+    return x.reshape(len(x), -1) @ jnp.ones((200 * 200 * 2, 3))
+
+
+def _colours(images, tap):
+    return tap("a", images @ jnp.ones((3, 2))).mean((1, 2))
+
+
+@pytest.mark.parametrize(
+    ("model", "entry", "given", "expected"),
+    [
+        (_colours, (224, 3), [], (128, 3)),
+        (_colours, (96, 3), [], (96, 3)),
+        (_colours, (224, 3), ["--size", "64"], (64, 3)),
+        (_colours, (224, 3), ["--size", "60", "20"], ((20, 60), 3)),
+        (_grey_digits, (200, 1), [], (200, 1)),  # it takes no other size
+    ],
+)
+def test_sizes_and_channels_are_those_of_the_network(model, entry, given, expected):
+    commands = argparse.ArgumentParser().add_subparsers()
+    vis.add(commands)
+    chosen = commands.choices["vis"].parse_args(["mine.py", "a", "--channels", "0", *given])
+    own = SimpleNamespace(image_size=entry[0], channels=entry[1])
+    settings = vis._settings(chosen, own, model)
+    assert (settings.size, settings.channels) == expected

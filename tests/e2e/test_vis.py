@@ -118,6 +118,27 @@ def test_every_subject_makes_a_sheet(subject: str, here: Path, monkeypatch: pyte
     assert reached
 
 
+def test_what_ends_at_zero_is_said(here: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    def dark(images, tap):
+        return toy(images - 2, tap)
+
+    monkeypatch.setattr(models, "abstract", lambda name: dark)
+    monkeypatch.setattr(models, "load", lambda name, weights, seed: dark)
+    cli.main(["vis", TINY, "late", "--channels", "0:2", "--size", "48", "32", "--steps", "4"])
+    assert "2 pictures, mean activation 0\n2 of 2: ends at 0 (0, 1)\n" in capsys.readouterr().out
+    record = json.loads((here / f"vis/{TINY}-late-channels-0-2.json").read_text())
+    assert [made["note"] for made in record["pictures"]] == ["ends at 0", "ends at 0"]
+    assert look(here / f"vis/{TINY}-late-channels-0-2/000-0.png").shape == (32, 48, 3)
+    arguments = ["vis", TINY, "late", "--channels", "0", "--size", "32", "--steps", "4"]
+    cli.main([*arguments, "--negative"])
+    out = capsys.readouterr().out
+    assert "of 1: " not in out
+    assert "mean activation -" in out
+    record = json.loads((here / f"vis/{TINY}-late-negative-channels-0.json").read_text())
+    assert record["negative"] is True
+    assert record["title"] == "late/pre_relu, negative"
+
+
 def test_the_seed_and_the_place_are_chosen(here: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(models, "abstract", lambda name: toy)
     monkeypatch.setattr(models, "load", lambda name, weights, seed: toy)
@@ -175,7 +196,19 @@ MISTAKES = {
         [*LAYER, "--channels", "0", "--out", "blocks.png/a.png"],
         "cannot be written to",
     ),
-    "too small": ([*LAYER, "--channels", "0", "--size", "16"], "size 16: must be at least 32 px"),
+    "too small": (
+        [*LAYER, "--channels", "0", "--size", "16"],
+        "images of 16 x 16 px; the least is 32 px",
+    ),
+    "three sizes": (
+        [*LAYER, "--channels", "0", "--size", "64", "32", "3"],
+        "--size 64 32 3: must be a width, or width and height",
+    ),
+    "a negative number": ([*LAYER, "--channels", "-5"], "for what 5 is against, add --negative"),
+    "the negative of a class": (
+        ["vis", TINY, "--class", "0", "--negative"],
+        "--negative is for --channels, --neurons and --direction",
+    ),
     "no steps": ([*LAYER, "--channels", "0", "--steps", "0"], "steps 0: must be at least 1"),
     "no pictures at a time": ([*LAYER, "--channels", "0", "--batch", "0"], "batch 0"),
 }

@@ -8,7 +8,13 @@ import pytest
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.loop import Loop
-from atlasjax.optvis.objectives import Objective, channel, direction_neuron
+from atlasjax.optvis.objectives import (
+    Objective,
+    channel,
+    class_logit,
+    direction_neuron,
+    total_variation,
+)
 from atlasjax.optvis.param import Parameterization, fourier
 from atlasjax.optvis.visualize import visualize
 
@@ -42,7 +48,11 @@ def test_every_unit_of_the_objective_becomes_an_image():
 def test_a_unit_does_not_depend_on_how_many_there_are():
     many = visualize(toy, channel("colours", [2, 1, 0]), KEY, batch=4, **SMALL)
     one = visualize(toy, channel("colours", [2]), KEY, **SMALL)
-    np.testing.assert_allclose(one.image[0], many.image[0], atol=1e-5)  # another size of batch
+    np.testing.assert_array_equal(one.image[0], many.image[0])  # one program for both
+    numbered = visualize(toy, channel("colours", [0, 2]), KEY, numbers=[7, 0], **SMALL)
+    np.testing.assert_array_equal(one.image[0], numbered.image[1])
+    with pytest.raises(UserError, match="1 numbers for 2 units"):
+        visualize(toy, channel("colours", [0, 2]), KEY, numbers=[7], **SMALL)
 
 
 def test_one_objective_can_have_several_images():
@@ -150,3 +160,60 @@ def test_networks_that_take_other_channels(channels: int):
     # Each channel is by itself: the others stay as grey as they begin.
     assert np.abs(np.delete(changed, which, axis=1)).max(initial=0) < 0.005
     assert (changed[range(len(which)), which] > 0.01).all()
+
+
+def dark(images, tap):
+    """Two channels behind a rectifier that is not named: silent in grey, and silent for good."""
+    x = images.mean((1, 2, 3), keepdims=True) - jnp.array([0.51, 2.0]).reshape(1, 1, 1, 2)
+    return tap("units", jax.nn.relu(x)).mean((1, 2))
+
+
+def test_silent_units_wake_by_default_and_what_stays_silent_is_said():
+    made = visualize(dark, channel("units", [0, 1]), KEY, param=fourier(8), loop=Loop(48))
+    assert made.reached[0] > 0.05
+    assert made.silent.tolist() == [False, True]
+    assert made.lost.tolist() == [0, 0]
+    penalized = channel("units", [0, 1]) * 2 - 0.1 * total_variation() + 1
+    again = visualize(dark, penalized, KEY, param=fourier(8), loop=Loop(48))
+    assert again.silent.tolist() == [False, True]
+    asleep = visualize(
+        dark, channel("units", [0, 1]), KEY, param=fourier(8), loop=Loop(48, leaky_steps=0)
+    )
+    assert asleep.silent.tolist() == [True, True]
+
+
+def test_logits_are_led_astray_by_no_leak():
+    def made(loop: Loop):
+        return visualize(two, class_logit(0), KEY, param=fourier(8), loop=loop).image
+
+    def two(images, tap):
+        return tap("units", jax.nn.relu(images - 0.5)).mean((1, 2))
+
+    np.testing.assert_array_equal(made(Loop(12)), made(Loop(12, leaky_steps=0)))
+    assert np.abs(made(Loop(12)) - made(Loop(12, leaky_steps=4))).max() > 1e-3
+
+
+def logarithm(images, tap):
+    """The first channel has a logarithm of less than nothing where any pixel is dark."""
+    x = jnp.stack([jnp.log(images - 0.5), images], -1).mean((1, 2, 3))
+    return tap("units", x[:, None, None]).mean((1, 2))
+
+
+def test_a_step_without_a_finite_gradient_is_not_taken_and_is_counted():
+    start = visualize(toy, channel("colours", 0), KEY, param=fourier(8), optimizer=optax.sgd(0.0))
+    made = visualize(logarithm, channel("units", [0, 1]), KEY, param=fourier(8), loop=Loop(16))
+    assert made.lost.tolist() == [16, 0]
+    assert np.isfinite(made.image).all()
+    np.testing.assert_allclose(made.image[0], start.image[0], atol=1e-6)  # grey, and not black
+    assert made.reached[1] > 0.52  # its neighbour takes no harm
+
+
+def test_what_was_not_finite_is_made_again():
+    drawn = Parameterization(
+        lambda key: jnp.full((2, 2, 3), jax.random.uniform(key)), lambda params: params
+    )
+    settings = {"param": drawn, "optimizer": optax.sgd(0.0), "loop": Loop(1), "count": 6}
+    once = visualize(logarithm, channel("units", 0), KEY, **settings)
+    again = visualize(logarithm, channel("units", 0), KEY, attempts=8, **settings)
+    assert np.isnan(once.reached).any()
+    assert np.isfinite(again.reached).all()

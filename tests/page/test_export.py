@@ -191,3 +191,11 @@ def test_false_colours_are_told(tmp_path, made, names, channels: int, line: str 
     kept = artifacts.load(tmp_path / "levels" / "a-4.npz", Level)
     assert kept is not None
     assert kept.icon.shape == icon.shape  # only what is shown has three
+
+
+def test_classes_that_share_a_name_are_told_apart_on_the_page(tmp_path, made):
+    names, wnids = ["crane", "crane", "tench, Tinca tinca"], ["n02012849", "n03126707", "n01440764"]
+    export(tmp_path, {("a", 4): made(classes=3)}, {}, names, wnids)
+    found = read_script(tmp_path / "atlas.js")
+    assert found["class_names"] == names
+    assert found["short_names"] == ["crane (n02012849)", "crane (n03126707)", "tench"]

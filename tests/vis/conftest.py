@@ -12,7 +12,7 @@ from atlasjax.vis import Settings
 
 @pytest.fixture(scope="session")
 def quick() -> Settings:
-    return Settings(size=32, steps=40, jitter=1, scale=(1, 1), rotate=0)
+    return Settings(size=(32, 32), steps=40, jitter=1, scale=(1, 1), rotate=0)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from atlasjax.errors import UserError
 from atlasjax.optvis import objectives as obj
 
 KEY = jax.random.key(0)
-QUICK = vis.Settings(size=32, steps=2, jitter=1, scale=(1, 1), rotate=0, total_variation=0.0)
+QUICK = vis.Settings(size=(32, 32), steps=2, jitter=1, scale=(1, 1), rotate=0, total_variation=0.0)
 
 
 def network(channels: int) -> Any:

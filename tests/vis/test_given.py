@@ -9,7 +9,7 @@ import pytest
 
 from atlasjax import vis
 from atlasjax.errors import UserError
-from atlasjax.vis.gallery import fitted
+from atlasjax.vis.settings import fitted
 
 KEY = jax.random.key(0)
 
@@ -57,7 +57,8 @@ def test_a_dream_starts_from_its_picture(channel, toy, quick, picture):
 
 def test_a_dream_in_octaves_changes_broad_forms_more(toy, quick, picture):
     once, thrice = (
-        vis.dream(toy, "grid", picture, KEY, replace(quick, size=64), octaves=n) for n in (1, 3)
+        vis.dream(toy, "grid", picture, KEY, replace(quick, size=(64, 64)), octaves=n)
+        for n in (1, 3)
     )
     assert thrice.images.shape == (2, 64, 64, 3)
     assert np.abs(np.subtract(*thrice.images)).mean() > np.abs(np.subtract(*once.images)).mean()
@@ -81,6 +82,10 @@ def test_pictures_are_cut_to_their_middle():
     image = np.zeros((32, 64, 3))
     image[:, 16:48] = 1.0
     assert (fitted(image, 32) == 1).all()
+    assert (fitted(image, (64, 32)) == 1).all()
+    whole = fitted(image, (32, 64))
+    np.testing.assert_array_equal(whole, image)
+    np.testing.assert_array_equal(fitted(image, (16, 64))[:, ::63], 0)  # the full width is kept
     np.testing.assert_array_equal(fitted(image, 32), fitted((image * 255).astype(np.uint8), 32))
 
 
@@ -120,10 +125,10 @@ def test_tokens_are_inverted_as_planes_are(quick, picture):
 def test_a_network_of_another_size_is_told(quick, picture):
     message = "the network does not take images of 40 x 40 px"
     with pytest.raises(UserError, match=message):
-        vis.inversion(of_tokens, "tokens", picture, KEY, replace(quick, size=40))
+        vis.inversion(of_tokens, "tokens", picture, KEY, replace(quick, size=(40, 40)))
     with pytest.raises(UserError, match=message):
         vis.style_transfer(
-            of_tokens, picture, picture, KEY, replace(quick, size=40), layer="tokens"
+            of_tokens, picture, picture, KEY, replace(quick, size=(40, 40)), layer="tokens"
         )
 
 
@@ -132,3 +137,47 @@ def test_style_is_compared_up_to_a_layer_of_tokens(quick, picture):
         of_tokens, picture, picture, KEY, replace(quick, steps=2), layer="tokens"
     )
     assert made.reached[0] == pytest.approx(1.0, abs=1e-5)  # the style is that of the picture
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_made_from_a_picture_keeps_its_shape(turned, toy, quick):
+    wide = np.zeros((60, 180, 3), np.uint8)
+    wide[:, :20], wide[:, -20:] = (255, 0, 0), (0, 0, 255)  # what the square middle lacks
+    image, shape = (wide.swapaxes(0, 1), (96, 32, 3)) if turned else (wide, (32, 96, 3))
+    short = replace(quick, size=32, steps=2)
+    square = np.full((30, 30, 3), 0.2)
+    made = [
+        vis.dream(toy, "grid", image, KEY, short, octaves=2),
+        vis.inversion(toy, "grid", image, KEY, short),
+        vis.style_transfer(toy, image, square, KEY, short, layer="grid"),
+    ]
+    if not turned:
+        made.append(vis.caricature(toy, "grid", image, KEY, short))
+    for gallery in made:
+        assert gallery.images.shape[1:] == shape, gallery.title
+        ends = gallery.images[0] if turned else gallery.images[0].swapaxes(0, 1)
+        np.testing.assert_allclose(ends[2], np.tile([1, 0, 0], (32, 1)), atol=0.02)
+        np.testing.assert_allclose(ends[-3], np.tile([0, 0, 1], (32, 1)), atol=0.02)
+    # The style is shown whole, with white at its sides.
+    shown = made[2].images[1]
+    assert (shown == 1).all(-1).mean() == pytest.approx(2 / 3, abs=0.01)
+    assert np.ptp(shown[shape[0] // 2, shape[1] // 2]) < 0.01
+
+
+def test_a_picture_is_cut_where_the_network_takes_one_shape_only(quick):
+    wide = np.zeros((60, 180, 3), np.uint8)
+    wide[:, 50:130] = 255
+    for size in (None, 32):
+        made = vis.inversion(of_tokens, "tokens", wide, KEY, replace(quick, size=size, steps=1))
+        assert made.images.shape == (2, 32, 32, 3)
+        assert (made.images[0] == 1).all()
+
+
+def test_octaves_that_the_network_does_not_take_are_left_out(quick, picture):
+    made = vis.dream(of_tokens, "tokens", picture, KEY, replace(quick, size=32, steps=1))
+    assert made.images.shape == (2, 32, 32, 3)
+
+
+def test_a_long_strip_is_kept_up_to_eight_times_its_width(toy, quick):
+    made = vis.inversion(toy, "grid", np.zeros((4, 400, 3)), KEY, replace(quick, size=8, steps=1))
+    assert made.images.shape == (2, 8, 64, 3)

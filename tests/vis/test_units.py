@@ -83,7 +83,10 @@ def test_attempts_keep_the_best(toy, quick):
             "1 captions for 2 directions",
         ),
         (lambda m: vis.classes(m, [1], KEY, captions=[]), "0 captions for 1 classes"),
-        (lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(size=8)), "size 8"),
+        (
+            lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(size=3)),
+            "size 3: must be at least 4 px",
+        ),
         (lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(steps=0)), "steps 0"),
         (
             lambda m: vis.neurons(m, "grid", [0], KEY, vis.Settings(total_variation=-1)),

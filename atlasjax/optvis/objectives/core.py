@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
@@ -80,6 +80,9 @@ class Objective:
     def __neg__(self) -> "Objective":
         return self * -1.0
 
+    def __abs__(self) -> "Objective":
+        return Objective(_magnitude, self.layers, (self,), check=_check_parts)
+
     def __sub__(self, other: "Objective | Number") -> "Objective":
         return self + -1.0 * _as_objective(other)
 
@@ -101,6 +104,28 @@ def evaluate(objective: Objective, seen: Seen) -> Float[Array, " frames"]:
     Array([5., 5.], dtype=float32)
     """
     return objective.score(seen, objective.data, objective.settings)
+
+
+def silent(objective: Objective, seen: Seen) -> Bool[Array, " frames"]:
+    """Return where one unit's frames get no answer from the network.
+
+    That is, where the score is exactly 0, or each of its parts that look at the network is: behind
+    a rectifier that is shut, whatever the penalties are that are added to it.
+
+    >>> silent(3 * constant(0.0), Seen(jnp.ones((2, 1, 1, 3)), {})).tolist()
+    [True, True]
+    """
+    parts = [part for part in _parts(objective) if part.layers]
+    zero = [evaluate(part, seen) == 0 for part in parts]
+    shut = jnp.stack(zero).all(0) if zero else False
+    return (evaluate(objective, seen) == 0) | shut
+
+
+def _parts(objective: Objective) -> list[Objective]:
+    """Return what an objective is a sum and a product of."""
+    if objective.score not in (_sum, _product):
+        return [objective]
+    return [part for each in objective.data for part in _parts(each)]
 
 
 def constant(value: Number) -> Objective:
@@ -278,6 +303,11 @@ def _sum(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:
 def _product(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:
     del settings
     return evaluate(data[0], seen) * evaluate(data[1], seen)
+
+
+def _magnitude(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:
+    del settings
+    return jnp.abs(evaluate(data[0], seen))
 
 
 def _constant(seen: Seen, data: Any, settings: Any) -> Float[Array, " frames"]:

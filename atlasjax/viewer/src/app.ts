@@ -1,4 +1,5 @@
 // The app: what the parts of the viewer share. One state, a few events, no globals.
+import { fullName } from "./labels.ts";
 import type { Palette } from "./shade.ts";
 import type { Store } from "./store.ts";
 import type { Tiles } from "./tiles.ts";
@@ -76,7 +77,9 @@ export const NO_CLASSES = "This network has no classes: cells have no effects to
 
 /** What of the app says which classes there are. */
 interface Named {
-  readonly store: { readonly index: { readonly class_names: readonly string[] } };
+  readonly store: {
+    readonly index: { readonly class_names: readonly string[]; readonly short_names?: readonly string[] };
+  };
 }
 
 export const hasClasses = (app: Named): boolean => app.store.index.class_names.length > 0;
@@ -84,5 +87,5 @@ export const hasClasses = (app: Named): boolean => app.store.index.class_names.l
 /** The class that a cell speaks most for; null where the network has none. */
 export function strongest(app: Named, cells: Cells, i: number): string | null {
   if (!cells.highest) return null;
-  return app.store.index.class_names[cells.classes[i * (cells.highest + cells.lowest)]];
+  return fullName(app.store.index, cells.classes[i * (cells.highest + cells.lowest)]);
 }

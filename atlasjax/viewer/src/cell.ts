@@ -2,6 +2,7 @@
 import { address, type App, digitsFor, hasClasses, NO_CLASSES, signed, whole } from "./app.ts";
 import { button, el } from "./dom.ts";
 import { drawIcon, drawPatch } from "./icons.ts";
+import { fullName } from "./labels.ts";
 import type { Shading } from "./shading.ts";
 import type { Cells, Column, LevelMeta } from "./types.ts";
 
@@ -71,14 +72,15 @@ const fact = (name: string, value: string): HTMLElement =>
 
 /** One class with its effect, as a bar from the middle. */
 function row(app: App, cls: number, value: number, largest: number, digits: number, mark = ""): HTMLElement {
-  const { class_names: names, wnids } = app.store.index;
+  const { index } = app.store;
+  const named = fullName(index, cls);
   const bar = el("span", { class: value < 0 ? "negative" : "positive" });
   bar.style.width = `${Math.min(1, Math.abs(value) / largest) * 50}%`;
   const name = el("button", {
     type: "button",
     class: `name ${mark}`,
-    title: [wnids[cls], names[cls], "\u2013 shade the map by it"].filter(Boolean).join(" "),
-  }, names[cls]);
+    title: [index.wnids[cls], named, "\u2013 shade the map by it"].filter(Boolean).join(" "),
+  }, named);
   name.addEventListener("click", () => app.set({ classA: cls, classB: null }));
   return el("li", {}, name, el("span", { class: "number" }, signed(value, digits)), el("span", { class: "effect" }, bar));
 }

@@ -1,6 +1,7 @@
 // The legend: what the colours of the map mean, with their ends.
 import { type App, digitsFor, signed } from "./app.ts";
 import { el, segments } from "./dom.ts";
+import { shortNames } from "./labels.ts";
 import { gradient, type Shade, sharedEnd } from "./shade.ts";
 import type { Shading } from "./shading.ts";
 import type { Column, Sign } from "./types.ts";
@@ -61,7 +62,7 @@ export function createLegend(app: App, shading: Shading): HTMLElement {
     const { classA, classB, sign } = app.state;
     element.hidden = classA === null;
     if (classA === null) return;
-    const short = (cls: number): string => app.store.index.class_names[cls].split(",")[0];
+    const short = (cls: number): string => shortNames(app.store.index)[cls];
     const both = signs.element.children[2] as HTMLElement;
     both.hidden = classB !== null;
     signs.update();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { strongest } from "./app.ts";
 import { fit, gridFor, nearestCell, placeOf, READABLE, towards, viewOf, visible } from "./geometry.ts";
-import { place, shortName } from "./labels.ts";
+import { fullName, onMap, place, shortNames } from "./labels.ts";
 import { readHash, writeHash } from "./permalink.ts";
 import { matches } from "./search.ts";
 import { colourOf, dimmed, PALETTES, shadeOne, shadeTwo } from "./shade.ts";
@@ -95,11 +95,20 @@ test("colours run from one end to the other, and what says nothing sinks", () =>
 
 test("labels do not cover one another, and the largest regions come first", () => {
   const regions: Region[] = [[0.5, 0.5, 0, 9], [0.52, 0.5, 1, 8], [0.5, 0.8, 2, 7]];
-  const names = ["tench, Tinca tinca", "b", "a name that is far too long for a label"];
+  const index = { class_names: ["tench, Tinca tinca", "b", "a name that is far too long for a label"] };
+  const names = shortNames(index);
   const width = (text: string): number => 8 * text.length;
-  assert.deepEqual(place(regions, names, 500, width).map((label) => label.text), ["tench", shortName(names[2])]);
+  assert.deepEqual(place(regions, names, 500, width).map((label) => label.text), ["tench", onMap(names[2])]);
   assert.equal(place(regions, names, 9000, width).length, 3);
-  assert.equal(shortName(names[2]).length, 22);
+  assert.equal(onMap(names[2]).length, 22);
+});
+
+test("classes that share a name are told apart wherever they are named", () => {
+  const class_names = ["crane", "crane", "tench, Tinca tinca"];
+  const index = { class_names, short_names: ["crane (n02012849)", "crane (n03126707)", "tench"] };
+  assert.deepEqual(class_names.map((_, cls) => fullName(index, cls)), [...index.short_names.slice(0, 2), class_names[2]]);
+  assert.equal(onMap("a name that is far too long for a label (n03126707)"), "a name that is far to\u2026 (n03126707)");
+  assert.equal(onMap("bar (pub)"), "bar (pub)");
 });
 
 test("the search ranks whole names, words, and beginnings", () => {

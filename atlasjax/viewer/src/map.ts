@@ -4,7 +4,7 @@ import "d3-transition";
 import { zoom as d3zoom, zoomIdentity, type D3ZoomEvent, type ZoomTransform } from "d3-zoom";
 import type { App } from "./app.ts";
 import { fit, type Free, gridFor, placeOf, type View, viewOf } from "./geometry.ts";
-import { place, type Placed } from "./labels.ts";
+import { place, type Placed, shortNames } from "./labels.ts";
 import { createPainter, labelWidth, type Outline, overviewPath, type Shown } from "./paint.ts";
 import { clamp } from "./permalink.ts";
 import type { Shading } from "./shading.ts";
@@ -132,7 +132,7 @@ export function createMap(canvas: HTMLCanvasElement, app: App, shading: Shading,
     const coarse = Math.round(Math.log(view.k) * 12);
     const key = `${app.level.name} ${coarse}`;
     if (labelled.key !== key) {
-      const placed = place(cells.labels, app.store.index.class_names, Math.exp(coarse / 12), widthOf);
+      const placed = place(cells.labels, shortNames(app.store.index), Math.exp(coarse / 12), widthOf);
       labelled = { key, placed };
     }
     return labelled.placed;

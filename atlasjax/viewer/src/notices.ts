@@ -1,6 +1,7 @@
 // Notices: what is missing, what happened, and which end of a comparison is which.
 import type { App } from "./app.ts";
 import { button, el } from "./dom.ts";
+import { shortNames } from "./labels.ts";
 import type { MapView } from "./map.ts";
 import { clamp } from "./permalink.ts";
 
@@ -45,10 +46,11 @@ function lacking(app: App, missing: string[]): string {
 
 /** The ends of a comparison, which stay at the edges of the map. */
 export function createEnds(app: App, map: MapView): HTMLElement | null {
-  const { kind, classes, class_names: names } = app.store.index;
+  const { kind, classes } = app.store.index;
+  const names = shortNames(app.store.index);
   if (kind !== "comparison" || classes.length !== 2) return null;
   const [left, right] = classes.map((cls, i) =>
-    el("span", { class: i ? "right-end" : "left-end" }, i ? `${names[cls].split(",")[0]} \u2192` : `\u2190 ${names[cls].split(",")[0]}`),
+    el("span", { class: i ? "right-end" : "left-end" }, i ? `${names[cls]} \u2192` : `\u2190 ${names[cls]}`),
   );
   const element = el("div", { class: "ends", role: "note", "aria-label": "From left to right" }, left, right);
 

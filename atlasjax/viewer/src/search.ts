@@ -1,6 +1,7 @@
 // The search: any class of the network, one to shade the map by, and one to compare it with.
 import type { App } from "./app.ts";
 import { button, el, glyph, uid } from "./dom.ts";
+import { fullName } from "./labels.ts";
 
 const LISTED = 80;
 
@@ -27,7 +28,8 @@ export function matches(text: string, names: readonly string[], wnids: readonly 
 }
 
 export function drawSearch(app: App): HTMLElement {
-  const { class_names: names, wnids } = app.store.index;
+  const { index } = app.store;
+  const { class_names: names, wnids } = index;
   const listId = uid("classes");
   const input = el("input", {
     type: "search",
@@ -57,7 +59,7 @@ export function drawSearch(app: App): HTMLElement {
   function show(): void {
     found = matches(input.value, names, wnids);
     const options = found.slice(0, LISTED).map((cls) => {
-      const option = el("li", { role: "option", id: uid("class"), "aria-selected": "false" }, names[cls]);
+      const option = el("li", { role: "option", id: uid("class"), "aria-selected": "false" }, fullName(index, cls));
       option.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus
       option.addEventListener("click", () => choose(cls));
       return option;
@@ -90,7 +92,7 @@ export function drawSearch(app: App): HTMLElement {
     close();
     if (app.state.classA === null || cls === app.state.classA) app.set({ classA: cls });
     else app.set({ classB: cls });
-    app.speak(`The map is shaded by ${names[cls]}`);
+    app.speak(`The map is shaded by ${fullName(index, cls)}`);
   }
 
   input.addEventListener("input", show);
@@ -115,13 +117,13 @@ export function drawSearch(app: App): HTMLElement {
   });
 
   function chip(cls: number, which: "a" | "b"): HTMLElement {
-    const remove = button(`Remove ${names[cls]}`, "close", () => {
+    const remove = button(`Remove ${fullName(index, cls)}`, "close", () => {
       const { classB } = app.state;
       app.set(which === "a" ? { classA: classB, classB: null } : { classB: null });
       input.focus({ preventScroll: true });
       close();
     });
-    const name = el("span", { class: "name", title: names[cls] }, names[cls]);
+    const name = el("span", { class: "name", title: fullName(index, cls) }, fullName(index, cls));
     return el("span", { class: `chip ${which}` }, el("i", { "aria-hidden": "true" }), name, remove);
   }
 

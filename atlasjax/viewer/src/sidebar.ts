@@ -1,14 +1,15 @@
 // The side bar: which atlas this is, its layers, and the other maps of the run.
 import { type App, hasClasses, NO_CLASSES, whole } from "./app.ts";
 import { button, el } from "./dom.ts";
+import { shortNames } from "./labels.ts";
 import { overviewPath } from "./paint.ts";
 import { drawSearch } from "./search.ts";
 
 const KINDS = { atlas: "Activation atlas", class: "Class atlas", comparison: "Class comparison" };
 
 export function kindText(app: App): string {
-  const { kind, classes, class_names: names } = app.store.index;
-  const of = classes.map((cls) => names[cls].split(",")[0]);
+  const { kind, classes } = app.store.index;
+  const of = classes.map((cls) => shortNames(app.store.index)[cls]);
   return of.length ? `${KINDS[kind]}: ${of.join(" and ")}` : KINDS[kind];
 }
 

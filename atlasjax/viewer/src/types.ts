@@ -31,6 +31,8 @@ export interface Index {
   kind: "atlas" | "class" | "comparison";
   classes: number[];
   class_names: string[];
+  /** What each is called in few words, no two alike; folders of earlier versions have none. */
+  short_names?: string[];
   wnids: string[];
   levels: LevelMeta[];
   aligned: boolean;
