@@ -27,12 +27,8 @@ SUBJECTS = (
     "style",
 )
 FILES = ("direction", "invert", "caricature", "dream", "style")  # subjects that are read
-_HOW = (
-    "diversity",
-    "content",
-    "negative",
-    "range",
-)  # options that a record names where they are given
+# Options that a record names where they are given.
+_HOW = ("diversity", "content", "negative", "range")
 NEGATIVE = ("channels", "neurons", "direction")  # subjects of which there is an opposite
 _EXAMPLE = "atlasjax vis inception_v1_scenes mixed4a --channels 0:16"
 
@@ -231,10 +227,6 @@ def _value_range(chosen: argparse.Namespace) -> Any:
 
 def _note(line: str) -> None:
     print(f"note: {line}", file=sys.stderr)
-
-
-def _settings(chosen: argparse.Namespace, entry: Any) -> Any:
-    pass
 
 
 def _settings(chosen: argparse.Namespace, entry: Any, model: Any) -> Any:

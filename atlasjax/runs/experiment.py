@@ -52,8 +52,8 @@ class Experiment:
         metric: how UMAP compares activations.
         early_layers: layers whose names start so are laid out by early_neighbors and early_metric;
             by default those that the network names.
-        early_neighbors: UMAP's n_neighbors for early layers.
-        early_metric: how UMAP compares activations of early layers.
+        early_neighbors: UMAP's n_neighbors for early layers; the article has 200.
+        early_metric: how UMAP compares activations of early layers; the article has euclidean.
         early_icon_size: largest side of an icon of early layers, which see only so much, in px.
         steps: optimization steps of an icon.
         icon_size: side of an icon, in px, at most that of an image.
@@ -93,8 +93,8 @@ class Experiment:
     min_dist: float = MIN_DIST
     metric: str = METRIC
     early_layers: tuple[str, ...] | None = None
-    early_neighbors: int = 200
-    early_metric: str = "euclidean"
+    early_neighbors: int = NEIGHBORS
+    early_metric: str = METRIC
     early_icon_size: int = 56
     steps: int = IconSettings.steps
     icon_size: int = IconSettings.size

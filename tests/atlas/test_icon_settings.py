@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from atlasjax.atlas import icons
-from atlasjax.atlas.icons import IconSettings
+from atlasjax.atlas import drawer
+from atlasjax.atlas.drawer import IconSettings
 from atlasjax.optvis.param import image_shape
 from atlasjax.optvis.render import Rendered
 
@@ -43,8 +43,8 @@ def asked(settings: IconSettings, monkeypatch: pytest.MonkeyPatch) -> tuple[Aske
 
         return draw
 
-    monkeypatch.setattr(icons, "renderer", recorded)
-    draw = icons.icon_drawer(lambda images, tap: tap("a", images).mean((1, 2)), "a", settings)
+    monkeypatch.setattr(drawer, "renderer", recorded)
+    draw = drawer.icon_drawer(lambda images, tap: tap("a", images).mean((1, 2)), "a", settings)
     directions, keys = np.eye(4, dtype=np.float32)[:1], jax.random.split(jax.random.key(0), 1)
     made = draw(directions, keys)
     bright = np.full_like(made.icon, 200)

@@ -87,8 +87,8 @@ def _compute(run: Run, name: str, activations: Activations, path: Path, made_fro
                 network.model, layer, run.batches(left), places[done * each :], mesh=run.mesh
             )
             shown = _reported(found, done * each * samples, len(activations.value), report)
-            whole = _numbers(run, name, _grouped(shown, each * samples))
-            for part, value in zip(parts[done:], whole, strict=True):
+            values = _numbers(run, name, _grouped(shown, each * samples))
+            for part, value in zip(parts[done:], values, strict=True):
                 artifacts.save(part, Attributions(value), made_from)
         shape = (len(activations.value), _read(parts[0], made_from).shape[1])
         pieces = (_read(part, made_from) for part in parts)
