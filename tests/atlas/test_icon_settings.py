@@ -100,6 +100,7 @@ ROWS = {
     "refine_steps": (12, lambda p: p[1].loop.steps, 8, 12),
     "initial_scale": (0.25, contrast, 0.5, 0.25),
     "channels": (2, lambda p: image_shape(p[0].param)[2], 3, 2),
+    "dtype": ("bfloat16", lambda p: p[0].loop.dtype, "float32", "bfloat16"),
 }
 ELSEWHERE = {"attempts", "retry_below"}  # which `icons` takes: see test_icons.py
 TOGETHER = {("steps", "learning_rate"), ("steps", "untransformed_fraction")}
