@@ -43,6 +43,7 @@ def export(
     kind: str = "atlas",
     classes: Sequence[int] = (),
     related: Iterable[tuple[str, str]] = (),
+    opens: str | None = None,
 ) -> Path:
     """Write an atlas into its run folder: pictures, arrays and the page that shows them.
 
@@ -66,6 +67,7 @@ def export(
             with what speaks for the second on the right.
         classes: indices of the classes that the map is of: none, one or two, as the kind has it.
         related: other maps of the run, each with its title and its address relative to this folder.
+        opens: the layer that the page shows at first; the first one by default.
 
     Returns:
         The page, `folder / "index.html"`.
@@ -106,6 +108,7 @@ def export(
         **shared,
         "short_names": _short(class_names, wnids),
         "levels": shown,
+        "opens": opens,
         "aligned": bool(record.get("aligned")),
         "related": related,
         "report": REPORT if (folder / REPORT).is_file() else None,

@@ -18,8 +18,8 @@ def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
 
     The map is cut into blocks of a few cells, 3 x 3 at most. A block has the class of the highest
     mean effect over its activations, and is named where that stands out from the layer's noise, see
-    `_stand_out`. Named blocks that touch and have one class are one region. Its label stands on the
-    cell that speaks most for that class.
+    `_stands_out`. Named blocks that touch and have one class are one region. Its label stands on
+    the cell that speaks most for that class.
 
     Args:
         level: the cells.
@@ -30,12 +30,12 @@ def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
         of activations; the largest region first. Without classes there is nothing to name.
 
     >>> x, y = np.divmod(np.arange(64), 8)
-    >>> left = (x < 4).astype(float)
-    >>> effect = np.stack([left, 1 - left], 1)  # one half of the map speaks for each class
+    >>> ramp = np.linspace(1, -1, 8)[x]
+    >>> effect = np.stack([ramp, -ramp], 1)  # from left to right, from one class to the other
     >>> one = np.ones((64, 1))
     >>> level = Level(x, y, x * 0 + 6, one, one[:, 0], effect, one[:, :, None, None])
     >>> [(cls, activations) for _, _, cls, activations in regions(level, 8)]
-    [(0, 192), (1, 192)]
+    [(0, 96), (1, 96)]
     """
     if not level.attribution.shape[1]:
         return []
@@ -45,9 +45,9 @@ def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
     there, index = np.unique(of_cell, return_inverse=True)
     effect = np.nan_to_num(level.attribution.astype(np.float32))
     sums = np.zeros((len(there), effect.shape[1]), np.float32)
-    np.add.at(sums, index, effect * level.count[:, None])
+    np.add.at(sums, index, effect * level.count[:, None].astype(np.float32))
     classes = sums.argmax(1)
-    named = np.flatnonzero(_stand_out(level, index, classes, effect))
+    named = np.flatnonzero(_stands_out(level, index, classes, effect))
     region = np.full(len(there), -1)
     region[named] = _joined(there[named], classes[named], blocks)
     found = []
@@ -62,7 +62,7 @@ def regions(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
     return sorted(found, key=lambda label: -label[3])
 
 
-def _stand_out(
+def _stands_out(
     level: Level,
     index: Int[np.ndarray, " cells"],
     classes: Int[np.ndarray, " blocks"],
@@ -81,17 +81,14 @@ def _stand_out(
     one, other = _touching(level)
     bound = float(norm.isf(CHANCE / effect.shape[1]))
     out = np.zeros(len(classes), bool)
-    if not len(one):
-        return out
-    for cls in np.unique(classes):
+    for cls in np.unique(classes) if len(one) else ():
         values = effect[:, cls].astype(np.float64)
         apart = np.square(values[one] - values[other]) / (1 / count[one] + 1 / count[other])
-        noise, mean = np.sqrt(apart.mean()), np.average(values, weights=count)
-        for block in np.flatnonzero(classes == cls):
-            own = index == block
-            held = count[own].sum()
-            above = np.average(values[own], weights=count[own]) - mean
-            out[block] = above * np.sqrt(held) > bound * noise
+        own = np.flatnonzero(classes == cls)
+        held = np.bincount(index, count)[own]
+        mean = np.bincount(index, count * values)[own] / held
+        above = mean - np.average(values, weights=count)
+        out[own] = above * np.sqrt(held) > bound * np.sqrt(apart.mean())
     return out
 
 

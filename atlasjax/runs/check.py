@@ -6,7 +6,7 @@ from atlasjax.atlas.drawer import SMALLEST
 from atlasjax.atlas.methods import named
 from atlasjax.atlas.neighbors import METRICS
 from atlasjax.data import ranges
-from atlasjax.errors import UserError
+from atlasjax.errors import UserError, unknown
 from atlasjax.runs.experiment import Experiment
 from atlasjax.storage import artifacts
 
@@ -61,6 +61,8 @@ def check(config: Experiment) -> None:
         other = folders[artifacts.folder_name(layer)]
         if other != layer:
             raise UserError(f"layers {layer!r} and {other!r} would share a folder; run them apart")
+    if config.opens_on not in (None, *config.layers):
+        raise unknown("layer of the experiment to open on", str(config.opens_on), config.layers)
     for size in config.grids:
         if size < 1:
             raise UserError(f"grids {size}: must be at least 1")

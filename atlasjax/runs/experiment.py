@@ -68,6 +68,7 @@ class Experiment:
         icon_batch: icons drawn at a time; by default what the devices' memory holds, and 16 on
             CPUs.
         image_batch: images looked at at a time; likewise by default.
+        opens_on: layer that the page shows at first; by default the deepest with a good map.
         stability: lay some activations out again for the report, to tell what does not change.
         seed: of everything random.
         out: run folder; runs/NAME by default.
@@ -108,6 +109,7 @@ class Experiment:
     refine_steps: int = IconSettings.refine_steps
     icon_batch: int | None = None
     image_batch: int | None = None
+    opens_on: str | None = None
     stability: bool = True
     seed: int = 0
     out: str | None = None

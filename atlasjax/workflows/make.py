@@ -14,9 +14,11 @@ from atlasjax import data
 from atlasjax.adapters.entry import ModelEntry
 from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError, unknown
-from atlasjax.fidelity.report.write import report
+from atlasjax.fidelity.report.words import TRUSTED
+from atlasjax.fidelity.report.write import report, trusted
 from atlasjax.page.export import export
 from atlasjax.page.related import related_maps
+from atlasjax.planes import as_planes
 from atlasjax.runs import pipeline
 from atlasjax.runs import record as records
 from atlasjax.runs.check import check
@@ -26,6 +28,7 @@ from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.stages.activations import check_networks
 from atlasjax.storage import artifacts, lock
+from atlasjax.taps import layers
 from atlasjax.workflows import own_file
 from atlasjax.workflows.networks import Opened, as_recorded, find, fitted, open_network
 from atlasjax.workflows.open import open_atlas
@@ -129,8 +132,18 @@ def _made_in(
     page = report(job, finished.levels, names)
     record |= records.ended(job, finished, earlier) | {"report": page.name}
     artifacts.write_json(folder / records.FILE, record)
-    _export(folder, finished.levels, record, opened, patches)
+    opens = config.opens_on or _opening(job, trusted(folder))
+    _export(folder, finished.levels, record, opened, patches, opens)
     return open_atlas(folder)
+
+
+def _opening(job: Run, trust: Mapping[str, float]) -> str:
+    """Return the layer that the page opens on: the deepest that has a good map, or else any."""
+    side = job.config.crop[0]
+    deep = layers(as_planes(job.model), (side, side, job.channels))
+    order = [name for name in deep if name in job.config.layers]
+    good = [name for name in order if trust.get(name, 0.0) >= TRUSTED]
+    return (good or order or [*job.config.layers])[-1]
 
 
 def _export(
@@ -139,6 +152,7 @@ def _export(
     record: Mapping[str, Any],
     opened: Opened,
     patches: Mapping[tuple[str, int], Any],
+    opens: str,
 ) -> None:
     wnids = [known.wnid for known in opened.classes]
     export(
@@ -149,6 +163,7 @@ def _export(
         wnids if any(wnids) else [],
         examples=patches,
         related=related_maps(folder),
+        opens=opens,
     )
 
 

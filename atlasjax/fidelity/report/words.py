@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+TRUSTED = 0.75  # trustworthiness of a map, below which it is hardly to be believed; chance is .5
+
 SUMMARY = """<p>Each column is explained in one of the sections below. The last four are of the
 layer's map, whatever the grid; the last two say how many of a place's nearest neighbours are its
 nearest again.</p>"""
@@ -69,6 +71,7 @@ def verdict(report: Mapping[str, Any]) -> str:
             percent=True,
         ),
         _range("The maps' trustworthiness is", (la["map"]["trustworthiness"] for la in layers)),
+        _poor(layers),
         _range("Their continuity is", (la["map"]["continuity"] for la in layers)),
     ]
     text = f"<p>{' '.join(filter(None, said))}</p>"
@@ -84,6 +87,29 @@ def _worst(levels: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         return ""
     cosine, name, grid = min(there)
     return f"The worst single icon is at {cosine:.3f}, in {escape(name)}, {grid} x {grid}."
+
+
+def _poor(layers: Sequence[Mapping[str, Any]]) -> str:
+    """Warn of maps that hardly keep neighbours together.
+
+    >>> _poor([{"layer": "a", "map": {"trustworthiness": 0.614}}])
+    '<b>The map of a is hardly to be believed</b>: below 0.75 most neighbours on it are strangers.'
+    >>> _poor([{"layer": "a", "map": {"trustworthiness": 0.9}}])
+    ''
+    """
+    poor = [
+        escape(layer["layer"])
+        for layer in layers
+        if (layer["map"]["trustworthiness"] or 1.0) < TRUSTED
+    ]
+    if not poor:
+        return ""
+    what = f"map of {poor[0]} is" if len(poor) == 1 else f"maps of {_list(poor)} are"
+    place = "it" if len(poor) == 1 else "them"
+    return (
+        f"<b>The {what} hardly to be believed</b>: below {TRUSTED} most neighbours on {place} "
+        "are strangers."
+    )
 
 
 def _range(

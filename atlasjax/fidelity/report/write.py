@@ -50,6 +50,23 @@ def report(run: Run, levels: Levels, class_names: Sequence[str], *, again: bool 
     return path
 
 
+def trusted(folder: Path) -> dict[str, float]:
+    """Return the trustworthiness of each layer's map, as the report in a run folder has it.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        By layer; without those of which it is not known.
+    """
+    try:
+        layers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))["layers"]
+        known = {layer["layer"]: layer["map"]["trustworthiness"] for layer in layers}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {layer: float(value) for layer, value in known.items() if value is not None}
+
+
 def _made_from(run: Run, levels: Levels) -> str | None:
     """Return the fingerprint of all that the report depends on; None where that is not known."""
     parts = {"format": FORMAT, "stability": run.config.stability, "name": run.config.name}

@@ -8,9 +8,29 @@ import type { State } from "./types.ts";
 
 const LATER = 250; // ms; browsers refuse an address that changes at every frame
 
+const LAYER = "atlasjax-layer:"; // and whose page it is
+
+/** Which layer of this page was looked at last, in this browser. */
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(LAYER + location.pathname);
+  } catch {
+    return null; // a browser may forbid it
+  }
+}
+
+function remember(layer: string): void {
+  try {
+    localStorage.setItem(LAYER + location.pathname, layer);
+  } catch {
+    // then it is forgotten with the page
+  }
+}
+
 export const readHash = (hash: string, store: Store): State =>
   read(hash, {
     layers: store.layers,
+    opens: [remembered(), store.index.opens].find((layer) => layer && store.layers.includes(layer)) ?? null,
     grids: (layer) => store.levelsOf(layer).map((level) => level.grid),
     classes: store.index.class_names.length,
   });
@@ -42,6 +62,7 @@ export function keepAddress(app: App, map: MapView, restore: (state: State) => v
   });
   app.on("state", () => {
     write(layer !== app.state.layer); // the back button goes to the layer before
+    if (layer !== app.state.layer) remember(app.state.layer);
     layer = app.state.layer;
   });
   const typed = (): void => {

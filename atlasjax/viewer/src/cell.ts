@@ -7,6 +7,10 @@ import type { Shading } from "./shading.ts";
 import type { Cells, Column, LevelMeta } from "./types.ts";
 
 const ICON = 224; // px
+const NO_CLASS = "No class: what lies here speaks against all of them.";
+const SMALL =
+  "No region of this layer stands out from its noise: what one place does to a class is little " +
+  "against what the layer does as a whole.";
 const DWELL = 90; // ms; a pointer that only passes loads nothing
 
 export function createCellPanel(app: App, shading: Shading): HTMLElement {
@@ -93,7 +97,9 @@ function effects(app: App, cells: Cells, cell: number): HTMLElement {
   const classes = [...cells.classes.subarray(from, from + count)];
   const digits = digitsFor(Math.max(...values.map((value) => Math.abs(value) || 0)));
   const rows = values.map((value, i) => row(app, classes[i], value, cells.largestEffect, digits));
-  const high = el("ul", { class: "effects" }, ...rows.slice(0, cells.highest));
+  const positive = rows.slice(0, cells.highest).filter((_, i) => values[i] > 0);
+  const none = el("p", { class: "quiet note" }, NO_CLASS);
+  const high = positive.length ? el("ul", { class: "effects" }, ...positive) : none;
   const low = el("ul", { class: "effects" }, ...rows.slice(cells.highest));
   return el(
     "div",
@@ -103,6 +109,7 @@ function effects(app: App, cells: Cells, cell: number): HTMLElement {
     cells.lowest ? el("h3", {}, "Least for") : null,
     cells.lowest ? low : null,
     el("p", { class: "quiet note" }, "Effect on the class score, in logits"),
+    cells.labels.length ? null : el("p", { class: "quiet note" }, SMALL),
   );
 }
 

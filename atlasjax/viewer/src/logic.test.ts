@@ -61,6 +61,13 @@ test("a permalink keeps everything", () => {
   assert.equal(writeHash(start), "#layer=mixed4a/3x3");
 });
 
+test("the layer that a page opens on is shown where no other is asked for", () => {
+  assert.equal(readHash("", { ...known, opens: "b" }).layer, "b");
+  assert.equal(readHash("#layer=mixed4a/3x3", { ...known, opens: "b" }).layer, "mixed4a/3x3");
+  assert.equal(readHash("#layer=none", { ...known, opens: "b" }).layer, "b");
+  assert.equal(readHash("", { ...known, opens: "gone" }).layer, "mixed4a/3x3");
+});
+
 test("a permalink that cannot be is as at the start", () => {
   const bad = ["", "#", "#%E0%A4%A", "#layer=c&grid=11&class=5&cell=1,2&at=x,y,z&sign=up", "#at=,,", "#cell=10,-1,2", "#versus=2", "#class=-1", "#grid=1e1"];
   for (const hash of bad) assert.deepEqual(readHash(hash, known), start, hash);

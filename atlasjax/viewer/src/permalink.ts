@@ -24,6 +24,8 @@ export function writeHash(state: State): string {
 
 export interface Known {
   layers: string[];
+  /** The layer that is shown where none is asked for; the first by default. */
+  opens?: string | null;
   grids(layer: string): number[];
   classes: number;
 }
@@ -32,7 +34,7 @@ export interface Known {
 export function readHash(hash: string, known: Known): State {
   const said = new URLSearchParams(hash.replace(/^#/, ""));
   const asked = said.get("layer") ?? "";
-  const layer = known.layers.includes(asked) ? asked : known.layers[0];
+  const layer = [asked, known.opens ?? ""].find((name) => known.layers.includes(name)) ?? known.layers[0];
   const grids = known.grids(layer);
   const grid = whole(said.get("grid"));
   const [x, y, zoom] = numbers(said.get("at"), 3) ?? [0.5, 0.5, 1];

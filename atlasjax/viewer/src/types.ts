@@ -35,6 +35,8 @@ export interface Index {
   short_names?: string[];
   wnids: string[];
   levels: LevelMeta[];
+  /** The layer that is shown at first; folders of earlier versions have none. */
+  opens?: string | null;
   aligned: boolean;
   related: [string, string][];
   report: string | null;
