@@ -4,15 +4,16 @@ Beside the sheet it writes every picture by itself, and a record of how they wer
 """
 
 import argparse
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from atlasjax import progress
+from atlasjax.cli import vis_values as values
+from atlasjax.cli.vis_values import NEGATIVE
 from atlasjax.errors import UserError, unknown
 
 SUBJECTS = (
@@ -29,7 +30,6 @@ SUBJECTS = (
 FILES = ("direction", "invert", "caricature", "dream", "style")  # subjects that are read
 # Options that a record names where they are given.
 _HOW = ("diversity", "content", "negative", "range")
-NEGATIVE = ("channels", "neurons", "direction")  # subjects of which there is an opposite
 _EXAMPLE = "atlasjax vis inception_v1_scenes mixed4a --channels 0:16"
 
 
@@ -156,7 +156,7 @@ def _check_layers(chosen: argparse.Namespace, found: Any) -> None:
 
     if chosen.layer is not None:
         known = shapes(found, min(chosen.size or [found.entry.image_size]))
-        for layer in _layers(chosen.layer):
+        for layer in values.layers(chosen.layer):
             if layer not in known:
                 raise unknown("layer", layer, known)
 
@@ -194,10 +194,13 @@ def _arguments(
     from atlasjax.optvis.objectives import channel
     from atlasjax.vis.files import read_directions, read_image
 
-    layer, read = chosen.layer, partial(read_image, range=_value_range(chosen), note=_note)
+    layer, read = (
+        chosen.layer,
+        partial(read_image, range=values.value_range(chosen.range), note=_note),
+    )
     if subject in ("channels", "neurons"):
         options = _negative(chosen) if chosen.diversity is None else {"count": chosen.diversity}
-        return [layer, _numbers(getattr(chosen, subject), subject)], options
+        return [layer, values.numbers(getattr(chosen, subject), subject)], options
     if subject == "direction":
         vectors, captions = read_directions(chosen.direction)
         return [layer, vectors], {"captions": captions, **_negative(chosen)}
@@ -211,18 +214,11 @@ def _arguments(
     if subject == "style":
         return [read(chosen.content), read(chosen.style)], {"layer": layer}
     image = read(getattr(chosen, subject))
-    return [layer if subject == "dream" else _layers(layer), image], {}
+    return [layer if subject == "dream" else values.layers(layer), image], {}
 
 
 def _negative(chosen: argparse.Namespace) -> dict[str, Any]:
     return {"negative": True} if chosen.negative else {}
-
-
-def _value_range(chosen: argparse.Namespace) -> Any:
-    from atlasjax.data.ranges import checked
-
-    given = chosen.range
-    return given if given is None else "auto" if given == ["auto"] else checked(given)
 
 
 def _note(line: str) -> None:
@@ -235,49 +231,13 @@ def _settings(chosen: argparse.Namespace, entry: Any, model: Any) -> Any:
 
     # Where a network was trained on smaller images, pictures are as small; and of its own size
     # where it takes no other.
-    size = _size(chosen.size)
+    size = values.size(chosen.size)
     if size is None:
         size = min(entry.image_size, USUAL)
         size = size if takes(model, (size, size, entry.channels)) else entry.image_size
     given = {name: getattr(chosen, name) for name in ("steps", "attempts", "batch")}
     given = {name: value for name, value in given.items() if value is not None}
     return Settings(size=size, channels=entry.channels, **given)
-
-
-def _size(given: list[int] | None) -> int | tuple[int, int] | None:
-    """Return what --size says, of which the width comes first as people say it.
-
-    >>> _size([600, 200]), _size([64])
-    ((200, 600), 64)
-    """
-    if given is None or len(given) == 1:
-        return given[0] if given else None
-    if len(given) > 2:
-        raise UserError(f"--size {' '.join(map(str, given))}: must be a width, or width and height")
-    return given[1], given[0]
-
-
-def _layers(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
-
-
-def _numbers(tokens: Sequence[str], what: str) -> list[int]:
-    """Read numbers and ranges, "3", "0:16" or "0:16:2", also with commas between them.
-
-    >>> _numbers(["0:3", "7,9"], "channels")
-    [0, 1, 2, 7, 9]
-    """
-    found: list[int] = []
-    for token in (part for given in tokens for part in given.split(",") if part):
-        if re.fullmatch(r"-\d+", token) and what in NEGATIVE:
-            raise UserError(f"--{what} {token}: for what {token[1:]} is against, add --negative")
-        if not re.fullmatch(r"\d+(:\d+(:0*[1-9]\d*)?)?", token):
-            raise UserError(f"--{what} {token!r}: must be a number, or a range such as 0:16")
-        numbers = [int(part) for part in token.split(":")]
-        found += range(*numbers) if len(numbers) > 1 else numbers
-    if not found:
-        raise UserError(f"--{what} {' '.join(tokens)}: no numbers in it")
-    return found
 
 
 def _classes(chosen: argparse.Namespace, opened: Any) -> tuple[list[int], list[str]]:
