@@ -194,10 +194,8 @@ def _arguments(
     from atlasjax.optvis.objectives import channel
     from atlasjax.vis.files import read_directions, read_image
 
-    layer, read = (
-        chosen.layer,
-        partial(read_image, range=values.value_range(chosen.range), note=_note),
-    )
+    layer, span = chosen.layer, values.value_range(chosen.range)
+    read = partial(read_image, range=span, note=_note)
     if subject in ("channels", "neurons"):
         options = _negative(chosen) if chosen.diversity is None else {"count": chosen.diversity}
         return [layer, values.numbers(getattr(chosen, subject), subject)], options

@@ -86,5 +86,5 @@ def _trust(here: Any) -> str:
     return {
         "published": "its published checksum",
         "first use": "no checksum is published; remembered from when it first came",
-        "given": "not the published file: other weights of this network",
+        "given": "another file than the published one",
     }[here.record.trust]

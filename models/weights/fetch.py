@@ -4,6 +4,7 @@ What has arrived is kept beside the destination until all of it is there and is 
 then it becomes the file, or else nothing stays.
 """
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -167,5 +168,6 @@ def _reason(error: BaseException) -> str:
         following = getattr(inner, "reason", None)
         deeper = following if isinstance(following, BaseException) else next(iter(arguments), None)
         if deeper is None:
-            return str(inner).strip().partition("\n")[0] or type(inner).__name__
+            said = str(inner).strip().partition("\n")[0] or type(inner).__name__
+            return re.sub(r"^HTTPS?Connection\(.*?\): ", "", said)
         inner = deeper

@@ -244,7 +244,7 @@ def test_the_command_lists_fetches_imports_and_verifies(
     command("verify")
     assert capsys.readouterr().out.splitlines() == [
         "googlenet: as it came (its published checksum)",
-        "inception5h: as it came (not the published file: other weights of this network)",
+        "inception5h: as it came (another file than the published one)",
     ]
     command("list")
     assert capsys.readouterr().out.count("    here since ") == 2
