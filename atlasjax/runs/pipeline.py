@@ -235,13 +235,16 @@ def _icons(
     """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
     config = run.config
     folder = run.level(name, size)
-    settings_but_batch = {n: v for n, v in dataclasses.asdict(settings).items() if n != "batch"}
+    # Icons do not depend on how many are drawn at a time, nor those that start from noise on how
+    # others are refined.
+    apart = {"batch"} if coarser is not None else {"batch", "refine_steps", "initial_scale"}
+    whitens = config.whitens(name)
     made_from = artifacts.fingerprint(
         stage="icons",
         cells=digest,
-        settings=settings_but_batch,  # icons do not depend on how many are drawn at a time
-        whiten=config.whitens(name),
-        ridge=config.ridge,
+        settings={n: v for n, v in dataclasses.asdict(settings).items() if n not in apart},
+        whiten=whitens,
+        ridge=config.ridge if whitens else None,
         devices=run.mesh.size,
         coarser=None if coarser is None else coarser.made_from,
     )

@@ -31,7 +31,7 @@ def report(run: Run, levels: Levels, class_names: Sequence[str], *, again: bool 
     Raises:
         UserError: an artifact is missing or damaged.
     """
-    made_from, path = _made_from(run, levels), run.folder / PAGE
+    made_from, path = _made_from(run, levels, class_names), run.folder / PAGE
     if not again and path.is_file() and made_from == _written_from(run.folder / NUMBERS):
         return path
     began = time.perf_counter()
@@ -67,9 +67,10 @@ def trusted(folder: Path) -> dict[str, float]:
     return {layer: float(value) for layer, value in known.items() if value is not None}
 
 
-def _made_from(run: Run, levels: Levels) -> str | None:
+def _made_from(run: Run, levels: Levels, class_names: Sequence[str]) -> str | None:
     """Return the fingerprint of all that the report depends on; None where that is not known."""
     parts = {"format": FORMAT, "stability": run.config.stability, "name": run.config.name}
+    parts["classes"] = list(class_names)  # by which it is known whether shortcuts were planted
     files = {run.layer(layer) / "layout.npz" for layer, _ in levels}
     for name in levels:
         files |= {run.level(*name) / f"{what}.npz" for what in ("cells", "icons")}

@@ -243,6 +243,9 @@ def test_it_is_made_again_only_where_something_changed(
     artifacts.save(icons, artifacts.read(icons, Icons), "drawn anew")
     reported(without)
     assert path.stat().st_mtime_ns > before
+    before = path.stat().st_mtime_ns
+    report(without.run, without.levels, ("frying pan", "saucepan"))
+    assert path.stat().st_mtime_ns > before
 
 
 def some_row(shortcut: str, layer: str, precision: float, high: float) -> Row:
