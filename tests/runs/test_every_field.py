@@ -332,6 +332,8 @@ ROWS: dict[str, tuple[Any, Says, set[str]]] = {
     ),
     "samples_per_image": (3, lambda a, b: [sampled(m) for m in (a, b)] == [48, 72], ACTIVATIONS),
     "max_images": (20, lambda a, b: [m.batches[0][0] for m in (a, b)] == [24, 20], ACTIVATIONS),
+    # Images of 8 bits have no other range, but what is asked for is kept.
+    "range": ((0, 128), None, ACTIVATIONS),
     "image_size": (
         24,
         lambda a, b: [m.batches[0][2]["image_size"] for m in (a, b)] == [16, 24],
