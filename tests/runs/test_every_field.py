@@ -121,7 +121,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         rng = np.random.default_rng(seed)
         (folder / name).mkdir()
         for i in range(24):
-            noise = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            noise = rng.integers(0, 65536, (32, 32), dtype=np.uint16)
             Image.fromarray(noise).save(folder / name / f"{i:02}.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
@@ -332,8 +332,12 @@ ROWS: dict[str, tuple[Any, Says, set[str]]] = {
     ),
     "samples_per_image": (3, lambda a, b: [sampled(m) for m in (a, b)] == [48, 72], ACTIVATIONS),
     "max_images": (20, lambda a, b: [m.batches[0][0] for m in (a, b)] == [24, 20], ACTIVATIONS),
-    # Images of 8 bits have no other range, but what is asked for is kept.
-    "range": ((0, 128), None, ACTIVATIONS),
+    # Half of the noise is white, and the rest as evenly grey as all of it was: 3/4 for 1/2.
+    "range": (
+        (0, 32768),
+        lambda a, b: mean(b) == pytest.approx(1.5 * mean(a), rel=0.05),
+        ACTIVATIONS,
+    ),
     "image_size": (
         24,
         lambda a, b: [m.batches[0][2]["image_size"] for m in (a, b)] == [16, 24],
