@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from atlasjax import models
+from atlasjax.atlas import attribution as module
 from atlasjax.atlas.attribution import attribute, attribution
 from atlasjax.atlas.collect import collect
 from atlasjax.atlas.positions import interior
@@ -69,6 +70,47 @@ def test_rows_belong_to_the_collected_activations():
     )
     # Stored in half precision: 2^-11 of values up to a few units.
     np.testing.assert_allclose(rows[6:], direct[0], atol=2e-3)
+
+
+WEIGHT = np.random.default_rng(3).normal(size=(3, 5, 3, 2)).astype(np.float32)
+
+
+def weighed(images, tap):
+    """A layer of 3 x 5 positions, each of which votes in its own way."""
+    value = tap("cells", images.reshape(-1, 3, 2, 5, 2, 3).mean((2, 4)))
+    return jnp.einsum("brcx,rcxk->bk", value, WEIGHT)
+
+
+PLACES = np.array([(r, c) for r in range(3) for c in range(5)])
+
+
+def votes(pixels: np.ndarray) -> np.ndarray:
+    """What each position says, by hand: its mean colour times its weight."""
+    value = pixels.reshape(-1, 3, 2, 5, 2, 3).mean((2, 4))
+    return np.stack([value[:, r, c] @ WEIGHT[r, c] for r, c in PLACES], 1)
+
+
+def test_a_position_is_a_row_and_a_column():
+    x = jax.random.uniform(jax.random.key(1), (2, 6, 10, 3))
+    found = attribution(weighed, "cells", x, jnp.broadcast_to(PLACES, (2, *PLACES.shape)))
+    np.testing.assert_allclose(found, votes(np.asarray(x)), atol=1e-5)  # sums in float32
+
+
+@pytest.mark.parametrize("at_a_time", [1, 4, 8, 15])
+def test_groups_of_positions_come_in_their_order(at_a_time: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "AT_A_TIME", at_a_time)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 6, 10, 3), dtype=np.uint8)
+    batches = [
+        Batch(pixels[first:last], np.arange(first, last), np.zeros(last - first, int), ())
+        for first, last in ((0, 2), (2, 3))
+    ]
+    order = np.random.default_rng(1).permutation(15)
+    position = np.broadcast_to(PLACES[order], (3, 15, 2))
+    found = list(module.attributions(weighed, "cells", batches, position))
+    expected = votes(pixels / 255.0)[:, order].reshape(45, 2)
+    assert [len(rows) for rows in found] == [30, 15]
+    # In half precision: 2^-11 of values up to about 3.
+    np.testing.assert_allclose(np.concatenate(found), expected, atol=2e-3)
 
 
 @pytest.mark.data

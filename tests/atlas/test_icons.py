@@ -1,5 +1,6 @@
 """Icons: keys by address, batches, attempts, and that they reach their directions."""
 
+import zlib
 from dataclasses import replace
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from atlasjax import models
+from atlasjax.atlas import drawer as drawer_module
 from atlasjax.atlas.drawable import drawable_size
 from atlasjax.atlas.drawer import Icons, IconSettings, icon_drawer
 from atlasjax.atlas.icons import icon_keys, icons
@@ -43,6 +45,72 @@ def test_a_key_is_the_cells_own():
     ]
     for other in others:
         assert (other != all_three).all()
+
+
+def test_a_key_is_drawn_by_layer_grid_and_the_cells_place_in_reading_order():
+    x, y = np.array([0, 2, 4]), np.array([0, 3, 4])
+    found = icon_keys(jax.random.key(7), "mixed4c", 5, x, y)
+    layer = jax.random.fold_in(jax.random.key(7), zlib.crc32(b"mixed4c"))
+    expected = [jax.random.fold_in(jax.random.fold_in(layer, 5), n) for n in (0, 17, 24)]
+    assert (found == jnp.stack(expected)).all()
+
+
+DTYPES: list[str] = []
+
+
+def colours(images, tap):
+    """A layer of one position of three channels: the mean colour, seen from grey."""
+    DTYPES.append(str(images.dtype))
+    return tap("mean", images.mean((1, 2), keepdims=True) - jnp.asarray(0.4, images.dtype))
+
+
+FLAT = IconSettings(size=32, steps=3, batch=2, jitter=0.0, scale=(1.0, 1.0), rotate=0.0)
+
+
+@jax.tree_util.register_pytree_node_class
+class Weighed:
+    """Colours times a weight, whose precision is what the network computes in."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, images, tap):
+        return colours(images * self.weight, tap)
+
+    def tree_flatten(self):
+        return (self.weight,), None
+
+    @classmethod
+    def tree_unflatten(cls, _, leaves):
+        return cls(*leaves)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_network_computes_in_the_precision_asked_for(dtype: str):
+    draw = icon_drawer(Weighed(jnp.ones(())), "mean", replace(FLAT, steps=1, dtype=dtype))
+    DTYPES.clear()
+    draw(directions(2, 3), keys(2))
+    assert DTYPES[-1] == dtype
+
+
+def test_cosines_are_those_of_the_finished_icon_without_whitening():
+    target = np.array([[1, 0.2, 0.1], [0.1, 0.3, 1]], np.float32)
+    matrix = np.diag([1.0, 5.0, 20.0])
+    made = icon_drawer(colours, "mean", FLAT, matrix)(target, keys(2))
+    seen = made.icon.mean((1, 2)) / 255 - 0.4
+    bare = (seen * target).sum(1) / np.linalg.norm(seen, axis=1) / np.linalg.norm(target, axis=1)
+    # The icon is rounded to 8 bits, which is .002 of a colour; and that of a mean, hardly anything.
+    np.testing.assert_allclose(made.cosine, bare, atol=2e-3)
+    one, two = seen @ matrix, target @ matrix
+    white = (one * two).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(two, axis=1)
+    assert np.abs(white - bare).min() > 0.05
+
+
+def test_icons_are_rounded():
+    values = jnp.asarray([0.0, 0.4, 0.6, 1.4, 254.4, 254.6, 255.0]) / 255
+    assert drawer_module._in_bytes(values.reshape(1, 1, 7, 1)).ravel().tolist() == [
+        *(0, 0, 1, 1, 254, 255, 255)
+    ]
 
 
 def test_optimization_turns_towards_the_direction(model):

@@ -176,6 +176,26 @@ def test_frames_are_made_together_and_units_apart():
     np.testing.assert_array_equal(made.score, [[0, 36], [0, 144]])
 
 
+def test_units_frames_and_steps_are_each_moved_in_their_own_way():
+    frames = Parameterization(lambda key: jnp.zeros((3, 2, 2, 3)), lambda params: params)
+    flat = Parameterization(lambda key: jnp.zeros((2, 2, 3)), lambda params: params)
+
+    def brightened(key, image):
+        return image + jax.random.uniform(key)
+
+    # With steps of no length, what is scored is what was drawn.
+    made = make(flat, brightened, optax.sgd(0.0), 4, [1.0] * 3, keys(3))
+    drawn = made.score / 12
+    assert len(np.unique(drawn.round(6))) == 12
+    made = make(frames, brightened, optax.sgd(0.0), 4, [1.0] * 3, keys(3))
+    # Three frames are brightened by three numbers: not by one, three times.
+    alike = 3 * drawn
+    assert np.abs(made.score / 12 - alike).min() > 1e-3
+    first = jax.vmap(lambda k: jax.random.fold_in(k, 1))(keys(3))
+    own = [[float(jax.random.uniform(k)) for k in jax.random.split(key, 3)] for key in first]
+    np.testing.assert_allclose(made.score[:, 0] / 12, np.sum(own, 1), rtol=1e-5)
+
+
 def test_the_optimizer_works_on_each_unit_by_itself():
     clipped = optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(1.0))
     both = make(PIXELS, still, clipped, 3, [1.0, 100.0], keys(2))

@@ -68,6 +68,7 @@ def test_files_are_sent_whole_with_their_types(server, folder, path, name, kind)
     assert answer.headers["Content-Type"] == kind
     assert answer.headers["Content-Length"] == str(len(body))
     assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_head_sends_no_body(server, folder):

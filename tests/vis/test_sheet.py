@@ -16,6 +16,12 @@ def gallery(count: int, size: int = 128, columns: int = 0) -> vis.Gallery:
     return vis.Gallery(images, np.arange(count, dtype=np.float32), captions, "x", "t", columns)
 
 
+def test_pictures_are_rounded_and_cut_off():
+    values = np.array([-1.0, 0.4 / 255, 0.6 / 255, 254.4 / 255, 254.6 / 255, 2.0])
+    page = to_bytes(np.tile(values[:, None, None], (1, 1, 3)))
+    assert page[:, 0, 0].tolist() == [0, 0, 1, 254, 255, 255]
+
+
 def test_every_picture_is_in_its_place():
     made = gallery(5, columns=3)
     page = vis.sheet(made)
