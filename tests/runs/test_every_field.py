@@ -88,6 +88,7 @@ class Made(NamedTuple):
         draws: of each batch its layer, how many icons, and whether they start from others.
         batches: of each pass over the images how many, how many at a time, and their sizes.
         anew: the files that were written.
+        opens: the layer that the page opens on.
         folder: where.
     """
 
@@ -99,6 +100,7 @@ class Made(NamedTuple):
     draws: list[tuple[str, int, bool]]
     batches: list[tuple[int, int, dict[str, int]]]
     anew: set[str]
+    opens: str
     folder: Path
 
 
@@ -142,6 +144,8 @@ def config(own: Path, **changes: Any) -> Experiment:
         "icon_batch": 100,
         "image_batch": 8,
         "image_size": 16,
+        "early_neighbors": 30,
+        "early_metric": "euclidean",
     }
     return Experiment(**{**plain, **changes})
 
@@ -197,8 +201,7 @@ def run(experiment: Experiment, folder: Path) -> Made:
         return np.zeros((positions.shape[0] * positions.shape[1], 2), np.float16)
 
     def export(*given: Any, **options: Any) -> None:
-        del options
-        ended.append(given)
+        ended.append((*given[1:3], options["opens"]))
         raise Ended  # before the page is read again, which is not there
 
     real = job.batches
@@ -224,7 +227,7 @@ def run(experiment: Experiment, folder: Path) -> Made:
         patch.setattr(make, "export", export)
         with pytest.raises(Ended):
             make.run(experiment, out=out)
-    _, levels, record, *_ = ended[0]
+    levels, record, opens = ended[0]
     return Made(
         levels,
         record["experiment"],
@@ -234,6 +237,7 @@ def run(experiment: Experiment, folder: Path) -> Made:
         draws,
         passes,
         {name for name, time in files(folder).items() if before.get(name) != time},
+        opens,
         out,
     )
 
@@ -244,7 +248,6 @@ def plain(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 WIDTHS = {4: "early", 5: "late"}  # channels
-EARLY, METRIC = Experiment("a").early_neighbors, Experiment("a").early_metric
 # What is made of a layer, and of a layer at a grid.
 LAYER = ("activations", "whitening", "layout", "attribution")
 LEVEL = ("cells", "whitened", "attribution", "icons", "examples")
@@ -378,13 +381,13 @@ ROWS: dict[str, tuple[Any, Says, set[str]]] = {
     ),
     "neighbors": (
         7,
-        turns(laid, "n_neighbors", EARLY, 50, {"late": 7}),
+        turns(laid, "n_neighbors", 30, 50, {"late": 7}),
         LATE_MAP,
     ),
     "min_dist": (0.3, turns(laid, "min_dist", 0.05, 0.05, 0.3, 0.3), MAPS),
     "metric": (
         "correlation",
-        turns(laid, "metric", METRIC, "cosine", {"late": "correlation"}),
+        turns(laid, "metric", "euclidean", "cosine", {"late": "correlation"}),
         LATE_MAP,
     ),
     "early_layers": (
@@ -400,12 +403,12 @@ ROWS: dict[str, tuple[Any, Says, set[str]]] = {
     # A map depends on the one before it.
     "early_neighbors": (
         7,
-        turns(laid, "n_neighbors", EARLY, 50, 7, 50),
+        turns(laid, "n_neighbors", 30, 50, 7, 50),
         MAPS,
     ),
     "early_metric": (
         "correlation",
-        turns(laid, "metric", METRIC, "cosine", "correlation", "cosine"),
+        turns(laid, "metric", "euclidean", "cosine", "correlation", "cosine"),
         MAPS,
     ),
     "early_icon_size": (
@@ -464,6 +467,7 @@ ROWS: dict[str, tuple[Any, Says, set[str]]] = {
         REPORT,
     ),
     "seed": (5, turns(laid, "seed", 0, 0, 5, 5), ACTIVATIONS),
+    "opens_on": ("early", lambda a, b: (a.opens, b.opens) == ("late", "early"), set()),
     "out": ("{own}/elsewhere", lambda a, b: {*files(b.folder)} == a.anew, set()),
 }
 
