@@ -1,6 +1,6 @@
 """Keys: nothing random is drawn twice from one key, as JAX itself can tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -48,6 +48,14 @@ DRAWS: dict[str, Callable[[Any], Any]] = {
     **{name: (lambda key, made=made: made(key, IMAGE)) for name, made in TRANSFORMS.items()},
     **{name: made.init for name, made in PARAMS.items()},
 }
+
+
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[None]:
+    """Compile without optimizing, as everything is computed once."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.parametrize("name", DRAWS)
