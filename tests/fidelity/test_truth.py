@@ -174,6 +174,20 @@ def test_chance_is_the_expectation_over_all_choices():
     assert found.chance < found.chance_high <= 1
 
 
+def test_what_is_above_luck_is_above_nineteen_draws_of_twenty():
+    # Of forty cells of four one has four hits, two have three, five have two: of single cells a
+    # fortieth has more than three, three fortieths have at least three, a fifth at least two.
+    count, start = np.full(40, 4), 4 * np.arange(40)
+    cells = Cells(np.arange(40), 0 * start, count, np.zeros((40, 1)), np.arange(160), start)
+    hits = np.array([4, 3, 3, 2, 2, 2, 2, 2, *[0] * 32])
+    on = np.arange(160) % 4 < hits[np.arange(160) // 4]
+    effect = np.zeros((40, 3), np.float32)
+    found = score(cells, effect, on, SOURCE, TARGET, count=1, draws=4000)
+    assert found.chance_high == 0.75
+    # The mean of a single cell's share, whose deviation over 4000 draws is .004.
+    assert found.chance == pytest.approx(hits.mean() / 4, abs=0.02)
+
+
 def test_chance_depends_on_the_seed_alone():
     level = some_level(0)
     same = [score(*level, SOURCE, TARGET, count=3, draws=9, seed=s).chance for s in (1, 1, 2)]
