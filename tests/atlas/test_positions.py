@@ -53,6 +53,16 @@ def test_every_position_of_a_finer_layer_has_its_turn():
     assert set(rows.ravel().tolist()) == set(range(2, 13))
 
 
+def test_a_place_goes_up_and_down_and_to_the_sides_by_itself():
+    found = drawn(9)
+    centre = {n: lattice.offset + lattice.stride * found[n] for n, lattice in LATTICES.items()}
+    row, column = (centre["mixed3b"] - centre["mixed5b"]).reshape(-1, 2).T
+    # 3600 draws of two numbers that have nothing to do with each other: .017, six times over.
+    assert abs(np.corrcoef(row, column)[0, 1]) < 0.1
+    assert row.std() > 5
+    assert column.std() > 5
+
+
 def test_the_coarsest_layer_is_sampled_as_it_is_alone():
     keys = jax.random.split(jax.random.key(3), 5)
     alone = independent({"mixed5b": (7, 7)}, 4)
