@@ -401,7 +401,8 @@ def test_what_is_laid_out_again_is_laid_out_as_the_layer_was(report: dict[str, A
         ({"metric": "euclidean"}, lambda q, s: (q["metric"], s["metric"]), ("euclidean",) * 2),
         ({"seed": 9}, lambda q, s: (q["seed"], s["seed"]), (9, 9)),
         ({"more_than": 4}, lambda q, s: s["more_than"], 4),
-        ({"grids": (7,)}, lambda q, s: s["size"], 7),
+        ({"grids": (7, 6)}, lambda q, s: s["size"], 6),  # the coarsest
+        ({"grids": (6, 7)}, lambda q, s: s["size"], 6),
         ({"min_dist": 0.7}, lambda q, s: s["min_dist"], 0.7),
         ({"neighbors": 8}, lambda q, s: s["n_neighbors"], 8),
         ({"layout": "tsne"}, lambda q, s: s["method"], "tsne"),
