@@ -493,3 +493,12 @@ def test_a_field_changes_what_it_says_and_what_depends_on_it_is_made_anew(
     made = run(config(own, **{name: value}), tmp_path / "run")
     assert says(plain, made)
     assert made.anew == anew
+
+
+def test_icons_are_drawn_again_where_the_grid_that_they_start_from_is_another(
+    plain: Made, own: Path, tmp_path: Path
+):
+    shutil.copytree(plain.folder, tmp_path / "run")
+    made = run(config(own, grids=(3, 4)), tmp_path / "run")
+    finer = at(BOTH, "icons", grids=(4,))
+    assert made.anew == at(BOTH, *LEVEL, grids=(3,)) | finer | REPORT
