@@ -147,6 +147,7 @@ def _subject(chosen: argparse.Namespace) -> str:
         raise UserError("--diversity is for --channels")
     if chosen.negative and (subject not in NEGATIVE or chosen.diversity is not None):
         raise UserError("--negative is for --channels, --neurons and --direction")
+    values.size(chosen.size)  # which refuses what is no size
     return subject
 
 

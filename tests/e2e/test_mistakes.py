@@ -12,7 +12,10 @@ from atlasjax.cli import process
 
 MISTAKES = {
     "no command of that name": (["rum", "debug"], "no command 'rum'; did you mean run?"),
-    "no experiment of that name": (["run", "gogglenet"], "did you mean googlenet?"),
+    "no experiment of that name": (
+        ["run", "gogglenet"],
+        "did you mean googlenet, torchvision_googlenet?",
+    ),
     "no images given": (["run", "debug"], "no images: give --images FOLDER"),
     "no such folder": (["run", "debug", "--images", "/nowhere/at/all"], "no folder"),
     "an empty folder": (["run", "debug", "--images", "{tmp}"], "no images"),
@@ -45,7 +48,10 @@ MISTAKES = {
         ["vis", "inception_v1_tiny", "mixed3a", "--invert", "{images}/dog/02.png", "--range", "2"],
         "range 2: must be two finite numbers",
     ),
-    "layers of no such model": (["layers", "gogglenet"], "did you mean googlenet?"),
+    "layers of no such model": (
+        ["layers", "gogglenet"],
+        "did you mean googlenet, torchvision_googlenet?",
+    ),
     "no such file of one's own": (["run", "{tmp}/mine.py"], "mine.py'"),
     "a file without an experiment": (
         ["run", "{own}"],

@@ -170,7 +170,7 @@ def test_images_that_do_not_fit_are_refused(tiny, shape, message):
 
 def test_same_padding_and_no_normalization(tiny):
     spec = narrow(GOOGLENET, 16, classes=3)
-    spec = type(spec)(**{**vars(spec), "padding": "same", "lrn": False})
+    spec = type(spec)(**{**vars(spec), "padding": "same", "lrn": None})
     model = nnx.eval_shape(lambda: InceptionV1(spec, rngs=nnx.Rngs(0)))
     names: list[str] = []
 

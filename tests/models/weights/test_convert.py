@@ -85,8 +85,14 @@ def test_formats_are_known_by_their_first_bytes(tmp_path, content, suffix):
     assert convert.format_of(tmp_path / "file") == suffix
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"<!DOCTYPE html>", b"PK\3\4 none"])
+@pytest.mark.parametrize("content", [b"", b"\x89none of these", b"PK\3\4 none"])
 def test_another_format_is_named(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(UserError, match=r"file: (neither an archive nor a|a truncated archive)"):
+        convert.identify(tmp_path / "file")
+
+
+def test_a_page_in_place_of_a_download_says_what_it_is(tmp_path):
+    (tmp_path / "file").write_bytes(b"<!DOCTYPE html><title>404</title>")
+    with pytest.raises(UserError, match="a page in HTML, as a download that failed leaves it"):
         convert.identify(tmp_path / "file")
