@@ -10,11 +10,13 @@ import pytest
 from atlasjax import cli, models
 from atlasjax.cli import process
 
+GOOGLENETS = "did you mean googlenet, torchvision_googlenet?"
+
 MISTAKES = {
     "no command of that name": (["rum", "debug"], "no command 'rum'; did you mean run?"),
     "no experiment of that name": (
         ["run", "gogglenet"],
-        "did you mean googlenet, torchvision_googlenet?",
+        GOOGLENETS,
     ),
     "no images given": (["run", "debug"], "no images: give --images FOLDER"),
     "no such folder": (["run", "debug", "--images", "/nowhere/at/all"], "no folder"),
@@ -50,7 +52,7 @@ MISTAKES = {
     ),
     "layers of no such model": (
         ["layers", "gogglenet"],
-        "did you mean googlenet, torchvision_googlenet?",
+        GOOGLENETS,
     ),
     "no such file of one's own": (["run", "{tmp}/mine.py"], "mine.py'"),
     "a file without an experiment": (
