@@ -93,13 +93,8 @@ def cases(chosen: argparse.Namespace) -> list[Case]:
             sys.exit("layout.py: --model needs --images and --layers")
         found.append(Case(chosen.model, tuple(chosen.layers), chosen.images, chosen.weights))
     if chosen.quick:
-        found = [one_layer(case) for case in found]
+        found = [case._replace(layers=case.layers[:1]) for case in found]
     return found
-
-
-def one_layer(case: Case) -> Case:
-    """Return the smaller case of --quick: one layer."""
-    return case._replace(layers=case.layers[:1])
 
 
 def main() -> None:

@@ -45,8 +45,14 @@ def listed() -> "list[tuple[Published, Here | None]]":
 def _here(published: "Published") -> Here | None:
     from atlasjax.models.weights import store
 
-    path, record = store.weights(published.name), store.record(published.name)
-    return None if path is None or record is None else Here(published, path, record)
+    record = store.record(published.name)
+    return None if record is None else _kept(published, record)
+
+
+def _kept(published: "Published", record: "Record") -> Here:
+    from atlasjax.models.weights import store
+
+    return Here(published, store.folder(published.name) / record.file, record)
 
 
 def fetch(name: str, *, again: bool = False) -> Here:
@@ -127,21 +133,10 @@ def add_class_names(name: str, file: Path) -> Path | None:
     from atlasjax.models import labels
     from atlasjax.models.weights import store
 
-    record, weights = store.record(name), store.weights(name)
-    if record is None or weights is None:
+    if store.record(name) is None:
         raise UserError(f"no weights of {name} here")
     labels.read(models.spec(name), file)
-    with tempfile.TemporaryDirectory() as folder:
-        named = Path(folder) / models.class_names_file(name)
-        named.write_bytes(file.read_bytes())
-        store.add(
-            name,
-            weights,
-            record.file,
-            source=record.source,
-            trust=record.trust,
-            class_names=named,
-        )
+    store.add_class_names(name, file, models.class_names_file(name))
     return store.class_names(name)
 
 
@@ -175,7 +170,7 @@ def take(file: str | Path) -> Here:
             trust=_given(published, path),
             class_names=names or _beside(network, path),
         )
-    return Here(published, store.folder(network) / record.file, record)
+    return _kept(published, record)
 
 
 def verify(name: str) -> Here:
@@ -191,7 +186,7 @@ def verify(name: str) -> Here:
 
     published = known.published(name)
     record = store.verify(name)
-    return Here(published, store.folder(name) / record.file, record)
+    return _kept(published, record)
 
 
 @contextmanager
@@ -227,7 +222,7 @@ def _stored(published: "Published", file: Path, source: str, trust: str) -> Here
         if network != published.name:
             raise UserError(f"{source}: weights of {network}, not of {published.name}")
         record = store.add(network, weights, name, source=source, trust=trust, class_names=names)
-    return Here(published, store.folder(network) / record.file, record)
+    return _kept(published, record)
 
 
 def _given(published: "Published", path: Path) -> str:

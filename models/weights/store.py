@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from atlasjax.errors import UserError
@@ -127,6 +127,12 @@ def add(
     copies: Mapping[str, Path] = {name: file} | (
         {class_names.name: class_names} if class_names else {}
     )
+    _write(network, copies, known)
+    return known
+
+
+def _write(network: str, copies: Mapping[str, Path], known: Record) -> None:
+    """Copy files into a network's folder, by their names there, and then write its record."""
     try:
         for copy, original in copies.items():
             with atomic(folder(network) / copy) as temporary:
@@ -134,7 +140,27 @@ def add(
         write_json(folder(network) / RECORD, asdict(known))
     except OSError as error:
         raise UserError(f"{folder(network)}: cannot be written ({error.strerror})") from error
-    return known
+
+
+def add_class_names(network: str, file: Path, name: str) -> None:
+    """Store a file with the names of a network's classes; its weights and their checksum stay.
+
+    Args:
+        network: its name.
+        file: the file, which is copied.
+        name: what it is called in the store.
+
+    Raises:
+        UserError: the weights are not here, or the store cannot be written.
+
+    >>> add_class_names("no such network", Path("a.txt"), "b.txt")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no weights of no such network here
+    """
+    known = record(network)
+    if known is None:
+        raise UserError(f"no weights of {network} here")
+    _write(network, {name: file}, replace(known, class_names=name))
 
 
 def verify(network: str) -> Record:

@@ -291,3 +291,14 @@ def test_the_record_says_where_weights_came_from(originals):
     record = json.loads((Path(here.path).parent / "record.json").read_text())
     assert record["sha256"] == hashlib.sha256(here.path.read_bytes()).hexdigest()
     assert set(record) == {"file", "sha256", "source", "trust", "added", "class_names"}
+
+
+def test_class_names_do_not_vouch_for_weights_that_have_changed(originals, tmp_path):
+    path = weights.take(originals / "inception5h.safetensors").path
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    (tmp_path / "names.txt").write_text(LABELS)
+    weights.add_class_names("inception5h", tmp_path / "names.txt")
+    with pytest.raises(UserError, match="has changed since it came"):
+        weights.verify("inception5h")
