@@ -76,7 +76,7 @@ def run(
 
     >>> run("quickstart", model="googlenett")
     Traceback (most recent call last):
-    atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet?...
+    atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet...
     """
     config, file, _ = asked_for(experiment)
     chosen = network_of(config, file, model)

@@ -78,7 +78,7 @@ def find(model: Any) -> Found:
     224
     >>> find("googlenett")
     Traceback (most recent call last):
-    atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet?...
+    atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet...
     """
     from atlasjax import models
 
