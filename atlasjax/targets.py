@@ -262,14 +262,14 @@ def _indices(index: Any) -> Int[np.ndarray, " b"]:
     return np.atleast_1d(np.asarray(index, np.int32))
 
 
-def _logit(output: Array, seen: Mapping[str, Array], index: Array, settings: None) -> Array:
+def _logit(output: Array, seen: Mapping[str, Array], index: Array, settings: Any) -> Array:
     del seen, settings
     each = jnp.broadcast_to(index, output.shape[:1])
     return jnp.take_along_axis(output, each[:, None], 1)[:, 0]
 
 
 def _difference(
-    output: Array, seen: Mapping[str, Array], indices: tuple[Array, Array], settings: None
+    output: Array, seen: Mapping[str, Array], indices: tuple[Array, Array], settings: Any
 ) -> Array:
     first, second = (_logit(output, seen, index, settings) for index in indices)
     return first - second
