@@ -6,20 +6,22 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-import atlasjax as ax
 from atlasjax.errors import UserError
 from atlasjax.fidelity.randomization import randomized, similarity
 
 
 def test_every_array_keeps_its_numbers_in_another_order():
-    model = ax.models.load("inception_v1_tiny")
+    rng = np.random.default_rng(0)
+    shapes = {"kernel": (3, 3, 4, 8), "dense": (40, 5), "bias": (40,)}
+    weights = {name: rng.random(shape).astype(np.float32) for name, shape in shapes.items()}
+    model = jax.tree_util.Partial(lambda weights, images, tap: images, weights)
     shuffled = randomized(model, jax.random.key(0))
     pairs = list(zip(jax.tree.leaves(model), jax.tree.leaves(shuffled), strict=True))
-    weights = [(a, b) for a, b in pairs if a.ndim > 1]
-    assert len(weights) > 20
+    assert len(pairs) == 3
     for before, after in pairs:
+        assert before.shape == after.shape
         assert np.sort(np.ravel(before)).tolist() == np.sort(np.ravel(after)).tolist()
-    assert all((a != b).mean() > 0.9 for a, b in weights)
+        assert (before != after).mean() > 0.8
 
 
 def test_other_keys_give_other_networks():
