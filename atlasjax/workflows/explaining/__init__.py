@@ -1,0 +1,1 @@
+"""What `workflows.explain` puts together: images, choices, layers, maps and checks."""

@@ -1,0 +1,147 @@
+"""Choices: which layers, targets and methods an explanation has where nobody says."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from atlasjax.classes import resolve, short_names
+from atlasjax.errors import UserError, unknown
+from atlasjax.targets import Target, as_target, class_logit, difference, unit
+from atlasjax.workflows.networks import Opened
+
+LAYERS = 3
+CLASSES = 4  # that are explained, where nobody names any
+UNITS = 3  # of a network without classes
+LEAST = 4  # rows and columns: with fewer positions, there is little to be seen of where
+
+
+class Asked(NamedTuple):
+    """One thing that is explained.
+
+    Attributes:
+        name: for people.
+        target: the number that it is.
+        class_index: the class that it is, or -1.
+    """
+
+    name: str
+    target: Target
+    class_index: int = -1
+
+
+def layers_of(shapes: Mapping[str, tuple[int, ...]], wanted: Sequence[str] | None) -> list[str]:
+    """Return the layers to look at, from the input to the output.
+
+    By default the last layer of each of the three coarsest sizes that still have 4 x 4 positions;
+    of a network with fewer sizes, such as a transformer, layers at thirds of its depth.
+
+    Args:
+        shapes: of every layer, as `workflows.networks.shapes` returns them.
+        wanted: their names, or None.
+
+    Raises:
+        UserError: no such layer, one without positions, or a network without any that has.
+
+    >>> sizes = {"a": (32, 32, 8), "b": (16, 16, 8), "b/1x1": (16, 16, 4), "c": (8, 8, 8)}
+    >>> layers_of(sizes | {"d": (4, 4, 16), "e": (1, 1, 16), "logits": (10,)}, None)
+    ['b', 'c', 'd']
+    >>> layers_of({f"block {i}": (7, 7, 64) for i in range(9)}, None)
+    ['block 2', 'block 5', 'block 8']
+    """
+    if wanted is not None:
+        for name in wanted:
+            if name not in shapes:
+                raise unknown("layer", name, shapes)
+            if len(shapes[name]) != 3:
+                raise UserError(f"layer {name!r} has no positions: its shape is {shapes[name]}")
+        return sorted(set(wanted), key=list(shapes).index)
+    found = [n for n, s in shapes.items() if len(s) == 3 and min(s[:2]) >= LEAST]
+    whole = [n for n in found if not _is_part(n, shapes)] or found
+    if not whole:
+        raise UserError("no layer of this network has 4 x 4 positions: name some with layers")
+    last = list({shapes[n][:2]: n for n in whole}.values())
+    if len(last) >= LAYERS:
+        return last[-LAYERS:]
+    steps = {round((i + 1) * len(whole) / LAYERS) - 1 for i in range(LAYERS)}
+    return [whole[i] for i in sorted(steps) if i >= 0]
+
+
+def targets_of(
+    outputs: Float[np.ndarray, "images outputs"],
+    labels: Sequence[int | None],
+    opened: Opened,
+    wanted: Sequence[Any] | None,
+) -> list[Asked]:
+    """Return what is explained of a network with classes.
+
+    By default the classes that the network holds most likely in any of the images, and those that
+    the images are of; and how far the first lies above the second.
+
+    Args:
+        outputs: the logits of every image.
+        labels: the class that each image is of, or None.
+        opened: the network.
+        wanted: classes by name, number or WordNet id, or targets; or None. Two classes are
+            explained with their difference.
+
+    Raises:
+        UserError: no such class.
+    """
+    names = short_names(opened.classes)
+    if wanted is not None:
+        asked = [_asked(one, opened, names) for one in wanted]
+    else:
+        ranked = np.sort(outputs, 1)[:, ::-1]
+        place = np.argsort(-outputs, 1)
+        nearness = outputs - ranked[:, :1]  # 0 for what an image is taken for
+        order = np.argsort(-nearness.max(0), kind="stable")
+        first = [int(place[0, 0]), int(place[0, 1])]
+        more = [*(int(k) for k in labels if k is not None), *map(int, order)]
+        chosen = list(dict.fromkeys([*first, *more]))[: max(CLASSES, len(outputs) + 1)]
+        asked = [_class(index, names) for index in chosen]
+    if len(asked) == 2 or wanted is None:
+        a, b = asked[0], asked[1] if len(asked) > 1 else asked[0]
+        if min(a.class_index, b.class_index) >= 0 and a.class_index != b.class_index:
+            both = difference(a.class_index, b.class_index)
+            asked.insert(0, Asked(f"{a.name} rather than {b.name}", both))
+    return asked
+
+
+def units_of(layer: str, strength: Float[np.ndarray, " channels"]) -> list[Asked]:
+    """Return what is explained of a network without classes: its strongest channels.
+
+    Args:
+        layer: the last of those that are looked at.
+        strength: of every channel of it, over the images.
+
+    >>> [asked.name for asked in units_of("mixed4d", np.array([0.0, 3.0, 1.0, 2.0]))]
+    ['mixed4d:1', 'mixed4d:3', 'mixed4d:2']
+    """
+    strongest = np.argsort(-strength, kind="stable")[:UNITS]
+    return [Asked(f"{layer}:{i}", unit(layer, int(i))) for i in strongest]
+
+
+def _asked(one: Any, opened: Opened, names: Sequence[str]) -> Asked:
+    if isinstance(one, Target):
+        return Asked("target", one)
+    if isinstance(one, str) and not (":" in one and one.rpartition(":")[2].isdigit()):
+        return _class(resolve(one, opened.classes), names)
+    if isinstance(one, str):
+        return Asked(one, as_target(one))
+    target = as_target(one)
+    if isinstance(one, tuple):
+        return Asked(" rather than ".join(names[i] for i in one), target)
+    return Asked("target", target) if callable(one) else _class(int(one), names)
+
+
+def _class(index: int, names: Sequence[str]) -> Asked:
+    if not 0 <= index < len(names):
+        raise UserError(f"class {index}: must be from 0 to {len(names) - 1}")
+    return Asked(names[index], class_logit(index), index)
+
+
+def _is_part(name: str, shapes: Mapping[str, Any]) -> bool:
+    """Whether a layer is a branch of another, or its value before the rectifier."""
+    return "/" in name and name.rpartition("/")[0] in shapes
