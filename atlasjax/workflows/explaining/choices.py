@@ -14,6 +14,7 @@ from atlasjax.workflows.networks import Opened
 LAYERS = 3
 CLASSES = 4  # that are explained, where nobody names any
 UNITS = 3  # of a network without classes
+STRIDE = 8  # px that a position stands for at least
 LEAST = 4  # rows and columns: with fewer positions, there is little to be seen of where
 
 
@@ -31,23 +32,28 @@ class Asked(NamedTuple):
     class_index: int = -1
 
 
-def layers_of(shapes: Mapping[str, tuple[int, ...]], wanted: Sequence[str] | None) -> list[str]:
+def layers_of(
+    shapes: Mapping[str, tuple[int, ...]], side: int, wanted: Sequence[str] | None
+) -> list[str]:
     """Return the layers to look at, from the input to the output.
 
-    By default the last layer of each of the three coarsest sizes that still have 4 x 4 positions;
-    of a network with fewer sizes, such as a transformer, layers at thirds of its depth.
+    By default, of those in which a position stands for at least 8 x 8 pixels and of which there are
+    4 x 4: the last of each of the three coarsest sizes; of a network with fewer sizes, such as a
+    transformer, layers at thirds of its depth. Branches are left out, and what hangs beside the
+    network, since later layers are finer.
 
     Args:
         shapes: of every layer, as `workflows.networks.shapes` returns them.
+        side: of the images, in px.
         wanted: their names, or None.
 
     Raises:
         UserError: no such layer, one without positions, or a network without any that has.
 
     >>> sizes = {"a": (32, 32, 8), "b": (16, 16, 8), "b/1x1": (16, 16, 4), "c": (8, 8, 8)}
-    >>> layers_of(sizes | {"d": (4, 4, 16), "e": (1, 1, 16), "logits": (10,)}, None)
+    >>> layers_of(sizes | {"d": (4, 4, 16), "e": (1, 1, 16), "logits": (10,)}, 128, None)
     ['b', 'c', 'd']
-    >>> layers_of({f"block {i}": (7, 7, 64) for i in range(9)}, None)
+    >>> layers_of({f"block {i}": (7, 7, 64) for i in range(9)}, 56, None)
     ['block 2', 'block 5', 'block 8']
     """
     if wanted is not None:
@@ -58,14 +64,25 @@ def layers_of(shapes: Mapping[str, tuple[int, ...]], wanted: Sequence[str] | Non
                 raise UserError(f"layer {name!r} has no positions: its shape is {shapes[name]}")
         return sorted(set(wanted), key=list(shapes).index)
     found = [n for n, s in shapes.items() if len(s) == 3 and min(s[:2]) >= LEAST]
-    whole = [n for n in found if not _is_part(n, shapes)] or found
-    if not whole:
+    coarse = [n for n in found if max(shapes[n][:2]) * STRIDE <= side] or found
+    trunk = _trunk([n for n in coarse if not _is_part(n, shapes)], shapes) or coarse
+    if not trunk:
         raise UserError("no layer of this network has 4 x 4 positions: name some with layers")
-    last = list({shapes[n][:2]: n for n in whole}.values())
+    last = list({shapes[n][:2]: n for n in trunk}.values())
     if len(last) >= LAYERS:
         return last[-LAYERS:]
-    steps = {round((i + 1) * len(whole) / LAYERS) - 1 for i in range(LAYERS)}
-    return [whole[i] for i in sorted(steps) if i >= 0]
+    steps = {round((i + 1) * len(trunk) / LAYERS) - 1 for i in range(LAYERS)}
+    return [trunk[i] for i in sorted(steps) if i >= 0]
+
+
+def _trunk(names: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Return the layers that no finer one follows."""
+    kept, finest = [], 0
+    for name in reversed(names):
+        finest = max(finest, shapes[name][0])
+        if shapes[name][0] == finest:
+            kept.append(name)
+    return kept[::-1]
 
 
 def targets_of(
@@ -143,5 +160,6 @@ def _class(index: int, names: Sequence[str]) -> Asked:
 
 
 def _is_part(name: str, shapes: Mapping[str, Any]) -> bool:
-    """Whether a layer is a branch of another, or its value before the rectifier."""
-    return "/" in name and name.rpartition("/")[0] in shapes
+    """Whether a layer is inside another: a branch, a submodule, or a value before the rectifier."""
+    ends = [i for i, letter in enumerate(name) if letter in "./"]
+    return any(name[:end] in shapes for end in ends)
