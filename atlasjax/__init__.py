@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from atlasjax import data, experiments, models, optvis, vis
+    from atlasjax import data, experiments, models, optvis, saliency, targets, vis
     from atlasjax.adapters.adapt import adapt
     from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
@@ -97,7 +97,7 @@ _HOME = {
     "ModelEntry": "adapters.entry",
     "compare": "workflows.views",
 }
-_MODULES = ("data", "experiments", "models", "optvis", "vis")
+_MODULES = ("data", "experiments", "models", "optvis", "saliency", "targets", "vis")
 
 __all__ = [
     "Activations",
@@ -145,10 +145,12 @@ __all__ = [
     "receptive_field",
     "report",
     "run",
+    "saliency",
     "second_moment",
     "single_file",
     "spread",
     "stability",
+    "targets",
     "view",
     "vis",
     "visualize",

@@ -18,7 +18,7 @@ FLOORS = (
     ("atlas", "blocks", "saliency", "vis"),
     ("optvis",),
     ("adapters", "data"),
-    ("storage", "receptive", "targets"),
+    ("storage", "receptive", "rectifiers", "targets"),
     ("planes",),
     ("taps",),
     ("classes", "parallel", "progress"),

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from atlasjax.optvis.objectives.core import Objective, Seen, evaluate, network
 from atlasjax.optvis.param import Parameterization
-from atlasjax.optvis.rectifiers import leaking
 from atlasjax.optvis.transform import Transform
+from atlasjax.rectifiers import leaking
 from atlasjax.taps import Model
 
 

@@ -24,7 +24,7 @@ from atlasjax.optvis.look import cast_to, disturb, divide, images_of, look
 from atlasjax.optvis.loop import Loop, check_loop, leaky_steps
 from atlasjax.optvis.objectives.core import Objective, Seen, evaluate, silent
 from atlasjax.optvis.param import Parameterization
-from atlasjax.optvis.rectifiers import leak_at
+from atlasjax.optvis.schedule import leak_at
 from atlasjax.optvis.step import State, keep, update
 from atlasjax.optvis.transform import Transform
 from atlasjax.parallel import either, split_batch

@@ -1,9 +1,10 @@
-"""Learning rates: what keeps the first steps from killing what the later ones need."""
+"""What changes from step to step: learning rates, and how far rectifiers leak."""
 
 from typing import Any
 
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
 
@@ -73,3 +74,19 @@ def warmup_cosine_adam(steps: int, peak: float | None = None) -> optax.GradientT
     """
     peak = min(0.2, steps**-0.5) if peak is None else peak
     return optax.adam(learning_rates(peak, steps, warmup=0.1, power=1), b1=0.5)
+
+
+def leak_at(step: Array, leaky_steps: int) -> Float[Array, ""]:
+    """Return the leak of a step: from 1 at the first down to 0 after `leaky_steps` steps.
+
+    See `rectifiers.leaking`.
+
+    Args:
+        step: from 1.
+        leaky_steps: number of steps in which gradients leak.
+
+    >>> [float(leak_at(jnp.array(step), 4)) for step in (1, 3, 5, 9)]
+    [1.0, 0.5, 0.0, 0.0]
+    """
+    gone = (step.astype(jnp.float32) - 1.0) / max(leaky_steps, 1)
+    return jnp.maximum(0.0, 1.0 - gone) if leaky_steps else jnp.zeros(())

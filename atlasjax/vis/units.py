@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Key
 from atlasjax.errors import UserError
 from atlasjax.optvis import objectives as obj
 from atlasjax.optvis.objectives import Objective
-from atlasjax.optvis.rectifiers import before_rectifier
 from atlasjax.progress import Progress, silent
+from atlasjax.rectifiers import before_rectifier
 from atlasjax.taps import Model
 from atlasjax.vis.gallery import SILENT, Gallery, denoised, draw
 from atlasjax.vis.settings import Settings, settled

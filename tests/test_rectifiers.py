@@ -8,7 +8,7 @@ from flax import nnx
 
 from atlasjax import adapt
 from atlasjax.models.pooling import max_pool
-from atlasjax.optvis.rectifiers import before_rectifier, leaking
+from atlasjax.rectifiers import before_rectifier, leaking
 from atlasjax.taps import capture, layers
 
 X = jnp.asarray([-2.0, -0.5, 0.25, 3.0, 7.0])

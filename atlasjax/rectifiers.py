@@ -1,9 +1,10 @@
-"""Rectifiers found in what a network computes: opened for gradients, or looked behind.
+"""Rectifiers found in what a network computes: given other gradients, or looked behind.
 
 A rectifier, max(x, 0), passes no gradient back where its input is below zero. An image that begins
 as grey noise leaves whole layers there, and then nothing tells the optimizer which way to go: the
 image stays grey, the best-known fault of feature visualization. So for the first steps the gradient
-goes through rectifiers as if they leaked, while the values stay what they are.
+goes through rectifiers as if they leaked, while the values stay what they are. Guided
+backpropagation goes the other way: where the gradient is below zero it is stopped as well.
 
 Rectifiers are found in the network's jaxpr, not by names, so that networks of any library are
 helped alike. Those inside a loop (`lax.scan`) or inside another function's own derivative are left
@@ -21,11 +22,15 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Float
 
+from atlasjax.errors import UserError
 from atlasjax.planes import as_planes
 from atlasjax.taps import Model, Tap, capture, identity, layers
 
 PRE = "/pre_relu"
 """What the names of values before a nonlinearity end in."""
+
+Replace = Callable[[Array, Array], Array]
+"""From what a rectifier returns, and what it was given, to what goes on in its place."""
 
 _CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2")
 _ABOVE, _BELOW = ("gt", "ge"), ("lt", "le")
@@ -64,26 +69,39 @@ def leaking(function: Callable[..., Any], leak: Float[Array, ""]) -> Callable[..
     >>> float(jax.grad(leaking(jax.nn.relu, jnp.float32(0.5)))(-3.0))
     0.5
     """
-
-    def leaky(*args: Any) -> Any:
-        values, tree = _values(function, args, leak)
-        return jax.tree.unflatten(tree, [value.array for value in values])
-
-    return leaky
+    return _rewritten(function, lambda value, x: _leaky(value, x, leak))
 
 
-def leak_at(step: Array, leaky_steps: int) -> Float[Array, ""]:
-    """Return the leak of a step: from 1 at the first down to 0 after `leaky_steps` steps.
+def guided(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function with the same values, whose rectifiers pass back no gradient below zero.
+
+    `g -> max(g, 0)` after the gradient of the rectifier itself.
 
     Args:
-        step: from 1.
-        leaky_steps: number of steps in which gradients leak.
+        function: of arrays, or pytrees of them, to such.
 
-    >>> [float(leak_at(jnp.array(step), 4)) for step in (1, 3, 5, 9)]
-    [1.0, 0.5, 0.0, 0.0]
+    Returns:
+        The function. It raises `UserError` where no rectifier is found in what it computes.
+
+    Source: Springenberg et al. 2015, "Striving for simplicity".
+
+    >>> jax.grad(guided(lambda x: (jax.nn.relu(x) * jnp.array([2.0, -2.0])).sum()))(jnp.ones(2))
+    Array([2., 0.], dtype=float32)
     """
-    gone = (step.astype(jnp.float32) - 1.0) / max(leaky_steps, 1)
-    return jnp.maximum(0.0, 1.0 - gone) if leaky_steps else jnp.zeros(())
+
+    def rewritten(*args: Any) -> Any:
+        found = []
+
+        def replace(value: Array, x: Array) -> Array:
+            found.append(x.shape)
+            return _only_up(value)
+
+        values = _rewritten(function, replace)(*args)
+        if not found:
+            raise UserError("no rectifier is found in what the network computes: nothing to guide")
+        return values
+
+    return rewritten
 
 
 def before_rectifier(
@@ -158,17 +176,27 @@ class _Value(NamedTuple):
     capped: Any = None
 
 
+def _rewritten(function: Callable[..., Any], replace: Replace) -> Callable[..., Any]:
+    """Return a function whose rectifiers are replaced."""
+
+    def rewritten(*args: Any) -> Any:
+        values, tree = _values(function, args, replace)
+        return jax.tree.unflatten(tree, [value.array for value in values])
+
+    return rewritten
+
+
 def _values(
-    function: Callable[..., Any], args: Sequence[Any], leak: Array | None
+    function: Callable[..., Any], args: Sequence[Any], replace: Replace | None
 ) -> tuple[list[_Value], Any]:
-    """Compute a function and what is known of its results; with a leak, rectifiers leak."""
+    """Compute a function, its rectifiers replaced or not, and what is known of its results."""
     closed, shape = jax.make_jaxpr(function, return_shape=True)(*args)
     given = [_Value(leaf) for leaf in jax.tree.leaves(args)]
-    return _run(closed.jaxpr, closed.consts, given, leak), jax.tree.structure(shape)
+    return _run(closed.jaxpr, closed.consts, given, replace), jax.tree.structure(shape)
 
 
 def _run(
-    jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value], leak: Array | None
+    jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value], replace: Replace | None
 ) -> list[_Value]:
     known: dict[Any, _Value] = {}
 
@@ -178,7 +206,7 @@ def _run(
     known.update(zip(jaxpr.constvars, map(_constant, consts), strict=True))
     known.update(zip(jaxpr.invars, given, strict=True))
     for equation in jaxpr.eqns:
-        found = _step(equation, [read(atom) for atom in equation.invars], leak)
+        found = _step(equation, [read(atom) for atom in equation.invars], replace)
         known.update(zip(equation.outvars, found, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
@@ -189,18 +217,18 @@ def _constant(value: Any) -> _Value:
     return _Value(value, constant=float(value) if number else None)
 
 
-def _step(equation: JaxprEqn, given: list[_Value], leak: Array | None) -> list[_Value]:
+def _step(equation: JaxprEqn, given: list[_Value], replace: Replace | None) -> list[_Value]:
     """Compute one equation."""
     name, inner = equation.primitive.name, _inside(equation)
     if inner is not None and name in _CALLS:
-        return _run(inner.jaxpr, inner.consts, given, leak)
+        return _run(inner.jaxpr, inner.consts, given, replace)
     made = _bind(equation, [one.array for one in given])
     x = _rectified(name, inner, given)
     if x is not None:
-        return [_Value(made[0] if leak is None else _leaky(made[0], x, leak), before=x)]
+        return [_Value(made[0] if replace is None else replace(made[0], x), before=x)]
     compared = name in _ABOVE + _BELOW and all(one.before is not None for one in given)
     rectified = any(one.before is not None for one in given) and _moves(equation)
-    if leak is None and (compared or rectified):
+    if replace is None and (compared or rectified):
         opened = [one.array if one.before is None else one.before for one in given]
         pairs = zip(made, _bind(equation, opened), strict=True)
         return [_Value(value, before=before) for value, before in pairs]
@@ -277,3 +305,19 @@ def _is_rectifier(jaxpr: Jaxpr) -> bool:
 def _leaky(value: Array, x: Array, leak: Array) -> Array:
     below = jnp.minimum(x, jnp.zeros((), x.dtype))
     return value + leak.astype(value.dtype) * (below - jax.lax.stop_gradient(below))
+
+
+@jax.custom_vjp
+def _only_up(value: Array) -> Array:
+    return value
+
+
+def _only_up_forward(value: Array) -> tuple[Array, None]:
+    return value, None
+
+
+def _only_up_back(_: None, gradient: Array) -> tuple[Array]:
+    return (jnp.maximum(gradient, jnp.zeros((), gradient.dtype)),)
+
+
+_only_up.defvjp(_only_up_forward, _only_up_back)

@@ -1,0 +1,147 @@
+"""Grad-CAM: where a layer holds the channels that speak for the target."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from atlasjax.rectifiers import guided
+from atlasjax.saliency.passes import channels_joined, layer_gradient, resized
+from atlasjax.taps import Model, as_pytree
+from atlasjax.targets import Target, evaluate
+
+
+def grad_cam(
+    model: Model,
+    images: Float[Array, "b h w c"],
+    target: Target,
+    *,
+    layer: str,
+    rectified: bool = True,
+) -> Float[Array, "b h w"]:
+    """Return the layer's channels, weighted by their mean gradient and summed.
+
+    `max(sum_k w_k A_k, 0)` with `w_k = mean_ij d target / d A_kij`, resized to the images by
+    bilinear interpolation.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        images: as the model takes them.
+        target: what is asked for.
+        layer: one with positions, as `planes.as_planes` shows it.
+        rectified: whether what speaks against the target is left out, as in the article.
+
+    Returns:
+        One map for each image; the layer's channels are summed.
+
+    Raises:
+        UserError: a layer that the model does not tap, or that has a single position.
+
+    Source: Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks".
+
+    >>> from atlasjax.targets import class_logit
+    >>> toy = lambda images, tap: tap("double", 2 * images).sum((1, 2))
+    >>> float(grad_cam(toy, jnp.ones((1, 2, 2, 1)), class_logit(0), layer="double")[0, 0, 0])
+    2.0
+    """
+    value, slope = layer_gradient(model, images, target, layer)
+    return _joined(value, slope.mean((1, 2)), images, rectified)
+
+
+def grad_cam_plus_plus(
+    model: Model, images: Float[Array, "b h w c"], target: Target, *, layer: str
+) -> Float[Array, "b h w"]:
+    """Return the layer's channels, weighted by their positive gradients, and summed.
+
+    `max(sum_k w_k A_k, 0)` with `w_k = sum_ij a_kij max(g_kij, 0)` and
+    `a_kij = g_kij^2 / (2 g_kij^2 + g_kij^3 sum_ij A_kij)`, where g is the gradient of the target by
+    the layer: the article's weights for `exp(target)`, less the factor that is common to a map.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        images: as the model takes them.
+        target: what is asked for.
+        layer: one with positions, as `planes.as_planes` shows it.
+
+    Returns:
+        One map for each image, at least 0; the layer's channels are summed.
+
+    Raises:
+        UserError: a layer that the model does not tap, or that has a single position.
+
+    Source: Chattopadhay et al. 2018, "Grad-CAM++".
+
+    >>> from atlasjax.targets import class_logit
+    >>> toy = lambda images, tap: tap("same", images).sum((1, 2))
+    >>> found = grad_cam_plus_plus(toy, jnp.ones((1, 2, 2, 1)), class_logit(0), layer="same")
+    >>> float(found[0, 0, 0])
+    0.666...
+    """
+    value, slope = layer_gradient(model, images, target, layer)
+    below = 2 * slope**2 + slope**3 * value.sum((1, 2), keepdims=True)
+    share = jnp.where(below != 0, slope**2 / jnp.where(below != 0, below, 1), 0)
+    return _joined(value, (share * jax.nn.relu(slope)).sum((1, 2)), images, rectified=True)
+
+
+def guided_grad_cam(
+    model: Model, images: Float[Array, "b h w c"], target: Target, *, layer: str
+) -> Float[Array, "b h w"]:
+    """Return Grad-CAM times guided backpropagation: fine lines where the layer says so.
+
+    Guided backpropagation passes back through a rectifier only what is positive. Rectifiers are
+    found in what the network computes, so that networks of any library will do.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        images: as the model takes them.
+        target: what is asked for.
+        layer: one with positions, as `planes.as_planes` shows it.
+
+    Returns:
+        One signed map for each image; channels are summed.
+
+    Raises:
+        UserError: a layer that the model does not tap, or that has a single position; or a network
+            without rectifiers.
+
+    Source: Selvaraju et al. 2017; Springenberg et al. 2015, "Striving for simplicity".
+
+    >>> from atlasjax.targets import class_logit
+    >>> toy = lambda images, tap: tap("on", jax.nn.relu(images - 0.5)).sum((1, 2))
+    >>> float(guided_grad_cam(toy, jnp.ones((1, 2, 2, 1)), class_logit(0), layer="on")[0, 0, 0])
+    0.5
+    """
+    coarse = grad_cam(model, images, target, layer=layer)
+    return coarse * channels_joined(guided_gradient(model, images, target), signed=True)
+
+
+def guided_gradient(
+    model: Model, images: Float[Array, "b h w c"], target: Target
+) -> Float[Array, "b h w c"]:
+    """Return guided backpropagation: the gradient, of which rectifiers pass on what is positive.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        images: as the model takes them.
+        target: what is asked for.
+
+    Raises:
+        UserError: a network without rectifiers.
+
+    >>> from atlasjax.targets import class_logit
+    >>> toy = lambda images, tap: -jax.nn.relu(images).sum((1, 2))
+    >>> float(guided_gradient(toy, jnp.ones((1, 1, 1, 1)), class_logit(0))[0, 0, 0, 0])
+    0.0
+    """
+    run = guided(lambda m, t, x: evaluate(t, m, x))
+    return jax.grad(lambda x: run(as_pytree(model), target, x).sum())(images)
+
+
+def _joined(
+    value: Float[Array, "b rows columns k"],
+    weight: Float[Array, "b k"],
+    images: Float[Array, "b h w c"],
+    rectified: bool,
+) -> Float[Array, "b h w"]:
+    """Return the weighted sum of a layer's channels, in the size of the images."""
+    found = jnp.einsum("bk,brsk->brs", weight, value)
+    return resized(jax.nn.relu(found) if rectified else found, images)
