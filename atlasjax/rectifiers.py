@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
 from atlasjax.planes import as_planes
+from atlasjax.programs import CALLS, bind, inside
 from atlasjax.taps import Model, Tap, capture, identity, layers
 
 PRE = "/pre_relu"
@@ -32,7 +33,6 @@ PRE = "/pre_relu"
 Replace = Callable[[Array, Array], Array]
 """From what a rectifier returns, and what it was given, to what goes on in its place."""
 
-_CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2")
 _ABOVE, _BELOW = ("gt", "ge"), ("lt", "le")
 _MOVES = (  # what gives the same before a rectifier as after it: of places, and of the largest
     "broadcast_in_dim",
@@ -219,10 +219,10 @@ def _constant(value: Any) -> _Value:
 
 def _step(equation: JaxprEqn, given: list[_Value], replace: Replace | None) -> list[_Value]:
     """Compute one equation."""
-    name, inner = equation.primitive.name, _inside(equation)
-    if inner is not None and name in _CALLS:
+    name, inner = equation.primitive.name, inside(equation)
+    if inner is not None and name in CALLS:
         return _run(inner.jaxpr, inner.consts, given, replace)
-    made = _bind(equation, [one.array for one in given])
+    made = bind(equation, [one.array for one in given])
     x = _rectified(name, inner, given)
     if x is not None:
         return [_Value(made[0] if replace is None else replace(made[0], x), before=x)]
@@ -230,7 +230,7 @@ def _step(equation: JaxprEqn, given: list[_Value], replace: Replace | None) -> l
     rectified = any(one.before is not None for one in given) and _moves(equation)
     if replace is None and (compared or rectified):
         opened = [one.array if one.before is None else one.before for one in given]
-        pairs = zip(made, _bind(equation, opened), strict=True)
+        pairs = zip(made, bind(equation, opened), strict=True)
         return [_Value(value, before=before) for value, before in pairs]
     return [_known(name, value, given) for value in made]
 
@@ -251,27 +251,10 @@ def _known(name: str, value: Any, given: list[_Value]) -> _Value:
 
 def _moves(equation: JaxprEqn) -> bool:
     """Whether an equation gives the same before a rectifier as after it, once that is applied."""
-    inner = _inside(equation)
-    if inner is not None and equation.primitive.name in (*_CALLS, "custom_jvp_call"):
+    inner = inside(equation)
+    if inner is not None and equation.primitive.name in (*CALLS, "custom_jvp_call"):
         return all(_moves(one) for one in inner.jaxpr.eqns)
     return equation.primitive.name in _MOVES
-
-
-def _bind(equation: JaxprEqn, arrays: list[Any]) -> list[Any]:
-    settings = equation.primitive.get_bind_params(equation.params)
-    made = equation.primitive.bind(*arrays, **settings)
-    return list(made) if equation.primitive.multiple_results else [made]
-
-
-def _inside(equation: JaxprEqn) -> ClosedJaxpr | None:
-    """Return what a call computes."""
-    for parameter in ("jaxpr", "call_jaxpr"):
-        found = equation.params.get(parameter)
-        if isinstance(found, ClosedJaxpr):
-            return found
-        if isinstance(found, Jaxpr):
-            return ClosedJaxpr(found, ())
-    return None
 
 
 def _rectified(name: str, inner: ClosedJaxpr | None, given: list[_Value]) -> Any:
@@ -293,8 +276,8 @@ def _rectified(name: str, inner: ClosedJaxpr | None, given: list[_Value]) -> Any
 def _is_rectifier(jaxpr: Jaxpr) -> bool:
     """Whether a function of its own derivative, such as `jax.nn.relu`, is max(x, 0) or relu6."""
     names = [equation.primitive.name for equation in jaxpr.eqns]
-    if len(names) == 1 and names[0] in _CALLS:
-        inner = _inside(jaxpr.eqns[0])
+    if len(names) == 1 and names[0] in CALLS:
+        inner = inside(jaxpr.eqns[0])
         return inner is not None and _is_rectifier(inner.jaxpr)
     return names in (["max"], ["max", "min"]) and any(
         isinstance(atom, Literal) and _constant(atom.val).constant == 0

@@ -76,21 +76,50 @@ def evaluate(
     >>> evaluate(class_logit(0), toy, jnp.ones((2, 2, 2, 1)), {"double": jnp.zeros_like})
     Array([0., 0.], dtype=float32)
     """
+    return evaluate_all((target,), model, images, edits)[:, 0]
+
+
+def evaluate_all(
+    targets: Sequence[Target],
+    model: Model,
+    images: Float[Array, "b h w c"],
+    edits: Mapping[str, Edit] | None = None,
+) -> Float[Array, "b targets"]:
+    """Return several targets of each image, computed by running the network once.
+
+    Args:
+        targets: what is asked for, at least one.
+        model: as for `evaluate`.
+        images: likewise.
+        edits: likewise.
+
+    Raises:
+        UserError: a layer that the model does not tap.
+
+    >>> toy = lambda images, tap: images.sum((1, 2))
+    >>> evaluate_all([class_logit(0), class_logit(1)], toy, jnp.array([[[[5.0, 3.0]]]]))
+    Array([[5., 3.]], dtype=float32)
+    """
     edits, seen, every = edits or {}, {}, []
+    wanted = dict.fromkeys(name for target in targets for name in target.layers)
 
     def tap(name: str, value: Array) -> Array:
         every.append(name)
         if name in edits:
             value = edits[name](value)
-        if name in target.layers:
+        if name in wanted:
             seen[name] = value
         return value
 
     output = as_planes(model)(images, tap)
-    for name in (*target.layers, *edits):
+    for name in (*wanted, *edits):
         if name not in every:
             raise unknown("layer", name, every)
-    return target.score(output, seen, target.data, target.settings)
+    parts = [
+        one.score(output, {name: seen[name] for name in one.layers}, one.data, one.settings)
+        for one in targets
+    ]
+    return jnp.stack(parts, 1)
 
 
 def class_logit(index: int | Sequence[int] | Int[np.ndarray, " b"]) -> Target:

@@ -21,7 +21,7 @@ FLOORS = (
     ("storage", "receptive", "rectifiers", "targets"),
     ("planes",),
     ("taps",),
-    ("classes", "parallel", "progress"),
+    ("classes", "parallel", "programs", "progress"),
     ("errors",),
 )
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
