@@ -26,7 +26,7 @@ def write_pictures(folder: Path, picture: Picture) -> None:
         folder: of this image; it is made.
         picture: the image and what explains the answer to it.
     """
-    _write(folder / "image.png", as_rgb(picture.image))
+    _write(folder / "image.webp", as_rgb(picture.image), lossless=True)
     for number, layer in enumerate(picture.layers):
         _write(folder / f"{number}-grid.webp", as_rgb(layer.grid))
         _write_icons(folder, f"{number}-groups", layer.groups.icon)
@@ -50,8 +50,7 @@ def _write_icons(folder: Path, name: str, icons: UInt8[np.ndarray, "n s s c"]) -
         _write(folder / f"{name}-{number}.webp", sheet)
 
 
-def _write(path: Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
-    kind = {".png": ("PNG", {}), ".webp": ("WEBP", {"quality": QUALITY, "method": 4})}
-    name, options = kind[path.suffix]
+def _write(path: Path, image: UInt8[np.ndarray, "h w 3"], *, lossless: bool = False) -> None:
     with artifacts.atomic(path) as temporary:
-        Image.fromarray(np.ascontiguousarray(image)).save(temporary, name, **options)
+        made = Image.fromarray(np.ascontiguousarray(image))
+        made.save(temporary, "WEBP", lossless=lossless, quality=QUALITY, method=4)
