@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from atlasjax.atlas.level import Level
 from atlasjax.page.regions import regions
@@ -60,6 +60,20 @@ def packed(array: np.ndarray, kind: str) -> str:
     'AQACAA=='
     """
     return base64.b64encode(np.ascontiguousarray(array).astype(kind).tobytes()).decode("ascii")
+
+
+def rounded(values: Float[np.ndarray, "rows n"]) -> dict[str, str]:
+    """Return numbers as bytes, each row divided by a 127th of its largest magnitude.
+
+    They are off by at most 0.4 % of it. What is no number becomes 0.
+
+    >>> rounded(np.array([[2.54, -1.0]]))["values"] == packed(np.array([127, -50]), "i1")
+    True
+    """
+    known = np.nan_to_num(values.astype(np.float32))
+    scale = np.abs(known).max(1, initial=0) / 127
+    bytes_ = np.rint(known / np.where(scale > 0, scale, 1)[:, None])
+    return {"scale": packed(scale, "<f4"), "values": packed(bytes_, "i1")}
 
 
 def level_data(
@@ -127,8 +141,6 @@ def effect_chunks(level: Level) -> list[dict[str, Any]]:
     size = chunk_size(level)
     parts = []
     for first in range(0, level.attribution.shape[1], size):
-        values = np.nan_to_num(level.attribution[:, first : first + size].astype(np.float32)).T
-        scale = np.abs(values).max(1) / 127
-        bytes_ = np.rint(values / np.where(scale > 0, scale, 1)[:, None])
-        parts.append({"scale": packed(scale, "<f4"), "values": packed(bytes_, "i1")})
+        values = level.attribution[:, first : first + size].T
+        parts.append(rounded(values))
     return parts

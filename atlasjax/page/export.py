@@ -21,6 +21,7 @@ from atlasjax.classes import NO_CLASSES, ClassName, short_names
 from atlasjax.errors import UserError, unknown
 from atlasjax.page import data as page_data
 from atlasjax.page.pictures import LARGE, SHEET, SMALL, cell_size, picture, sheets, strips
+from atlasjax.page.record import experiment_of, made_of
 from atlasjax.progress import bar
 from atlasjax.runs.open import FORMAT, INDEX
 from atlasjax.storage import artifacts
@@ -112,7 +113,7 @@ def export(
         "aligned": bool(record.get("aligned")),
         "related": related,
         "report": REPORT if (folder / REPORT).is_file() else None,
-        "made": [*_made(record), *_colours(levels.values())],
+        "made": [*made_of(record), *_colours(levels.values())],
         "record": dict(record),
     }
     artifacts.write_text(folder / "atlas.js", page_data.script(page))
@@ -129,9 +130,19 @@ def _short(class_names: Sequence[str], wnids: Sequence[str]) -> list[str]:
 
 def write_page(folder: Path) -> None:
     """Write the page itself, which is the same for every atlas."""
-    for name in PAGE:
+    copy_page(folder, {name: name for name in PAGE})
+
+
+def copy_page(folder: Path, files: Mapping[str, str]) -> None:
+    """Copy files of a page out of the package, each whole or not at all.
+
+    Args:
+        folder: where they go.
+        files: what each is called there, by its name in the package; the page itself last.
+    """
+    for name, there in files.items():
         source = resources.files("atlasjax").joinpath("viewer", name)
-        artifacts.write_text(folder / name, source.read_text(encoding="utf-8"))
+        artifacts.write_text(folder / there, source.read_text(encoding="utf-8"))
 
 
 def _write_level(
@@ -236,36 +247,8 @@ def _check(
         raise UserError(f"{len(wnids)} wnids for {len(class_names)} class names")
 
 
-def _experiment(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = record.get("experiment")
-    return found if isinstance(found, Mapping) else {}
-
-
 def _name(folder: Path, record: Mapping[str, Any]) -> str:
-    return str(record.get("name") or _experiment(record).get("name") or folder.resolve().name)
-
-
-def _made(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what the page's footer says of how the atlas was made, line by line.
-
-    >>> _made({"images": 9998, "experiment": {"model": "googlenet", "images": "photos", "seed": 0}})
-    [('Model', 'googlenet'), ('Images', '9,998 from photos'), ('Seed', '0')]
-    """
-    experiment = _experiment(record)
-    known = {**experiment, **record}
-    images = (_text(record.get("images")), _text(experiment.get("images")))
-    lines = {
-        "Model": known.get("model"),
-        "Weights": known.get("weights"),
-        "Images": " from ".join(filter(None, images)),
-        "Not readable": len(known.get("skipped") or ()) or None,
-        "Activations": known.get("activations"),
-        "Seed": str(known.get("seed", "")),
-        "Versions": known.get("versions"),
-        "Made": known.get("finished"),
-        "Command": known.get("command"),
-    }
-    return [(name, _text(value)) for name, value in lines.items() if _text(value)]
+    return str(record.get("name") or experiment_of(record).get("name") or folder.resolve().name)
 
 
 def _colours(levels: Iterable[Level]) -> list[tuple[str, str]]:
@@ -277,21 +260,6 @@ def _colours(levels: Iterable[Level]) -> list[tuple[str, str]]:
     """
     found = sorted({level.icon.shape[-1] for level in levels} - {1, 3})
     return [("Colours", f"false, of {' and '.join(map(str, found))} channels")] if found else []
-
-
-def _text(value: Any) -> str:
-    """Say a value of the record in one line.
-
-    >>> _text({"mixed4c": 9998, "mixed4d": 9998})
-    'mixed4c 9,998, mixed4d 9,998'
-    """
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
-    if isinstance(value, (list, tuple)):
-        return " ".join(map(str, value))
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "" if value is None else str(value)
 
 
 def _picture_file(layer: str, grid: int) -> str:

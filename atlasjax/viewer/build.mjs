@@ -1,6 +1,6 @@
-// Bundles the page: one classic script for the folder, one module for a notebook. Both are
-// committed, so that installing needs no Node. With --check they are only compared with what is
-// committed; with --tests only the tests are bundled.
+// Bundles the pages: one classic script for the folder of an atlas, one module for a notebook, one
+// classic script for explained images. All are committed, so that installing needs no Node. With
+// --check they are only compared with what is committed; with --tests only the tests are bundled.
 import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
 
@@ -14,9 +14,11 @@ const shared = {
   loader: { ".css": "text" },
 };
 const banner = { js: "// Built from src/ by build.mjs; bundles d3-zoom (ISC, Mike Bostock)." };
+const explained = { js: "// Built from src/explain by build.mjs." };
 const bundles = [
   { ...shared, banner, entryPoints: ["src/page.ts"], format: "iife", outfile: "viewer.js" },
   { ...shared, banner, entryPoints: ["src/widget.ts"], format: "esm", outfile: "widget.js" },
+  { ...shared, banner: explained, entryPoints: ["src/explain/page.ts"], format: "iife", outfile: "explain.js" },
 ];
 const tests = {
   ...shared,

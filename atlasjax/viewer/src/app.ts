@@ -2,10 +2,9 @@
 import { fullName } from "./labels.ts";
 import type { Palette } from "./shade.ts";
 import type { Store } from "./store.ts";
+import type { Theme } from "./theme.ts";
 import type { Tiles } from "./tiles.ts";
 import type { Cells, LevelMeta, Source, State } from "./types.ts";
-
-export type Theme = "system" | "dark" | "light";
 
 /** `state`: the state changed. `view`: the map moved. `level`: another level is shown, or its cells
  * have come. `cell`: another cell is looked at. `shade`: effects have come. `tiles`: sheets have come. `theme`, `missing`. */
@@ -39,13 +38,14 @@ export interface App {
   toast(text: string): void;
 }
 
-type Listeners = Map<Happening, (() => void)[]>;
-
 /** Events by name. */
-export function createEvents(): Pick<App, "on" | "emit"> {
-  const listeners: Listeners = new Map();
+export function createEvents<Name extends string = Happening>(): {
+  on(name: Name, listener: () => void): void;
+  emit(name: Name): void;
+} {
+  const listeners = new Map<Name, (() => void)[]>();
   return {
-    on: (name, listener) => listeners.set(name, [...(listeners.get(name) ?? []), listener]),
+    on: (name, listener) => void listeners.set(name, [...(listeners.get(name) ?? []), listener]),
     emit: (name) => listeners.get(name)?.forEach((listener) => listener()),
   };
 }

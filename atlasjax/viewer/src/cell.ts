@@ -1,5 +1,6 @@
 // The panel of a cell: its icon, what it does to the class scores, and real patches of images.
 import { address, type App, digitsFor, hasClasses, NO_CLASSES, signed, whole } from "./app.ts";
+import { copy } from "./dialog.ts";
 import { button, el } from "./dom.ts";
 import { drawIcon, drawPatch } from "./icons.ts";
 import { fullName } from "./labels.ts";
@@ -145,11 +146,6 @@ function patches(app: App, cells: Cells, meta: LevelMeta, cell: number, now: boo
 
 function python(app: App, meta: LevelMeta, cell: number): HTMLElement {
   const text = `level = atlas.level(${JSON.stringify(meta.layer)}, ${meta.grid}); cell = ${cell}`;
-  const copy = button("Copy", null, () => {
-    navigator.clipboard?.writeText(text).then(
-      () => app.toast("Copied"),
-      () => app.toast("The browser did not allow copying"),
-    );
-  });
-  return el("details", { class: "python" }, el("summary", {}, "In Python"), el("code", {}, text), copy);
+  const copied = button("Copy", null, () => copy(text, "Copied", "The browser did not allow copying", app.toast));
+  return el("details", { class: "python" }, el("summary", {}, "In Python"), el("code", {}, text), copied);
 }

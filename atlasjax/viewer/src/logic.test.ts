@@ -5,7 +5,7 @@ import { strongest } from "./app.ts";
 import { fit, gridFor, nearestCell, placeOf, READABLE, towards, viewOf, visible } from "./geometry.ts";
 import { fullName, onMap, place, shortNames } from "./labels.ts";
 import { readHash, writeHash } from "./permalink.ts";
-import { matches } from "./search.ts";
+import { matches } from "./combobox.ts";
 import { colourOf, dimmed, PALETTES, shadeOne, shadeTwo } from "./shade.ts";
 import { parseData } from "./source.ts";
 import { openStore } from "./store.ts";

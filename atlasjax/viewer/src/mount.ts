@@ -1,7 +1,8 @@
 // Mount: the viewer in an element, from a source. Nothing outside the element is touched, except
 // the address, and that only where it is asked for.
-import { type App, createEvents, sameCell, type Theme } from "./app.ts";
+import { type App, createEvents, sameCell } from "./app.ts";
 import { createCellPanel } from "./cell.ts";
+import { copy } from "./dialog.ts";
 import { button, el } from "./dom.ts";
 import { type Free, gridFor, placeOf, viewOf } from "./geometry.ts";
 import { listenToKeys } from "./keys.ts";
@@ -16,6 +17,7 @@ import { createShading } from "./shading.ts";
 import { createSidebar, kindText } from "./sidebar.ts";
 import { DataError, openStore, type Store } from "./store.ts";
 import { createEnds, createNotices } from "./notices.ts";
+import { isDark, prefersDark, rememberedTheme, rememberTheme, type Theme } from "./theme.ts";
 import { createTiles } from "./tiles.ts";
 import { createTools, type Tools } from "./tools.ts";
 import type { Source, State } from "./types.ts";
@@ -103,7 +105,6 @@ function assemble(root: HTMLElement, source: Source, store: Store, options: Opti
 function createApp(root: HTMLElement, source: Source, store: Store, options: Options): App {
   const events = createEvents();
   const state = readHash(options.permalink ? location.hash : "", store);
-  const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const levels = store.levelsOf(state.layer);
   const k = viewOf(0.5, 0.5, state.zoom, freeOf(root)).k;
@@ -136,7 +137,7 @@ function createApp(root: HTMLElement, source: Source, store: Store, options: Opt
       const cells = app.cells();
       return cells && state.pin ? sameCell(cells, app.level, state.pin) : -1;
     },
-    palette: () => PALETTES[dark(app.theme, prefersDark.matches) ? "dark" : "light"],
+    palette: () => PALETTES[isDark(app.theme) ? "dark" : "light"],
     theme: rememberedTheme(),
     get calm() {
       return calm.matches;
@@ -145,10 +146,10 @@ function createApp(root: HTMLElement, source: Source, store: Store, options: Opt
     speak: (text) => void (live.textContent = text),
     toast: () => undefined,
   };
-  const dress = (): void => void (root.dataset["theme"] = dark(app.theme, prefersDark.matches) ? "dark" : "light");
+  const dress = (): void => void (root.dataset["theme"] = isDark(app.theme) ? "dark" : "light");
   dress();
   events.on("theme", dress);
-  prefersDark.addEventListener("change", () => events.emit("theme"));
+  prefersDark().addEventListener("change", () => events.emit("theme"));
   return app;
 }
 
@@ -199,35 +200,15 @@ function freeOf(root: HTMLElement): Free {
   return { left: SIDE, top: 0, width: Math.max(200, width - SIDE - right), height };
 }
 
-const THEME = "atlasjax-theme";
-
-function rememberedTheme(): Theme {
-  try {
-    const kept = localStorage.getItem(THEME);
-    return kept === "dark" || kept === "light" ? kept : "system";
-  } catch {
-    return "system"; // a browser may forbid it
-  }
-}
-
-const dark = (theme: Theme, system: boolean): boolean => (theme === "system" ? system : theme === "dark");
-
 function setTheme(app: App, theme: Theme): void {
   app.theme = theme;
-  try {
-    localStorage.setItem(THEME, theme);
-  } catch {
-    // then it is forgotten with the page
-  }
+  rememberTheme(theme);
   app.emit("theme");
 }
 
 function copyLink(app: App): void {
-  const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
-  copied.then(
-    () => app.toast("The link is copied"),
-    () => app.toast("The browser did not allow copying: the link is in the address bar"),
-  );
+  const refused = "The browser did not allow copying: the link is in the address bar";
+  copy(location.href, "The link is copied", refused, app.toast);
 }
 
 function savePicture(app: App, canvas: HTMLCanvasElement): void {

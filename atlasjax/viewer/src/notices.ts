@@ -1,11 +1,11 @@
 // Notices: what is missing, what happened, and which end of a comparison is which.
 import type { App } from "./app.ts";
+import { createToast } from "./dialog.ts";
 import { button, el } from "./dom.ts";
 import { shortNames } from "./labels.ts";
 import type { MapView } from "./map.ts";
 import { clamp } from "./permalink.ts";
 
-const SHOWN = 6000; // ms
 const CORNER = 12; // px; the edge of the window
 
 /** What the person must know, in plain words. */
@@ -17,8 +17,7 @@ export function createNotices(app: App): HTMLElement {
     update();
   });
   const lasting = el("div", { class: "panel notice", role: "status", hidden: true }, text, close);
-  const toast = el("div", { class: "panel toast", role: "status", hidden: true });
-  let later = 0;
+  const toast = createToast();
 
   function update(): void {
     const missing = [...app.missing].filter((path) => !closed.has(path));
@@ -26,13 +25,8 @@ export function createNotices(app: App): HTMLElement {
     if (missing.length) text.textContent = lacking(app, missing);
   }
   app.on("missing", update);
-  app.toast = (said) => {
-    toast.textContent = said;
-    toast.hidden = false;
-    clearTimeout(later);
-    later = window.setTimeout(() => (toast.hidden = true), SHOWN);
-  };
-  return el("div", { class: "notices" }, lasting, toast);
+  app.toast = toast.say;
+  return el("div", { class: "notices" }, lasting, toast.element);
 }
 
 function lacking(app: App, missing: string[]): string {

@@ -1,4 +1,5 @@
 // Sources: where an atlas's files come from.
+import { bytesOf } from "./bytes.ts";
 import type { Source } from "./types.ts";
 
 const BEFORE = "document.currentScript.receive(";
@@ -58,13 +59,6 @@ export function folderSource(base: string, fromDisk: boolean): Source {
     link: address,
     savable: !fromDisk,
   };
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }
 
 /** The files that one page holds, each in an element with its path. */

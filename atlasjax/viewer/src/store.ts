@@ -1,4 +1,5 @@
 // The store: levels and effects, read once when they are first needed.
+import { buffer, type Rounded } from "./bytes.ts";
 import type { Cells, Column, Index, LevelMeta, Region, Source } from "./types.ts";
 
 const PAGE_FORMAT = 2;
@@ -37,7 +38,7 @@ export async function openStore(source: Source): Promise<Store> {
     loaded.set(name, found);
     return found;
   });
-  const chunk = once(async (path: string) => source.data(path) as Promise<Chunk>);
+  const chunk = once(async (path: string) => source.data(path) as Promise<Rounded>);
   return {
     index,
     layers,
@@ -58,7 +59,7 @@ export async function openStore(source: Source): Promise<Store> {
 }
 
 /** Ask once for each key; a failure is asked for again. */
-function once<T>(make: (key: string) => Promise<T>): (key: string) => Promise<T> {
+export function once<T>(make: (key: string) => Promise<T>): (key: string) => Promise<T> {
   const kept = new Map<string, Promise<T>>();
   return (key) => {
     let found = kept.get(key);
@@ -69,18 +70,6 @@ function once<T>(make: (key: string) => Promise<T>): (key: string) => Promise<T>
     }
     return found;
   };
-}
-
-interface Chunk {
-  scale: string;
-  values: string;
-}
-
-function buffer(base64: string): ArrayBuffer {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes.buffer;
 }
 
 function decodeCells(raw: unknown, meta: LevelMeta): Cells {
@@ -111,7 +100,7 @@ function decodeCells(raw: unknown, meta: LevelMeta): Cells {
   };
 }
 
-function decodeColumn(chunk: Chunk, held: Cells, cls: number, at: number): Column {
+function decodeColumn(chunk: Rounded, held: Cells, cls: number, at: number): Column {
   const scale = new Float32Array(buffer(chunk.scale))[at];
   const bytes = new Int8Array(buffer(chunk.values), at * held.cells, held.cells);
   return {

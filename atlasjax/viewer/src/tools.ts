@@ -1,6 +1,8 @@
 // The tools: how the map is shown, the list, links, pictures, and how the atlas was made.
-import { type App, hasClasses, NO_CLASSES, type Theme } from "./app.ts";
+import { type App, hasClasses, NO_CLASSES } from "./app.ts";
+import { dialog, keyList, recordOf } from "./dialog.ts";
 import { button, el, segments, tick, uid } from "./dom.ts";
+import type { Theme } from "./theme.ts";
 
 export interface Tools {
   element: HTMLElement;
@@ -32,7 +34,7 @@ const KEYS: [string, string][] = [
 
 export function createTools(app: App, actions: Actions): Tools {
   const menu = viewMenu(app, actions);
-  const made = dialog("How it was made", recordOf(app));
+  const made = dialog("How it was made", recordOf(app.store.index.made, app.store.index.record));
   const help = dialog("How to read it", helpText(hasClasses(app)));
   const list = button("List of the cells in view", "list", () => actions.toggleList(), { "aria-pressed": "false" });
   const copy = actions.copyLink;
@@ -117,34 +119,8 @@ function viewMenu(app: App, actions: Actions): HTMLElement {
   return holder;
 }
 
-function dialog(title: string, ...children: Node[]): HTMLDialogElement {
-  const id = uid("dialog");
-  const close = button("Close", "close", () => made.close());
-  const made = el(
-    "dialog",
-    { class: "panel", "aria-labelledby": id },
-    el("div", { class: "bar-top" }, el("h2", { id }, title), close),
-    ...children,
-  );
-  made.addEventListener("click", (event) => event.target === made && made.close());
-  made.addEventListener("keydown", (event) => event.stopPropagation()); // keys are not the map's
-  return made;
-}
-
-function recordOf(app: App): HTMLElement {
-  const { made, record } = app.store.index;
-  const facts = el("dl", { class: "record" });
-  for (const [name, text] of made) {
-    facts.append(el("dt", {}, name), el("dd", {}, name === "Command" ? el("code", {}, text) : text));
-  }
-  const whole = el("pre", { tabindex: "0" }, JSON.stringify(record, null, 2));
-  return el("div", {}, facts, el("details", {}, el("summary", {}, "The whole record"), whole));
-}
-
 function helpText(classes: boolean): HTMLElement {
-  const keys = el("dl", { class: "record keys" });
-  const known = classes ? KEYS : KEYS.filter(([key]) => key !== FIND);
-  for (const [key, text] of known) keys.append(el("dt", {}, el("kbd", {}, key)), el("dd", {}, text));
+  const keys = keyList(classes ? KEYS : KEYS.filter(([key]) => key !== FIND));
   return el(
     "div",
     {},

@@ -1,0 +1,95 @@
+// The groups of the chosen layer: what each looks like, where it is, and what it does.
+import { el, segments } from "../dom.ts";
+import { type App, fullTarget, layerOf, same } from "./app.ts";
+import { bars, inWords, largestOf, rowsOf } from "./bars.ts";
+import { icon, whole } from "./icons.ts";
+import { scaled } from "./lights.ts";
+import { put, spotlight } from "./pixels.ts";
+import { standsFor } from "./positions.ts";
+import type { Focus, Layer } from "./types.ts";
+
+export function createGroups(app: App): HTMLElement {
+  const title = el("h2", {}, "What the network saw, and what it did");
+  const tabs = segments<number>(
+    "Layer",
+    app.picture.layers.map((layer, i) => [i, layer.name] as const),
+    () => app.state.layer,
+    (layer) => app.set({ layer, pin: null }),
+  );
+  const note = el("p", { class: "quiet note" });
+  const list = el("ul", { class: "cards" });
+  let cards: Card[] = [];
+  let shown = "";
+
+  function update(): void {
+    const layer = layerOf(app);
+    const { target, cls } = app.state;
+    const key = [app.state.layer, target, cls].join();
+    tabs.update();
+    if (key !== shown && layer) {
+      note.textContent = noteOf(app, layer);
+      const rows = Array.from({ length: layer.groups.count }, (_, i) => rowsOf(app, layer.groups, i));
+      const largest = largestOf(rows.flat());
+      cards = rows.map((row, i) => createCard(app, i, row, largest));
+      list.replaceChildren(...cards.map((card) => el("li", {}, card.element)));
+    }
+    shown = key;
+    light();
+  }
+
+  function light(): void {
+    const lights = app.lights()?.[app.state.layer];
+    const pin = app.state.pin;
+    cards.forEach((card, i) => {
+      glow(card.element, lights ? lights.groups[i] : null);
+      card.element.setAttribute("aria-pressed", String(same(pin, card.focus)));
+    });
+  }
+  app.on("state", update);
+  app.on("focus", light);
+  app.on("theme", () => cards.forEach((card) => card.draw()));
+  update();
+  const head = el("div", { class: "section-head" }, title, tabs.element);
+  return el("section", { class: "groups", "aria-label": "Groups" }, head, note, list);
+}
+
+/** How much an element is lit: null for as always. */
+export function glow(element: HTMLElement | SVGElement, lit: number | null): void {
+  element.style.setProperty("--lit", lit === null ? "1" : String(Math.min(1, Math.abs(lit))));
+  element.classList.toggle("lit", lit !== null && Math.abs(lit) > 0.5);
+  element.classList.toggle("against", lit !== null && lit < 0);
+}
+
+function noteOf(app: App, layer: Layer): string {
+  const parts = ["Each group is a direction that a part of the image shares: its icon shows what drives it, beside it where it is, below what it does."];
+  if (layer.unexplained !== null) parts.push(`Together they hold ${Math.round(100 * (1 - layer.unexplained))}\u2009% of ${layer.name}.`);
+  const off = layer.completeness[app.state.target];
+  if (Number.isFinite(off)) {
+    parts.push(`Effects of its positions add up to the change of ${fullTarget(app, app.state.target)} but for ${(100 * Math.abs(off)).toFixed(0)}\u2009%.`);
+  }
+  return parts.join(" ");
+}
+
+interface Card {
+  element: HTMLElement;
+  focus: Focus;
+  draw(): void;
+}
+
+function createCard(app: App, at: number, rows: ReturnType<typeof rowsOf>, largest: number): Card {
+  const focus: Focus = { kind: "group", layer: app.state.layer, at };
+  const layer = layerOf(app);
+  const { names, map } = layer.groups;
+  const over = el("canvas", { class: "over", "aria-hidden": "true" });
+  const draw = (): void => put(over, spotlight(scaled(map[at]), app.palette()), layer.columns, layer.rows);
+  draw();
+  const element = el(
+    "button",
+    { type: "button", class: "card", "aria-label": `${names[at]}: ${inWords(rows, largest)}` },
+    el("span", { class: "pair" }, icon(app, focus.layer, "group", at), el("span", { class: "where" }, whole(app, "image"), over)),
+    el("span", { class: "title" }, names[at]),
+    bars(rows, largest),
+  );
+  standsFor(app, element, focus);
+  return { element, focus, draw };
+}
