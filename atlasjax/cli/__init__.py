@@ -18,6 +18,7 @@ COMMANDS = {
     "vis": "vis",
     "class": "class_",
     "compare": "compare",
+    "explain": "explain",
     "report": "report",
     "list": "list_",
     "layers": "layers",

@@ -42,7 +42,7 @@ def begun(run: Run, network: Mapping[str, Any], command: str | None) -> dict[str
         "channels": run.channels,
         "seed": config.seed,
         "aligned": config.aligned,
-        "versions": {"python": platform.python_version()} | {p: _version(p) for p in PACKAGES},
+        "versions": versions(),
         "device": {
             "platform": jax.default_backend(),
             "kind": jax.devices()[0].device_kind,
@@ -106,6 +106,15 @@ def peak_memory() -> int:
         return 0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide a result.
+
+    >>> sorted(versions())[-1]
+    'umap-learn'
+    """
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
 
 
 def _version(package: str) -> str:

@@ -1,2 +1,5 @@
 """stub"""
-def write_figures(folder, explanation, picture): return []
+
+
+def write_figures(folder, explanation, picture):
+    return []

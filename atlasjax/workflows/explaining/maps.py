@@ -1,0 +1,153 @@
+"""Maps: every saliency method's, with how far each can be trusted."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from atlasjax.errors import UserError
+from atlasjax.fidelity.perturbation import areas, perturbation
+from atlasjax.fidelity.randomization import randomized, similarity
+from atlasjax.page.explanation.contents import Checks, Method
+from atlasjax.progress import Progress, silent
+from atlasjax.saliency.maps import saliency_maps
+from atlasjax.saliency.methods import METHODS
+from atlasjax.saliency.passes import baseline_of
+from atlasjax.taps import Model, as_pytree
+from atlasjax.targets import Target, evaluate
+
+STEPS = 8  # of insertion and deletion
+BLACK, BLURRED = "black", "blurred"
+COMPLETE = ("integrated_gradients", "gradient_times_input")
+"""Methods whose maps should add up to the change of the target from a black image."""
+
+
+def maps(
+    model: Model,
+    images: Float[np.ndarray, "b h w c"],
+    targets: Sequence[Target],
+    methods: Sequence[str],
+    layer: str,
+    key: Key[Array, ""],
+    *,
+    checked: bool = True,
+    progress: Progress = silent,
+) -> list[tuple[Method, ...]]:
+    """Return the maps of all methods, for each image.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        images: as the model takes them.
+        targets: what is explained.
+        methods: their names.
+        layer: for those that need one.
+        key: what is drawn at random.
+        checked: whether it is measured how far the maps of the first target can be trusted.
+        progress: called with the number of maps done, and to do.
+    """
+    found = saliency_maps(
+        model,
+        images,
+        list(targets),
+        methods=methods,
+        layer=layer,
+        key=key,
+        progress=progress,
+    )
+    checks = _checks(model, images, targets, found, layer, key) if checked else {}
+    nothing = tuple(Checks() for _ in targets)
+    return [
+        tuple(
+            Method(
+                name,
+                METHODS[name].title,
+                found[name][i],
+                METHODS[name].signed,
+                checks.get(name, [nothing] * len(images))[i],
+            )
+            for name in methods
+        )
+        for i in range(len(images))
+    ]
+
+
+def _checks(
+    model: Model,
+    images: Float[np.ndarray, "b h w c"],
+    targets: Sequence[Target],
+    found: dict[str, Float[np.ndarray, "b targets h w"]],
+    layer: str,
+    key: Key[Array, ""],
+) -> dict[str, list[tuple[Checks, ...]]]:
+    """Measure the maps of the first target; those of others have completeness and labels."""
+    first = targets[0]
+    blurred = np.asarray(baseline_of(jnp.asarray(images), BLURRED))
+    shuffled = _of_shuffled(model, images, first, list(found), layer, key)
+    change = _change(model, images, targets) if set(COMPLETE) & set(found) else None
+    checks = {}
+    for name, maps in found.items():
+        put = areas(perturbation(model, images, first, maps[:, 0], blurred, steps=STEPS))
+        nan = np.full(len(images), np.nan)
+        alike = similarity(maps[:, 0], shuffled[name]) if name in shuffled else nan
+        sums = maps.sum((2, 3))
+        checks[name] = [
+            tuple(
+                Checks(
+                    completeness=_gap(sums[i, t], change[i, t])
+                    if change is not None and name in COMPLETE
+                    else np.nan,
+                    insertion=float(put.insertion[i]) if t == 0 else np.nan,
+                    deletion=float(put.deletion[i]) if t == 0 else np.nan,
+                    weights=float(alike[i]) if t == 0 else np.nan,
+                    labels=_other(maps[i], t),
+                )
+                for t in range(len(targets))
+            )
+            for i in range(len(images))
+        ]
+    return checks
+
+
+def _of_shuffled(
+    model: Model,
+    images: Float[np.ndarray, "b h w c"],
+    target: Target,
+    methods: Sequence[str],
+    layer: str,
+    key: Key[Array, ""],
+) -> dict[str, Float[np.ndarray, "b h w"]]:
+    """Return the maps of the network with its weights shuffled; none of one without weights."""
+    try:
+        network = randomized(model, jax.random.fold_in(key, 1))
+    except UserError:
+        return {}
+    # The same program and the same random draws: only the weights differ.
+    return saliency_maps(network, images, [target], methods=methods, layer=layer, key=key)
+
+
+def _change(
+    model: Model, images: Float[np.ndarray, "b h w c"], targets: Sequence[Target]
+) -> Float[np.ndarray, "b targets"]:
+    """Return how far each target of each image lies above that of a black one."""
+
+    @jax.jit
+    def both(model: Model, images: Array, target: Target) -> Array:
+        black = jnp.zeros_like(images)
+        return evaluate(target, model, images) - evaluate(target, model, black)
+
+    return np.stack([np.asarray(both(as_pytree(model), images, target)) for target in targets], 1)
+
+
+def _gap(total: float, change: float) -> float:
+    return float(abs(total - change) / abs(change)) if change else float("nan")
+
+
+def _other(maps: Float[np.ndarray, "targets h w"], target: int) -> float:
+    """Return how alike a target's map is to that of the target which it is least like."""
+    others = [i for i in range(len(maps)) if i != target]
+    if not others:
+        return float("nan")
+    found = similarity(np.repeat(maps[target][None], len(others), 0), maps[others])
+    return float(np.nanmin(found)) if np.isfinite(found).any() else float("nan")
