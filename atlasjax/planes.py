@@ -4,6 +4,7 @@ An atlas looks at positions, and layers do not all have them in the same way. A 
 is a plane as it is, [b, h, w, c]. A transformer's is a list of tokens [b, n, c]: those of the
 patches in reading order, and before them a few that stand for no place, such as the class token and
 registers. What comes after a pooling is one vector for each image, [b, c], a plane of one position.
+Attention [b, heads, n, n] is of tokens too: of each it says how much it reads of all others.
 
 Functions that need positions look through `as_planes`, so that any model can be given to them as it
 is. `capture`, `intervene`, `head` and `layers` show values as the model makes them, unless they are
@@ -11,6 +12,7 @@ given `as_planes(model)`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,12 +88,30 @@ def back(value: Shaped[Array, "..."], changed: Shaped[Array, "..."]) -> Shaped[A
     return changed.reshape(value.shape)
 
 
+def is_attention(name: str, shape: Sequence[int]) -> bool:
+    """Whether a layer's value is attention, [b, heads, n, n], and not a plane [b, h, w, c].
+
+    A plane has such a shape only where images are not square and channels as many as columns, so
+    that the name must tell as well.
+
+    Args:
+        name: the layer's; of attention it has "att" in it, as in "blocks.0.attention" or "attn".
+        shape: with the batch.
+
+    >>> is_attention("blocks.0.attn", (1, 3, 145, 145)), is_attention("mixed4c", (1, 14, 14, 14))
+    (True, False)
+    """
+    square = len(shape) == 4 and shape[2] == shape[3] != shape[1]
+    return square and "att" in name.casefold()
+
+
 def as_planes(model: Model, *, vectors: bool = True) -> Model:
     """Return the model with a tap that sees planes, whatever the shape of its layers.
 
     A layer NAME with tokens before its patches shows the first of them as a layer NAME/class, of
-    one position, and where there are more the others as NAME/registers, [b, 1, k, c]. Values that
-    are no planes, such as one number for each image, are shown as they are.
+    one position, and where there are more the others as NAME/registers, [b, 1, k, c]. Attention is
+    shown as tokens that read, whose channels are what each head reads of every token: [b, n,
+    heads n]. Values that are no planes, such as one number for each image, are shown as they are.
 
     Args:
         model: a callable pytree `model(images, tap)`; or one that shows planes already.
@@ -131,11 +151,25 @@ class Planes:
         def shown(name: str, value: Array) -> Array:
             if value.ndim == 2 and not self.vectors:
                 return tap(name, value)
+            if is_attention(name, value.shape):
+                return _heads_first(shown(name, _readers_first(value)), value)
             value = back(value, tap(name, plane(value)))
             before = division(value.shape[1])[0] if value.ndim == 3 else 0
             return _first(tap, name, value, before) if before else value
 
         return self.model(images, shown)
+
+
+def _readers_first(value: Shaped[Array, "b heads n n"]) -> Shaped[Array, "b n heads*n"]:
+    batch, heads, tokens, _ = value.shape
+    return value.swapaxes(1, 2).reshape(batch, tokens, heads * tokens)
+
+
+def _heads_first(
+    changed: Shaped[Array, "b n heads*n"], value: Shaped[Array, "b heads n n"]
+) -> Shaped[Array, "b heads n n"]:
+    batch, heads, tokens, _ = value.shape
+    return changed.reshape(batch, tokens, heads, tokens).swapaxes(1, 2)
 
 
 def _first(tap: Tap, name: str, value: Array, before: int) -> Array:

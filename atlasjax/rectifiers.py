@@ -166,6 +166,8 @@ class _Value(NamedTuple):
         above: x, where this is whether x is above 0.
         below: x, where this is whether x is below 0.
         capped: x, where this is x up to a number above 0.
+        square: whether this is a square.
+        variance: whether this is something less a square: below 0 by rounding alone.
     """
 
     array: Any
@@ -174,6 +176,8 @@ class _Value(NamedTuple):
     above: Any = None
     below: Any = None
     capped: Any = None
+    square: bool = False
+    variance: bool = False
 
 
 def _rewritten(function: Callable[..., Any], replace: Replace) -> Callable[..., Any]:
@@ -242,6 +246,10 @@ def _known(name: str, value: Any, given: list[_Value]) -> _Value:
         return _Value(value, above=x) if name in _ABOVE else _Value(value, below=x)
     if name in ("broadcast_in_dim", "convert_element_type", "copy", "reshape"):
         return _Value(value, constant=given[0].constant)
+    if name in ("square", "integer_pow"):
+        return _Value(value, square=True)
+    if name == "sub":
+        return _Value(value, variance=given[1].square)
     parts = given[1:] if name == "select_n" else given if name == "min" else []
     caps = [part.constant is not None and part.constant > 0 for part in parts]
     if sorted(caps) != [False, True]:
@@ -260,7 +268,8 @@ def _moves(equation: JaxprEqn) -> bool:
 def _rectified(name: str, inner: ClosedJaxpr | None, given: list[_Value]) -> Any:
     """Return x where an equation is max(x, 0), however it is written; None for others."""
     if name == "max" and (given[0].constant == 0) != (given[1].constant == 0):
-        return given[given[0].constant == 0].array
+        x = given[given[0].constant == 0]
+        return None if x.variance else x.array
     if name == "select_n" and len(given) == 3:
         whether, no, yes = given
         x, zero, other = (

@@ -67,6 +67,35 @@ class Mlp(nnx.Module):
         return self.down(nnx.gelu(self.up(x)))
 
 
+class Weights(nnx.Module):
+    """How much each token reads of all others; a module, so that it can be looked at."""
+
+    def __call__(
+        self, query: Float[Array, "b tokens heads c"], key: Float[Array, "b tokens heads c"]
+    ) -> Float[Array, "b heads tokens tokens"]:
+        """Return the softmax of the scaled products."""
+        products = jnp.einsum("bqhc,bkhc->bhqk", query, key)
+        return jax.nn.softmax(products / query.shape[-1] ** 0.5, axis=-1)
+
+
+class Attend(nnx.Module):
+    """What an attention does between its projections."""
+
+    def __init__(self):
+        self.weights = Weights()
+
+    def __call__(
+        self,
+        query: Float[Array, "b tokens heads c"],
+        key: Float[Array, "b tokens heads c"],
+        value: Float[Array, "b tokens heads c"],
+        **options: Any,
+    ) -> Float[Array, "b tokens heads c"]:
+        """Return the values that each token reads; without masks and dropout."""
+        del options
+        return jnp.einsum("bhqk,bkhc->bqhc", self.weights(query, key), value)
+
+
 class Block(nnx.Module):
     """Attention and an MLP, each added to the tokens that it read through a layer norm.
 
@@ -79,7 +108,7 @@ class Block(nnx.Module):
     def __init__(self, width: int, heads: int, *, rngs: nnx.Rngs):
         self.norm1 = nnx.LayerNorm(width, rngs=rngs)
         self.attention = nnx.MultiHeadAttention(
-            heads, width, decode=False, keep_rngs=False, rngs=rngs
+            heads, width, attention_fn=Attend(), decode=False, keep_rngs=False, rngs=rngs
         )
         self.norm2 = nnx.LayerNorm(width, rngs=rngs)
         self.mlp = Mlp(width, 4 * width, rngs=rngs)
