@@ -33,9 +33,8 @@ def test_the_weights_are_those_of_scikit_learn(baseline: str):
     there = np.isin(np.arange(8), SEGMENTS)
     for i, x in enumerate(np.asarray(images())):
         own = jax.random.fold_in(KEY, i)
-        bits = np.stack(
-            [jax.random.bernoulli(jax.random.fold_in(own, n), 0.5, (8,)) for n in range(samples)]
-        )
+        keys = jax.vmap(lambda n, own=own: jax.random.fold_in(own, n))(jnp.arange(samples))
+        bits = np.array(jax.vmap(lambda key: jax.random.bernoulli(key, 0.5, (8,)))(keys))
         bits[0] = True
         bits &= there
         nothing = np.full_like(x, 0.5)

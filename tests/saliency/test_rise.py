@@ -41,7 +41,8 @@ def test_the_estimate_by_hand(chunk: int):
     )
     for i, x in enumerate(np.asarray(images())):
         own = jax.random.fold_in(KEY, i)
-        masks = np.stack([mask(jax.random.fold_in(own, n), 6, 6, 3, shown) for n in range(samples)])
+        keys = jax.vmap(lambda n, own=own: jax.random.fold_in(own, n))(jnp.arange(samples))
+        masks = np.asarray(jax.vmap(lambda key: mask(key, 6, 6, 3, shown))(keys))
         scores = (masks[..., None] * x * LINEAR[..., 1]).sum((1, 2, 3))
         expected = ((scores - scores.mean())[:, None, None] * masks).sum(0) / (samples * shown)
         np.testing.assert_allclose(found[i], expected, atol=1e-4)
