@@ -160,13 +160,13 @@ class Planes:
         return self.model(images, shown)
 
 
-def _readers_first(value: Shaped[Array, "b heads n n"]) -> Shaped[Array, "b n heads*n"]:
+def _readers_first(value: Shaped[Array, "b heads n n"]) -> Shaped[Array, "b n heads_n"]:
     batch, heads, tokens, _ = value.shape
     return value.swapaxes(1, 2).reshape(batch, tokens, heads * tokens)
 
 
 def _heads_first(
-    changed: Shaped[Array, "b n heads*n"], value: Shaped[Array, "b heads n n"]
+    changed: Shaped[Array, "b n heads_n"], value: Shaped[Array, "b heads n n"]
 ) -> Shaped[Array, "b heads n n"]:
     batch, heads, tokens, _ = value.shape
     return changed.reshape(batch, tokens, heads, tokens).swapaxes(1, 2)

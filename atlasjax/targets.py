@@ -268,10 +268,13 @@ def check_target(target: Target, model: Model, shape: tuple[int, int, int]) -> N
                 raise UserError(f"class {index}: must be from 0 to {output.shape[1] - 1}")
     if target.score in (_unit, _direction):
         _check_place(target, found[target.layers[0]])
-    one = jax.eval_shape(lambda x: evaluate(target, model, x), image)
-    if one.shape != (1,):
+    count = max([1, *map(len, jax.tree.leaves(target.data))])
+    images = jax.ShapeDtypeStruct((count, *shape), jnp.float32)
+    each = jax.eval_shape(lambda x: evaluate(target, model, x), images)
+    if each.shape != (count,):
         raise UserError(
-            f"the target of 1 image has shape {list(one.shape)}: must be one number for each image"
+            f"the target of {count} images has shape {list(each.shape)}: "
+            "must be one number for each image"
         )
 
 

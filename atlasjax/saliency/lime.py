@@ -37,7 +37,7 @@ def lime(
     most: int = 64,
     samples: int = 500,
     baseline: Baseline = MEAN,
-    ridge: float = 1.0,
+    ridge: float | int = 1,
     chunk: int = CHUNK,
 ) -> Float[Array, "b h w"]:
     """Return the weight of each pixel's superpixel in a linear model of the target.

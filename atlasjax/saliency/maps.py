@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree, UInt8
 
-from atlasjax.errors import UserError
+from atlasjax.errors import UserError, unknown
 from atlasjax.parallel import (
     accelerated,
     batch_mesh,
@@ -87,12 +88,11 @@ def saliency_maps(
     progress(0, total)
     for i, method in enumerate(chosen):
         done = partial(lambda base, n: progress(base + n, total), i * len(images))
-        options = given.get(method.name, {})
-        prepared = {} if method.prepare is None else _prepared(method, images, options)
+        options, own = _divided(method, images, given.get(method.name, {}))
         maps = np.empty((len(images), len(asked), *shape[:2]), np.float32)
         groups = list(_groups(asked, len(images)))
         for at, stacked in groups:
-            rows = (images, stacked, keys, prepared)
+            rows = (images, stacked, keys, own)
             parts = _batches(method, network, rows, options, layer, len(at), mesh)
             first = 0
             for part in parts:
@@ -151,8 +151,8 @@ def _maps(
     """Compute a batch; compiled once for each method, whatever is called how often."""
 
     def share(model: Model, arrays: PyTree, rows: PyTree) -> Float[Array, "b targets h w"]:
-        images, targets, keys, prepared = rows
-        options = {**dict(fixed), **arrays, **prepared}
+        images, targets, keys, own = rows
+        options = {**dict(fixed), **arrays, **own}
 
         def one(target: Target) -> Float[Array, "b h w"]:
             return method(model, images, target, layer=layer, key=keys, **options)
@@ -191,10 +191,6 @@ def _settings(
     given: Mapping[str, Mapping[str, Any]], chosen: Iterable[Method]
 ) -> dict[str, dict[str, Any]]:
     """Return settings for each method, and refuse those that it does not have."""
-    from inspect import signature
-
-    from atlasjax.errors import unknown
-
     known = {method.name: method for method in chosen}
     for name, options in given.items():
         if name not in known:
@@ -206,12 +202,20 @@ def _settings(
     return {name: dict(options) for name, options in given.items()}
 
 
-def _prepared(
+def _divided(
     method: Method, images: Float[np.ndarray, "b h w c"], options: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
-    assert method.prepare is not None
-    name, prepare = method.prepare
-    return {} if name in options else {name: prepare(images)}
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what all images have in common, and what is each image's own, as arrays."""
+    common = dict(options)
+    own = {
+        name: np.asarray(common.pop(name))
+        for name, value in options.items()
+        if name == "baseline" and np.ndim(value) == images.ndim and len(value) == len(images)
+    }
+    if method.prepare is not None:
+        name, prepare = method.prepare
+        own[name] = np.asarray(common.pop(name)) if name in common else prepare(images)
+    return common, own
 
 
 def _of_use(mesh: Mesh, images: int) -> Mesh:

@@ -25,7 +25,7 @@ def smoothgrad(
     *,
     key: Key[Array, "..."],
     samples: int = 25,
-    noise: float = 0.15,
+    noise: float | int = 0.15,
     signed: bool = False,
     chunk: int = CHUNK,
 ) -> Float[Array, "b h w"]:
