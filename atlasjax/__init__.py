@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from atlasjax import data, experiments, models, optvis, vis
+    from atlasjax import blocks, data, experiments, models, optvis, vis
     from atlasjax.adapters.adapt import adapt
     from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
@@ -97,7 +97,7 @@ _HOME = {
     "ModelEntry": "adapters.entry",
     "compare": "workflows.views",
 }
-_MODULES = ("data", "experiments", "models", "optvis", "vis")
+_MODULES = ("blocks", "data", "experiments", "models", "optvis", "vis")
 
 __all__ = [
     "Activations",
@@ -117,6 +117,7 @@ __all__ = [
     "attribute",
     "attribution",
     "average",
+    "blocks",
     "capture",
     "class_atlas",
     "collect",

@@ -21,6 +21,7 @@ from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
 from atlasjax.taps import Edit, Model, layers
 
+_Data = Array | np.ndarray  # under jit an array of JAX
 Score = Callable[[Array, Mapping[str, Array], PyTree, Any], Float[Array, " b"]]
 
 
@@ -291,21 +292,21 @@ def _indices(index: Any) -> Int[np.ndarray, " b"]:
     return np.atleast_1d(np.asarray(index, np.int32))
 
 
-def _logit(output: Array, seen: Mapping[str, Array], index: Array, settings: None) -> Array:
+def _logit(output: Array, seen: Mapping[str, Array], index: _Data, settings: Hashable) -> Array:
     del seen, settings
     each = jnp.broadcast_to(index, output.shape[:1])
     return jnp.take_along_axis(output, each[:, None], 1)[:, 0]
 
 
 def _difference(
-    output: Array, seen: Mapping[str, Array], indices: tuple[Array, Array], settings: None
+    output: Array, seen: Mapping[str, Array], indices: tuple[_Data, _Data], settings: Hashable
 ) -> Array:
     first, second = (_logit(output, seen, index, settings) for index in indices)
     return first - second
 
 
 def _unit(
-    output: Array, seen: Mapping[str, Array], channel: Array, position: tuple[int, int] | None
+    output: Array, seen: Mapping[str, Array], channel: _Data, position: tuple[int, int] | None
 ) -> Array:
     del output
     (value,) = seen.values()
@@ -315,7 +316,7 @@ def _unit(
 
 
 def _direction(
-    output: Array, seen: Mapping[str, Array], vector: Array, position: tuple[int, int] | None
+    output: Array, seen: Mapping[str, Array], vector: _Data, position: tuple[int, int] | None
 ) -> Array:
     del output
     (value,) = seen.values()
