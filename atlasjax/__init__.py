@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from atlasjax import data, experiments, models, optvis, saliency, targets, vis
+    from atlasjax import blocks, data, experiments, models, optvis, saliency, targets, vis
     from atlasjax.adapters.adapt import adapt
     from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from atlasjax.runs.experiment import Experiment
     from atlasjax.runs.open import Atlas
     from atlasjax.taps import capture, head, intervene, layers
+    from atlasjax.workflows.explain import explain
     from atlasjax.workflows.make import run
     from atlasjax.workflows.open import open_atlas
     from atlasjax.workflows.report import report
@@ -58,6 +59,7 @@ _HOME = {
     "comparison": "atlas.comparison",
     "Examples": "atlas.examples",
     "open_examples": "runs.examples",
+    "explain": "workflows.explain",
     "export": "page.export",
     "explained": "fidelity.measures",
     "map_quality": "fidelity.measures",
@@ -97,7 +99,7 @@ _HOME = {
     "ModelEntry": "adapters.entry",
     "compare": "workflows.views",
 }
-_MODULES = ("data", "experiments", "models", "optvis", "saliency", "targets", "vis")
+_MODULES = ("blocks", "data", "experiments", "models", "optvis", "saliency", "targets", "vis")
 
 __all__ = [
     "Activations",
@@ -117,6 +119,7 @@ __all__ = [
     "attribute",
     "attribution",
     "average",
+    "blocks",
     "capture",
     "class_atlas",
     "collect",
@@ -124,6 +127,7 @@ __all__ = [
     "comparison",
     "data",
     "experiments",
+    "explain",
     "explained",
     "export",
     "grid",

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -129,9 +129,9 @@ def class_logit(index: int | Sequence[int] | Int[np.ndarray, " b"]) -> Target:
         index: of the class; one for each image, or one for all.
 
     >>> class_logit(3).data
-    array([3], dtype=int32)
+    _Logits(index=array([[3, 3]], dtype=int32), weight=array([[1., 0.]], dtype=float32))
     """
-    return Target(_logit, data=_indices(index))
+    return _logits(index, index, (1.0, 0.0))
 
 
 def difference(
@@ -148,7 +148,7 @@ def difference(
     >>> evaluate(difference(0, 2), toy, jnp.array([[[[5.0, 0.0, 3.0]]]]))
     Array([2.], dtype=float32)
     """
-    return Target(_difference, data=(_indices(first), _indices(second)))
+    return _logits(first, second, (1.0, -1.0))
 
 
 def unit(layer: str, channel: int, position: tuple[int, int] | None = None) -> Target:
@@ -260,10 +260,10 @@ def check_target(target: Target, model: Model, shape: tuple[int, int, int]) -> N
             raise unknown("layer", layer, found)
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     output = jax.eval_shape(lambda x: model(x, lambda name, value: value), image)
-    if target.score in (_logit, _difference):
+    if target.score is _logit:
         if len(output.shape) != 2:
             raise UserError(f"no logits: the network's output is {list(output.shape[1:])}")
-        for index in np.concatenate(jax.tree.leaves(target.data)).tolist():
+        for index in np.ravel(target.data.index).tolist():
             if not 0 <= index < output.shape[1]:
                 raise UserError(f"class {index}: must be from 0 to {output.shape[1] - 1}")
     if target.score in (_unit, _direction):
@@ -295,17 +295,23 @@ def _indices(index: Any) -> Int[np.ndarray, " b"]:
     return np.atleast_1d(np.asarray(index, np.int32))
 
 
-def _logit(output: Array, seen: Mapping[str, Array], index: _Data, settings: Hashable) -> Array:
+class _Logits(NamedTuple):
+    """Two classes and what each counts; so that classes and differences are of one make."""
+
+    index: _Data
+    weight: _Data
+
+
+def _logits(first: Any, second: Any, weight: tuple[float, float]) -> Target:
+    pair = np.stack(np.broadcast_arrays(_indices(first), _indices(second)), 1)
+    each = np.broadcast_to(np.array(weight, np.float32), pair.shape)
+    return Target(_logit, data=_Logits(pair, each))
+
+
+def _logit(output: Array, seen: Mapping[str, Array], data: _Logits, settings: Hashable) -> Array:
     del seen, settings
-    each = jnp.broadcast_to(index, output.shape[:1])
-    return jnp.take_along_axis(output, each[:, None], 1)[:, 0]
-
-
-def _difference(
-    output: Array, seen: Mapping[str, Array], indices: tuple[_Data, _Data], settings: Hashable
-) -> Array:
-    first, second = (_logit(output, seen, index, settings) for index in indices)
-    return first - second
+    each = jnp.broadcast_to(data.index, (len(output), 2))
+    return (jnp.take_along_axis(output, each, 1) * data.weight).sum(1)
 
 
 def _unit(

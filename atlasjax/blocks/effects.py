@@ -121,7 +121,7 @@ def outputs(
     model: Model,
     layer: str,
     images: Float[Array, "b h w c"],
-    parts: Float[Array, "b n rows columns c"],
+    parts: Float[Array, "b n rows columns channels"],
 ) -> Float[Array, "b n outputs"]:
     """Return what parts of a layer's value do to every output of the network.
 

@@ -19,20 +19,20 @@ from atlasjax.blocks.effects import AT_A_TIME
 from atlasjax.planes import as_planes
 from atlasjax.taps import Model, as_pytree, capture
 
-Maps = tuple[Float[Array | np.ndarray, "b rows columns n"], Float[Array | np.ndarray, "n c"]]
-"""Groups as their maps and directions."""
+Maps = tuple[Float[Array | np.ndarray, "_ _ _ _"], Float[Array | np.ndarray, "_ _"]]
+"""Groups as their maps [b, rows, columns, n] and directions [n, c]."""
 
 
 class _Parts(NamedTuple):
     """Parts of a layer's value, made one at a time: all at once may be too many for memory.
 
     Attributes:
-        count: how many.
+        number: how many.
         make: the number of a part to the part.
         along: a value of the layer to its scalar product with every part.
     """
 
-    count: int
+    number: int
     make: Callable[[Int[Array, ""]], Float[Array, "b rows columns c"]]
     along: Callable[[Float[Array, "b rows columns c"]], Float[Array, "b n"]]
 
@@ -128,17 +128,17 @@ def _either_way(
     push: Callable[[Array], Array], value: Array, first: _Parts, second: _Parts
 ) -> Float[Array, "b first second"]:
     """Return `<J first, second>`: push the first or pull the second, whichever are fewer."""
-    if first.count <= second.count:
+    if first.number <= second.number:
         found = jax.lax.map(
             lambda i: second.along(push(first.make(i))),
-            jnp.arange(first.count),
+            jnp.arange(first.number),
             batch_size=AT_A_TIME,
         )
         return jnp.moveaxis(found, 0, 1)
     pull = jax.linear_transpose(push, value)
     found = jax.lax.map(
         lambda i: first.along(pull(second.make(i))[0]),
-        jnp.arange(second.count),
+        jnp.arange(second.number),
         batch_size=AT_A_TIME,
     )
     return jnp.moveaxis(found, 0, 2)
@@ -147,8 +147,8 @@ def _either_way(
 def _positions(value: Float[Array, "b rows columns c"]) -> _Parts:
     _, rows, columns, _ = value.shape
 
-    def make(number: Int[Array, ""]) -> Array:
-        here = (jnp.arange(rows * columns) == number).reshape(1, rows, columns, 1)
+    def make(i: Int[Array, ""]) -> Array:
+        here = (jnp.arange(rows * columns) == i).reshape(1, rows, columns, 1)
         return jnp.where(here, value, jnp.zeros_like(value))
 
     def along(other: Array) -> Array:
@@ -158,8 +158,8 @@ def _positions(value: Float[Array, "b rows columns c"]) -> _Parts:
 
 
 def _groups(maps: Float[Array, "b rows columns n"], directions: Float[Array, "n c"]) -> _Parts:
-    def make(number: Int[Array, ""]) -> Array:
-        return maps[..., number, None] * directions[number][None, None, None]
+    def make(i: Int[Array, ""]) -> Array:
+        return maps[..., i, None] * directions[i][None, None, None]
 
     def along(other: Array) -> Array:
         return jnp.einsum("brck,brcn,nk->bn", other, maps, directions)

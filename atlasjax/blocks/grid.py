@@ -1,9 +1,9 @@
 """Activation grid: every position of an image drawn by its own direction, as one picture.
 
-Each position is an icon of its own, and yet the picture should read as one. So all icons are windows
-of one canvas, which overlap: what lies between two positions is drawn by both. And part of the
-canvas is shared by what is alike: the image's activations are parted into a few groups, each with a
-pattern of its own that goes through the whole picture, as strong in a place as the group is there.
+Each position is an icon of its own, and yet the picture should read as one. So all icons are
+windows of one canvas, which overlap: what lies between two positions is drawn by both. And part of
+the canvas is shared by what is alike: the image's activations are parted into a few groups, each
+with a pattern that goes through the whole picture, as strong in a place as the group is there.
 
     canvas = color(0.7 own + 0.5 sum_g strength_g pattern_g)
 
@@ -11,30 +11,23 @@ pattern of its own that goes through the whole picture, as strong in a place as 
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, UInt8
 
+from atlasjax.blocks.canvas import Plan, draw
 from atlasjax.blocks.groups import groups
 from atlasjax.errors import UserError
-from atlasjax.optvis.color import correlation_for
-from atlasjax.optvis.objectives import measures
-from atlasjax.optvis.param import fourier
-from atlasjax.optvis.param.core import steps as field_and_color
-from atlasjax.optvis.schedule import warmup_cosine_adam
 from atlasjax.optvis.sizes import taken, usual
-from atlasjax.parallel import batch_mesh, share_of
+from atlasjax.parallel import batch_mesh
 from atlasjax.planes import as_planes
 from atlasjax.taps import Model, as_pytree, capture
 
-OWN, SHARED = 0.7, 0.5
-"""Weights of what is a place's own and of its groups' patterns, as published."""
+FEW = 100  # positions that are drawn larger
 
 
 @dataclass(frozen=True)
@@ -43,22 +36,27 @@ class GridSettings:
 
     Attributes:
         window: height and width of what the network sees of the canvas at once, in pixels, where it
-            takes images of that size; else one that it takes.
-        cell: of a position in the picture; windows reach out on all sides by half of the rest.
+            takes images of that size; else one that it takes. By default 48, and 64 for up to 100
+            positions.
+        cell: of a position in the picture; windows reach out on all sides by half of the rest. By
+            default 32, and 40 for up to 100 positions.
         steps: of the optimization.
         batch: windows seen in a step, drawn anew in each.
         power: of the cosine in the objective; see `objectives.direction`.
-        jitter: largest shift of the windows in a step, in pixels.
+        jitter: largest shift of the windows in a step, in pixels; besides, they are turned and
+            scaled a little.
+        noise: how much changes from pixel to pixel count against the picture.
         groups: how many patterns are shared; none with 0.
         most: positions that are drawn; where there are more, 2 x 2 of them are taken together.
     """
 
-    window: int = 48
-    cell: int = 32
+    window: int | None = None
+    cell: int | None = None
     steps: int = 64
     batch: int = 64
     power: float = 2.0
     jitter: int = 4
+    noise: float = 1.5
     groups: int = 6
     most: int = 400
 
@@ -118,10 +116,8 @@ def activation_grid(
         value = _halved(value)
     norm = np.linalg.norm(value, axis=-1)
     strength = _strength(value, settings.groups, key)
-    window, *_ = taken(model, [(settings.window,) * 2, *usual()], [given.shape[-1]])
-    # A network that takes only large images shows more around each cell.
-    plan = _Plan(*value.shape[:2], window, min(settings.cell, window), given.shape[-1], settings)
-    canvas, score = _draw(model, jnp.asarray(value), jnp.asarray(strength), key, layer, plan, mesh)
+    plan = _plan(model, value, given.shape[-1], settings)
+    canvas, score = draw(model, jnp.asarray(value), jnp.asarray(strength), key, layer, plan, mesh)
     return ActivationGrid(np.round(np.asarray(canvas) * 255).astype(np.uint8), norm, score)
 
 
@@ -158,20 +154,15 @@ def scaled(
     return made
 
 
-class _Plan(NamedTuple):
-    """Where everything lies, with the settings."""
-
-    rows: int
-    columns: int
-    window: int
-    cell: int
-    channels: int
-    settings: GridSettings
-
-    @property
-    def margin(self) -> int:
-        """How far windows and their shifts reach out beyond the picture."""
-        return (self.window - self.cell + 1) // 2 + self.settings.jitter
+def _plan(model: Model, value: np.ndarray, channels: int, settings: GridSettings) -> Plan:
+    rows, columns, _ = value.shape
+    usual_window, usual_cell = (64, 40) if rows * columns <= FEW else (48, 32)
+    wished = settings.window or usual_window
+    # A network that takes only large images shows more around each cell.
+    window, *_ = taken(model, [(wished, wished), *usual()], [channels])
+    cell = min(settings.cell or usual_cell, window)
+    how = (settings.steps, settings.batch, settings.power, settings.jitter, settings.noise)
+    return Plan(rows, columns, window, cell, channels, *how)
 
 
 def _value(model: Any, images: Array, layer: str) -> Array:
@@ -198,107 +189,9 @@ def _strength(value: np.ndarray, count: int, key: Array) -> Float[np.ndarray, "r
     return maps / np.maximum(maps.max((0, 1)), 1e-12)
 
 
-@partial(jax.jit, static_argnums=(4, 5, 6))
-def _draw(
-    model: Any, value: Array, strength: Array, key: Array, layer: str, plan: _Plan, mesh: Mesh
-) -> tuple[Float[Array, "h w c"], Float[Array, " steps"]]:
-    settings, cells = plan.settings, plan.rows * plan.columns
-    canvas_of, init = _canvas(plan, strength)
-    targets = value.reshape(cells, -1)
-    seen = share_of(min(settings.batch, cells), mesh)
-    look = _look(layer, settings.power, mesh)
-    optimizer = warmup_cosine_adam(settings.steps)
-    params = init(jax.random.fold_in(key, 0))
-
-    def step(state: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], Array]:
-        params, memory = state
-        for_cells, for_shift = jax.random.split(jax.random.fold_in(key, number))
-        which = jnp.resize(jax.random.permutation(for_cells, cells), (seen,))
-        corners = _corners(plan, which, for_shift)
-        windows, pull = jax.vjp(lambda p: _windows(canvas_of(p), corners, plan.window), params)
-        cosine, gradient = look(model, windows, targets[which])
-        (change,) = pull(-gradient)
-        with jax.numpy_dtype_promotion("standard"):  # Optax relies on it
-            change, memory = optimizer.update(change, memory, params)
-            params = optax.apply_updates(params, change)
-        return (params, memory), cosine.mean()
-
-    with jax.numpy_dtype_promotion("standard"):
-        memory = optimizer.init(params)
-    (params, _), score = jax.lax.scan(step, (params, memory), jnp.arange(1, settings.steps + 1))
-    edge = plan.margin
-    whole = canvas_of(params)
-    return whole[edge : -edge or None, edge : -edge or None], score
-
-
-def _canvas(plan: _Plan, strength: Float[Array, "rows columns n"]) -> tuple[Any, Any]:
-    """Return the function from parameters to the canvas, and that from a key to parameters."""
-    height, width = (n * plan.cell + 2 * plan.margin for n in (plan.rows, plan.columns))
-    colours = correlation_for(plan.channels)
-    own, pattern = (
-        fourier((height, width), correlation=colours),
-        fourier(plan.window, correlation=colours),
-    )
-    count = strength.shape[-1]
-    inner = jax.image.resize(
-        strength, (plan.rows * plan.cell, plan.columns * plan.cell, count), "linear"
-    )
-    edge = plan.margin
-    weight = jnp.pad(inner, ((edge, edge), (edge, edge), (0, 0)), "edge")
-    times = (-(-height // plan.window), -(-width // plan.window), 1)
-
-    def canvas(params: Any) -> Float[Array, "h w c"]:
-        field = OWN * field_and_color(own).field(params[0])
-        for i in range(count):
-            tiled = jnp.tile(field_and_color(pattern).field(params[1][i]), times)[:height, :width]
-            field = field + SHARED * weight[..., i, None] * tiled
-        return field_and_color(own).color(field)
-
-    def init(key: Array) -> Any:
-        first, *others = jax.random.split(key, count + 1)
-        return own.init(first), [pattern.init(k) for k in others]
-
-    return canvas, init
-
-
-def _corners(plan: _Plan, which: Array, key: Array) -> Array:
-    """Return where the windows of some positions begin in the canvas, each shifted at random."""
-    jitter = plan.settings.jitter
-    shift = jax.random.randint(key, (len(which), 2), -jitter, jitter + 1)
-    place = jnp.stack([which // plan.columns, which % plan.columns], 1)
-    first = plan.margin - (plan.window - plan.cell) // 2
-    return place * plan.cell + first + shift
-
-
-def _windows(canvas: Array, corners: Array, window: int) -> Float[Array, "n w w c"]:
-    size = (window, window, canvas.shape[-1])
-    return jax.vmap(lambda at: jax.lax.dynamic_slice(canvas, (at[0], at[1], 0), size))(corners)
-
-
-def _look(layer: str, power: float, mesh: Mesh) -> Any:
-    """Return the function that finds how well windows show what they should, and its gradient."""
-
-    def score(windows: Array, model: Any, targets: Array) -> tuple[Array, Array]:
-        value = capture(model, windows, [layer])[layer]
-        rows = value.reshape(-1, value.shape[-1])
-        each = jnp.repeat(targets, value.shape[1] * value.shape[2], 0)
-        shape = value.shape[:3]
-        scores = measures.direction(rows, each, power).reshape(shape)
-        cosines = measures.cosine(rows, each).reshape(shape)
-        return scores.mean((1, 2)).sum(), cosines.mean((1, 2))
-
-    def look(model: Any, windows: Array, targets: Array) -> tuple[Array, Array]:
-        gradient, cosine = jax.grad(score, has_aux=True)(windows, model, targets)
-        return cosine, gradient
-
-    split, whole = PartitionSpec("batch"), PartitionSpec()
-    return jax.shard_map(
-        look, mesh=mesh, in_specs=(whole, split, split), out_specs=(split, split), check_vma=False
-    )
-
-
 def _check(settings: GridSettings) -> None:
-    least = {"window": 4, "cell": 2, "steps": 1, "batch": 1, "jitter": 0, "groups": 0, "most": 4}
-    for name, bound in least.items():
-        if getattr(settings, name) < bound:
-            raise UserError(f"grid {name} {getattr(settings, name)}: must be at least {bound}")
+    least = {"window": 8, "cell": 2, "steps": 1, "batch": 1, "jitter": 0, "groups": 0, "most": 4}
+    for name, bound in {**least, "noise": 0, "power": 0}.items():
+        given = getattr(settings, name)
+        if given is not None and given < bound:
+            raise UserError(f"grid {name} {given}: must be at least {bound}")

@@ -90,7 +90,7 @@ def _factors(
     # Singular vectors start as many groups as there are of them, noise any number.
     init = "nndsvda" if count <= min(given.shape) else "random"
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
-    find = NMF(count, init=init, max_iter=ROUNDS, random_state=seed)
+    find = NMF(n_components=count, init=init, max_iter=ROUNDS, random_state=seed)  # pyright: ignore[reportArgumentType]
     with warnings.catch_warnings():  # the last digits of a picture's parts are not worth more
         warnings.simplefilter("ignore", ConvergenceWarning)
         maps = find.fit_transform(given)
