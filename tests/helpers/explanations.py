@@ -66,9 +66,7 @@ def explanation(
     units = tuple(f"{layers[-1][0]}:{379 + i}" for i in range(targets))
     made = {
         "pictures": tuple(
-            _picture(
-                rng, i, size, channels, layers, of, classes, groups, shown, icon, methods
-            )
+            _picture(rng, i, size, channels, layers, of, classes, groups, shown, icon, methods)
             for i in range(pictures)
         ),
         "targets": tuple(names[i] for i in of) if classes else units,
@@ -130,15 +128,11 @@ def _picture(
         value=output[list(of)] if classes else output[:targets],
         layers=made,
         flows=tuple(_flow(rng, a, b) for a, b in zip(made[:-1], made[1:], strict=True)),
-        methods=tuple(
-            _method(rng, size, things, speaks, *METHODS[i]) for i in range(methods)
-        ),
+        methods=tuple(_method(rng, size, things, speaks, *METHODS[i]) for i in range(methods)),
     )
 
 
-def _layer(
-    rng, name, rows, things, hues, speaks, of, classes, shown, icon, channels
-) -> Layer:
+def _layer(rng, name, rows, things, hues, speaks, of, classes, shown, icon, channels) -> Layer:
     n, targets = len(things), len(of)
     maps = np.stack([blob(rows, y, x, w * rng.uniform(0.8, 1.3)) for y, x, w in things])
     maps = (9 * np.maximum(0, maps + rng.normal(size=maps.shape) * 0.03)).astype(np.float32)
@@ -187,9 +181,7 @@ def _grid(icons: np.ndarray, maps: np.ndarray, tile: int) -> np.ndarray:
     rows, columns = maps.shape[1:]
     best, strength = maps.argmax(0), maps.max(0) / maps.max()
     drawn = 110 + (small[best] - 110.0) * np.clip(0.25 + strength, 0, 1)[..., None, None, None]
-    return (
-        drawn.transpose(0, 2, 1, 3, 4).reshape(rows * tile, columns * tile, -1).astype(np.uint8)
-    )
+    return drawn.transpose(0, 2, 1, 3, 4).reshape(rows * tile, columns * tile, -1).astype(np.uint8)
 
 
 def _of_classes(rng, effect: np.ndarray, of, classes: int) -> np.ndarray:
