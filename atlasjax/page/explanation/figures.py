@@ -148,8 +148,9 @@ def _bars(ax: "Axes", effects: np.ndarray, targets: list[str], most: float, *, l
     ax.set_xlim(-1.22 * most, 1.22 * most)
     for y, value in zip(at, effects, strict=True):
         side = -1 if value < 0 else 1
+        text = f"{value:+.2f}".replace("-", "\u2212")
         ax.annotate(
-            f"{value:+.2f}".replace("-", "\u2212"), (value, y), (4 * side, 0), textcoords="offset points",
+            text, (value, y), (4 * side, 0), textcoords="offset points",
             ha="right" if side < 0 else "left", va="center", fontsize=8,
         )  # fmt: skip
     if last:

@@ -77,9 +77,9 @@ function createWord(app: App, number: number, at: number, position: number, larg
   const strength = map[at][position].toPrecision(3);
   const made = el(
     "button",
-    { type: "button", class: "word", "aria-label": `channel ${names[at]}, ${strength} here: ${inWords([row], largest)}` },
+    { type: "button", class: "word" },
     icon(app, number, "channel", at),
-    el("span", { class: "title" }, names[at], el("span", { class: "quiet" }, ` ${strength}`)),
+    el("span", { class: "title" }, el("span", { class: "unseen" }, "channel "), names[at], el("span", { class: "quiet" }, ` ${strength}`)),
     bars([row], largest),
   );
   standsFor(app, made, { kind: "channel", layer: number, at });

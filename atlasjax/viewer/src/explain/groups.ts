@@ -1,7 +1,7 @@
 // The groups of the chosen layer: what each looks like, where it is, and what it does.
 import { el, segments } from "../dom.ts";
 import { type App, fullTarget, layerOf, ROOM, same } from "./app.ts";
-import { bars, inWords, largestOf, rowsOf } from "./bars.ts";
+import { bars, largestOf, rowsOf } from "./bars.ts";
 import { icon, whole } from "./icons.ts";
 import { scaled } from "./lights.ts";
 import { put, spotlight } from "./pixels.ts";
@@ -82,7 +82,7 @@ function createCard(app: App, at: number, rows: ReturnType<typeof rowsOf>, large
   put(over, spotlight(scaled(map[at]), ROOM), layer.columns, layer.rows);
   const element = el(
     "button",
-    { type: "button", class: "card", "aria-label": `${names[at]}: ${inWords(rows, largest)}` },
+    { type: "button", class: "card" },
     el("span", { class: "pair" }, icon(app, focus.layer, "group", at), el("span", { class: "where" }, whole(app, "image"), over)),
     el("span", { class: "title" }, names[at]),
     bars(rows, largest),
