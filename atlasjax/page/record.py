@@ -13,8 +13,8 @@ def experiment_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
 def made_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the page's footer says of how the atlas was made, line by line.
 
-    >>> made_of({"images": 9998, "experiment": {"model": "googlenet", "images": "photos", "seed": 0}})
-    [('Model', 'googlenet'), ('Images', '9,998 from photos'), ('Seed', '0')]
+    >>> made_of({"images": 9998, "experiment": {"model": "googlenet", "images": "photos"}})
+    [('Model', 'googlenet'), ('Images', '9,998 from photos')]
     """
     experiment = experiment_of(record)
     known = {**experiment, **record}

@@ -24,10 +24,12 @@ const tests = {
   ...shared,
   minify: false,
   target: "node20",
-  entryPoints: ["src/logic.test.ts"],
+  entryPoints: ["src/logic.test.ts", "src/explain/explain.test.ts"],
   format: "esm",
   platform: "node",
-  outfile: "node_modules/.cache/atlasjax-tests/logic.test.mjs",
+  outdir: "node_modules/.cache/atlasjax-tests",
+  outbase: "src",
+  outExtension: { ".js": ".mjs" },
 };
 
 async function differs(options) {

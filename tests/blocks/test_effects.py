@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from atlasjax import UserError, blocks
-from atlasjax.targets import class_logit, difference, unit
 from atlasjax.taps import capture
+from atlasjax.targets import class_logit, difference, unit
 
 KEY = jax.random.key(0)
 

@@ -1,5 +1,7 @@
 """Explanations made up: a few things in an image, which layers and methods find again."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from atlasjax.page.explanation.contents import (
@@ -63,7 +65,8 @@ def explanation(
     rng = np.random.default_rng(seed)
     names = tuple(f"class {i}, thing {i}" for i in range(classes))
     of = tuple(int(i) for i in rng.permutation(classes)[:targets]) if classes else (-1,) * targets
-    units = tuple(f"{layers[-1][0]}:{379 + i}" for i in range(targets))
+    last = layers[-1][0] if layers else "output"
+    units = tuple(f"{last}:{379 + i}" for i in range(targets))
     made = {
         "pictures": tuple(
             _picture(rng, i, size, channels, layers, of, classes, groups, shown, icon, methods)
@@ -90,7 +93,7 @@ def texture(rng: np.random.Generator, size: int, channels: int, hue: np.ndarray)
     """Return a picture like an icon: smooth waves of few colours."""
     spectrum = rng.normal(size=(size, size, 3)) + 1j * rng.normal(size=(size, size, 3))
     f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None]) * size
-    band = np.exp(-((f - rng.uniform(2, size / 8)) ** 2) / 8) + 0.4 / np.maximum(f, 1)
+    band = np.exp(-((f - rng.uniform(2, max(3, size / 8))) ** 2) / 8) + 0.4 / np.maximum(f, 1)
     waves = np.fft.ifft2(spectrum * band[..., None], axes=(0, 1)).real
     waves /= waves.std() + 1e-9
     grey = waves.mean(-1, keepdims=True)
@@ -127,7 +130,11 @@ def _picture(
         output=output,
         value=output[list(of)] if classes else output[:targets],
         layers=made,
+<<<<<<< HEAD
         flows=tuple(_flow(rng, a, b) for a, b in zip(made[:-1], made[1:], strict=True)),
+=======
+        flows=tuple(_flow(rng, a, b) for a, b in pairwise(made)),
+>>>>>>> explainpage
         methods=tuple(_method(rng, size, things, speaks, *METHODS[i]) for i in range(methods)),
     )
 
@@ -175,7 +182,7 @@ def _layer(rng, name, rows, things, hues, speaks, of, classes, shown, icon, chan
 
 def _grid(icons: np.ndarray, maps: np.ndarray, tile: int) -> np.ndarray:
     """Draw at every position the icon of the strongest group there, darker where it is weak."""
-    n, size = icons.shape[:2]
+    size = icons.shape[1]
     pick = (np.arange(tile) * size) // tile
     small = icons[:, pick][:, :, pick]
     rows, columns = maps.shape[1:]

@@ -5,7 +5,7 @@
 
 | key | |
 |---|---|
-| `name`, `image`, `label` | the image as the network sees it, its class, -1 where it is not known |
+| `name`, `image`, `label` | the image as the network sees it, its class, -1 if unknown |
 | `output` | every logit, or what else the network puts out |
 | `targets`, `target_classes`, `value` | what is explained, the class of each or -1, its value |
 | `class_names` | of the network |
@@ -13,9 +13,11 @@
 | `layer/LAYER/norm` | of the activation at every position |
 | `layer/LAYER/grid` | the activation grid as a picture |
 | `layer/LAYER/effect` | of every position on every target |
-| `layer/LAYER/dictionary` | the most active channels of every position, into those below; -1: none |
-| `layer/LAYER/unexplained`, `layer/LAYER/completeness` | what groups leave; how far effects add up |
-| `layer/LAYER/groups/...`, `layer/LAYER/channels/...` | `names`, `icon`, `map`, `effect`, `classes` |
+| `layer/LAYER/dictionary` | the most active channels of every position, into those below; or -1 |
+| `layer/LAYER/unexplained` | what the groups leave |
+| `layer/LAYER/completeness` | how far effects are from adding up, by target |
+| `layer/LAYER/groups/...` | `names`, `icon`, `map`, `effect`, `classes` |
+| `layer/LAYER/channels/...` | the same |
 | `flow/N/groups`, `flow/N/positions` | from layer N to layer N + 1 |
 | `method/METHOD/map` | one for each target |
 | `method/METHOD/signed` | whether negative values speak against the target |
@@ -24,6 +26,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +44,8 @@ def write_arrays(path: Path, explanation: Explanation, picture: Picture) -> None
         picture: the image.
     """
     with artifacts.atomic(path) as temporary:
-        np.savez_compressed(temporary, **arrays(explanation, picture))
+        found: dict[str, Any] = arrays(explanation, picture)
+        np.savez_compressed(temporary, **found)
 
 
 def arrays(explanation: Explanation, picture: Picture) -> dict[str, np.ndarray]:

@@ -45,7 +45,7 @@ def target_data(picture: Picture, target: int) -> dict[str, Any]:
 
 
 def roots(values: Float[np.ndarray, "h w"]) -> dict[str, Any]:
-    """Return a map as bytes: 127 times the root of its part of the largest magnitude, with its sign.
+    """Return a map as bytes: 127 times the root of its part of the largest, with its sign.
 
     Most of a map is small. Roots keep that apart: the least that is told from 0 is a 16,000th of
     the largest.

@@ -36,8 +36,8 @@ def write_pictures(folder: Path, picture: Picture) -> None:
 def icon_size(icons: UInt8[np.ndarray, "n s s c"]) -> int:
     """Return the side of icons on their sheets, in px.
 
-    >>> icon_size(np.zeros((2, 96, 96, 3), np.uint8)), icon_size(np.zeros((2, 512, 512, 1), np.uint8))
-    (96, 160)
+    >>> [icon_size(np.zeros((2, side, side, 3), np.uint8)) for side in (96, 512)]
+    [96, 160]
     """
     return min(LARGEST, icons.shape[1])
 

@@ -110,6 +110,6 @@ def file_stem(number: int, name: str) -> str:
     >>> file_stem(0, "photos/my dog #1.jpg"), file_stem(1, "\u732b")
     ('0-my-dog-1', '1')
     """
-    last = re.split(r"[/\\\\]", name)[-1].rsplit(".", 1)[0]
+    last = re.split(r"[/\\]", name)[-1].rsplit(".", 1)[0]
     safe = re.sub(r"[^A-Za-z0-9_]+", "-", last).strip("-")[:40]
     return f"{number}-{safe}" if safe else str(number)

@@ -1,7 +1,7 @@
 // The app: what the parts of the page of one image share. One state, a few events, no globals.
 import { digitsFor, signed } from "../app.ts";
 import { fullName } from "../labels.ts";
-import type { Palette } from "../shade.ts";
+import { type Palette, PALETTES } from "../shade.ts";
 import type { Theme } from "../theme.ts";
 import type { Source } from "../types.ts";
 import type { Lights } from "./lights.ts";
@@ -32,7 +32,6 @@ export interface App {
   pin(focus: Focus): void;
   /** What is lit in every layer, or null where nothing is looked at. */
   lights(): Lights[] | null;
-  palette(): Palette;
   theme: Theme;
   setTheme(theme: Theme): void;
   /** Tell a screen reader. */
@@ -40,6 +39,9 @@ export interface App {
   /** Tell everybody, for a while. */
   toast(text: string): void;
 }
+
+/** Colours over pictures: these are looked at in a dark room, whatever the theme. */
+export const ROOM: Palette = PALETTES.dark;
 
 export const layerOf = (app: App): Layer => app.picture.layers[app.state.layer];
 

@@ -40,19 +40,19 @@ export function createChannels(app: App): HTMLElement {
 
   /** The words of the position that is looked at, or of the one that does most for the target. */
   function spell(): void {
-    const layer = layerOf(app);
     const focus = app.focus();
-    const here = focus?.layer === app.state.layer;
-    if (here && focus.kind === "channel") return; // what is looked at would go from under the pointer
-    const at = here ? peakOf(layer, focus) : bestFor(layer, app.state.target);
-    const key = [strip, at].join();
+    if (focus?.kind === "channel") return; // what is looked at would go from under the pointer
+    const number = focus?.layer ?? app.state.layer;
+    const layer = app.picture.layers[number];
+    const at = focus ? peakOf(layer, focus) : bestFor(layer, app.state.target);
+    const key = [strip, number, at, focus?.kind].join();
     if (key === spelled) return;
     spelled = key;
-    const lead = here ? (focus.kind === "group" ? "Where that group is strongest" : "Here") : "Where most speaks for it";
-    heading.textContent = `${lead}: ${placeText(layer, at)}`;
+    const lead = focus ? (focus.kind === "group" ? "Where that group is strongest" : "Here") : "Where most speaks for it";
+    heading.textContent = `${lead}: ${layer.name}, ${placeText(layer, at)}`;
     const found = [...layer.dictionary.subarray(at * layer.depth, (at + 1) * layer.depth)].filter((i) => i >= 0);
     const largest = largestOf(layer.channels.effect.map((_, i) => chosenRow(app, layer.channels, i)));
-    const made = found.map((channel) => el("li", {}, createWord(app, channel, at, largest)));
+    const made = found.map((channel) => el("li", {}, createWord(app, number, channel, at, largest)));
     words.replaceChildren(...(made.length ? made : [el("li", { class: "quiet" }, "No channel is active here.")]));
   }
 
@@ -70,19 +70,19 @@ export function createChannels(app: App): HTMLElement {
   );
 }
 
-function createWord(app: App, at: number, position: number, largest: number): HTMLElement {
-  const layer = layerOf(app);
+function createWord(app: App, number: number, at: number, position: number, largest: number): HTMLElement {
+  const layer = app.picture.layers[number];
   const { names, map } = layer.channels;
   const row = chosenRow(app, layer.channels, at);
   const strength = map[at][position].toPrecision(3);
   const made = el(
     "button",
-    { type: "button", class: "word", "aria-label": `channel ${names[at]}, ${strength} here: ${inWords([row], largest)}` },
-    icon(app, app.state.layer, "channel", at),
-    el("span", { class: "title" }, names[at], el("span", { class: "quiet" }, ` ${strength}`)),
+    { type: "button", class: "word" },
+    icon(app, number, "channel", at),
+    el("span", { class: "title" }, el("span", { class: "unseen" }, "channel "), names[at], el("span", { class: "quiet" }, ` ${strength}`)),
     bars([row], largest),
   );
-  standsFor(app, made, { kind: "channel", layer: app.state.layer, at });
+  standsFor(app, made, { kind: "channel", layer: number, at });
   return made;
 }
 

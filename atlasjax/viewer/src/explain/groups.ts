@@ -1,7 +1,7 @@
 // The groups of the chosen layer: what each looks like, where it is, and what it does.
 import { el, segments } from "../dom.ts";
-import { type App, fullTarget, layerOf, same } from "./app.ts";
-import { bars, inWords, largestOf, rowsOf } from "./bars.ts";
+import { type App, fullTarget, layerOf, ROOM, same } from "./app.ts";
+import { bars, largestOf, rowsOf } from "./bars.ts";
 import { icon, whole } from "./icons.ts";
 import { scaled } from "./lights.ts";
 import { put, spotlight } from "./pixels.ts";
@@ -47,7 +47,6 @@ export function createGroups(app: App): HTMLElement {
   }
   app.on("state", update);
   app.on("focus", light);
-  app.on("theme", () => cards.forEach((card) => card.draw()));
   update();
   const head = el("div", { class: "section-head" }, title, tabs.element);
   return el("section", { class: "groups", "aria-label": "Groups" }, head, note, list);
@@ -73,7 +72,6 @@ function noteOf(app: App, layer: Layer): string {
 interface Card {
   element: HTMLElement;
   focus: Focus;
-  draw(): void;
 }
 
 function createCard(app: App, at: number, rows: ReturnType<typeof rowsOf>, largest: number): Card {
@@ -81,15 +79,14 @@ function createCard(app: App, at: number, rows: ReturnType<typeof rowsOf>, large
   const layer = layerOf(app);
   const { names, map } = layer.groups;
   const over = el("canvas", { class: "over", "aria-hidden": "true" });
-  const draw = (): void => put(over, spotlight(scaled(map[at]), app.palette()), layer.columns, layer.rows);
-  draw();
+  put(over, spotlight(scaled(map[at]), ROOM), layer.columns, layer.rows);
   const element = el(
     "button",
-    { type: "button", class: "card", "aria-label": `${names[at]}: ${inWords(rows, largest)}` },
+    { type: "button", class: "card" },
     el("span", { class: "pair" }, icon(app, focus.layer, "group", at), el("span", { class: "where" }, whole(app, "image"), over)),
     el("span", { class: "title" }, names[at]),
     bars(rows, largest),
   );
   standsFor(app, element, focus);
-  return { element, focus, draw };
+  return { element, focus };
 }

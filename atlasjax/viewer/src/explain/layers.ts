@@ -1,6 +1,6 @@
 // Layers side by side: the grid of each, its groups, and the lines of attribution between them.
 import { button, el, segments } from "../dom.ts";
-import { type App, effectsOn, same, shortTarget } from "./app.ts";
+import { type App, effectsOn, ROOM, same, shortTarget } from "./app.ts";
 import { drawLines, type Line } from "./lines.ts";
 import { glow } from "./groups.ts";
 import { icon, whole } from "./icons.ts";
@@ -38,7 +38,6 @@ export function createLayers(app: App): HTMLElement {
     lines.place();
   });
   app.on("focus", light);
-  app.on("theme", light);
   light();
   const note =
     "Every tile is a position, drawn as what the network sees there. Point at one, and what it takes from the " +
@@ -80,13 +79,13 @@ function createColumn(app: App, number: number): Column {
     el("div", { class: "grid" }, whole(app, `${number}-grid`), over, frame, surface),
     el("div", { class: "nodes" }, ...icons),
   );
+  element.style.setProperty("--at", String(number + 1));
   const grid = element.querySelector<HTMLElement>(".grid")!;
   grid.style.aspectRatio = `${layer.columns} / ${layer.rows}`;
 
   function light(): void {
     const lights = app.lights()?.[number];
     const focus = app.focus();
-    const palette = app.palette();
     const { shade, target, layer: chosen, pin } = app.state;
     const tint = lights && focus?.layer === number ? 0 : 0.5;
     const values = lights
@@ -95,7 +94,7 @@ function createColumn(app: App, number: number): Column {
         ? effectsOn(layer, target, app.store.index.targets.length)
         : layer.norm;
     const plain = !lights && shade === "none";
-    put(over, plain ? null : shaded(values, palette, lights || shade === "effect" ? tint : 0), layer.columns, layer.rows);
+    put(over, plain ? null : shaded(values, ROOM, lights || shade === "effect" ? tint : 0), layer.columns, layer.rows);
     frame.hidden = focus?.kind !== "position" || focus.layer !== number;
     if (focus && !frame.hidden) {
       Object.assign(frame.style, {
@@ -126,7 +125,8 @@ function createEnds(app: App): { element: HTMLElement; buttons: HTMLElement[]; u
   const update = (): void =>
     buttons.forEach((made, i) => made.setAttribute("aria-pressed", String(i === app.state.target)));
   update();
-  const element = el("div", { class: "column ends" }, el("span", { class: "layer-name" }, "answer"), el("div", { class: "grid" }), el("div", { class: "nodes" }, ...buttons));
+  const element = el("div", { class: "column answers" }, el("div", { class: "nodes" }, ...buttons));
+  element.style.setProperty("--at", String(app.picture.layers.length + 1));
   return { element, buttons, update };
 }
 

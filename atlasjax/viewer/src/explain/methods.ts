@@ -1,10 +1,10 @@
 // The methods in a row, each with what is known of how far it can be trusted.
 import { el } from "../dom.ts";
-import { type App, shortTarget } from "./app.ts";
+import { type App, ROOM, shortTarget } from "./app.ts";
 import { whole } from "./icons.ts";
 import { heat, put, reveal } from "./pixels.ts";
 import type { Method } from "./types.ts";
-import { ABOUT_CHECKS, CHECKS, warnings } from "./words.ts";
+import { type Check, CHECKS, KNOWN, warnings } from "./words.ts";
 
 export function createMethods(app: App): HTMLElement | null {
   const { methods } = app.picture;
@@ -15,16 +15,23 @@ export function createMethods(app: App): HTMLElement | null {
     lead.textContent = `What each method says speaks for ${shortTarget(app, app.state.target)}. Choose one to lay it over the image.`;
     cards.forEach((card) => card.update());
   }
-  for (const name of ["state", "maps", "theme"] as const) app.on(name, update);
+  for (const name of ["state", "maps"] as const) app.on(name, update);
   update();
-  const about = ABOUT_CHECKS.map(([name, text]) => el("p", {}, el("b", {}, name), ` ${text}`));
+  const about = CHECKS.map(({ name, sign, good, about: what }) =>
+    el("div", {}, el("dt", {}, `${name} ${sign}`), el("dd", {}, el("b", {}, good), `: ${what}`)));
   return el(
     "section",
     { class: "methods", "aria-label": "Saliency methods" },
     el("h2", {}, "Which pixels, by every method"),
     lead,
     el("ul", { class: "row" }, ...cards.map((card) => el("li", {}, card.element))),
-    el("div", { class: "about quiet" }, ...about),
+    el(
+      "div",
+      { class: "about quiet" },
+      el("h3", {}, "How far to trust them"),
+      el("dl", {}, ...about),
+      ...KNOWN.map((text) => el("p", {}, text)),
+    ),
   );
 }
 
@@ -45,15 +52,14 @@ function createCard(app: App, method: Method, number: number): { element: HTMLEl
     const { target, overlay, amount } = app.state;
     choose.setAttribute("aria-pressed", String(app.state.method === number));
     const values = app.maps?.[number]?.values;
-    const palette = app.palette();
     const revealed = overlay === "reveal";
-    const key = [target, Boolean(values), revealed && amount, palette.ground].join();
+    const key = [target, Boolean(values), revealed && amount].join();
     if (key === shown) return;
     shown = key;
-    put(over, values ? (revealed ? reveal(values, amount, palette.ground) : heat(values, 1, palette)) : null, meta.width, meta.height);
+    put(over, values ? (revealed ? reveal(values, amount, ROOM.ground) : heat(values, 1, ROOM)) : null, meta.width, meta.height);
     thumb.classList.toggle("faded", !revealed);
     const checks = method.checks[target];
-    facts.replaceChildren(...CHECKS.map((check, i) => fact(check.name, check.good, check.about, checks[i] === null ? null : check.text(checks[i]))));
+    facts.replaceChildren(...CHECKS.map((check, i) => fact(check, checks[i])));
     const found = warnings(checks);
     warned.textContent = found.join("; ");
     warned.hidden = !found.length;
@@ -61,11 +67,12 @@ function createCard(app: App, method: Method, number: number): { element: HTMLEl
   return { element: el("div", { class: "method-card" }, choose, facts, warned, note), update };
 }
 
-function fact(name: string, good: string, about: string, text: string | null): HTMLElement {
+function fact(check: Check, value: number | null): HTMLElement {
+  const sign = el("span", { "aria-hidden": "true" }, ` ${check.sign}`);
   return el(
     "div",
-    { title: `${about} ${good[0].toUpperCase()}${good.slice(1)}.` },
-    el("dt", {}, name),
-    el("dd", { class: text === null ? "quiet" : null }, text ?? "none"),
+    { title: `${check.name}: ${check.about}` },
+    el("dt", {}, check.name, sign),
+    el("dd", { class: value === null ? "quiet" : null }, value === null ? "none" : check.text(value)),
   );
 }

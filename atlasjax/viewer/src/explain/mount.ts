@@ -2,7 +2,6 @@
 import { createEvents } from "../app.ts";
 import { createToast } from "../dialog.ts";
 import { el } from "../dom.ts";
-import { PALETTES } from "../shade.ts";
 import { DataError } from "../store.ts";
 import { isDark, prefersDark, rememberedTheme, rememberTheme } from "../theme.ts";
 import type { Source } from "../types.ts";
@@ -168,7 +167,6 @@ function createApp(page: Page, picture: Picture, state: State, known: Known): Ap
       }
       return lit;
     },
-    palette: () => PALETTES[isDark(app.theme) ? "dark" : "light"],
     theme: rememberedTheme(),
     setTheme(theme) {
       app.theme = theme;

@@ -41,7 +41,7 @@ export function spotlight(lit: Float32Array, palette: Palette): Pixels {
 
 /** Effects on a grid: what does nothing sinks into the ground, the rest is tinted by its sign. */
 export function shaded(values: Float32Array, palette: Palette, tint: number): Pixels {
-  const end = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
+  const end = quantile(values, 1) || 1;
   return each(values, (value) => over(palette, Math.abs(value) / end, value < 0 ? 1 : 0, tint));
 }
 

@@ -1,11 +1,12 @@
 // The stage: the image, large, and over it the map of a method or what is looked at.
 import { button, el, segments, uid } from "../dom.ts";
-import { type App, layerOf, sayFocus, shortTarget } from "./app.ts";
+import { type App, layerOf, ROOM, same, sayFocus, shortTarget } from "./app.ts";
 import { show } from "./icons.ts";
 import { AMOUNT } from "./permalink.ts";
 import { heat, put, reveal, spotlight } from "./pixels.ts";
 import { walks } from "./positions.ts";
 import type { Overlay } from "./types.ts";
+import { warnings } from "./words.ts";
 
 export function createStage(app: App): HTMLElement {
   const { meta } = app.picture;
@@ -22,7 +23,10 @@ export function createStage(app: App): HTMLElement {
   });
   const stage = el("div", { class: "stage" }, base, map, light, frame, surface);
   stage.style.setProperty("--ratio", String(meta.width / meta.height));
-  const readout = el("p", { class: "readout" });
+  const said = el("span");
+  const warned = el("span", { class: "warned" });
+  const hint = el("span", { class: "quiet" });
+  const readout = el("p", { class: "readout" }, said, warned, hint);
   walks(app, surface, () => app.state.layer);
   let drawn = "";
 
@@ -33,23 +37,30 @@ export function createStage(app: App): HTMLElement {
   }
 
   function drawMap(): void {
-    const { overlay, amount, method, target } = app.state;
+    const { overlay, amount, method } = app.state;
     const values = app.maps?.[method]?.values;
-    const palette = app.palette();
     const on = values && overlay !== "none" && !app.focus();
-    const pixels = on ? (overlay === "colour" ? heat(values, amount, palette) : reveal(values, amount, palette.ground)) : null;
+    const pixels = on ? (overlay === "colour" ? heat(values, amount, ROOM) : reveal(values, amount, ROOM.ground)) : null;
     put(map, pixels, meta.width, meta.height);
     const faded = on && overlay === "colour" ? amount : 0;
     base.style.filter = faded ? `grayscale(${faded})` : "";
-    base.style.opacity = String(1 - 0.55 * faded);
-    if (app.focus()) return;
-    const { title } = app.picture.methods[method] ?? {};
-    const said = {
+    base.style.opacity = String(1 - 0.4 * faded);
+    if (!app.focus()) say();
+  }
+
+  /** What lies over the image, and what speaks against believing it. */
+  function say(): void {
+    const { overlay, amount, method, target } = app.state;
+    const { title, checks } = app.picture.methods[method] ?? {};
+    const words = {
       colour: `${title}: what speaks for (blue) and against (orange) ${shortTarget(app, target)}`,
       reveal: `${title}: the ${Math.round(100 * amount)}\u2009% of pixels that speak most for ${shortTarget(app, target)}`,
       none: "Point at the image to see what the network makes of a place",
     };
-    readout.textContent = title === undefined ? said.none : said[overlay];
+    said.textContent = title === undefined ? words.none : words[overlay];
+    const against = checks && overlay !== "none" ? warnings(checks[target]) : [];
+    warned.textContent = against.map((text) => ` It ${text}.`).join("");
+    hint.textContent = "";
   }
 
   function drawLight(): void {
@@ -58,7 +69,9 @@ export function createStage(app: App): HTMLElement {
     const position = focus?.kind === "position";
     frame.hidden = !position;
     if (!focus || !lights) return void (light.hidden = true);
-    readout.textContent = sayFocus(app, focus);
+    said.textContent = sayFocus(app, focus);
+    warned.textContent = "";
+    hint.textContent = same(focus, app.state.pin) ? "" : " \u00b7 click to keep it lit";
     const { rows, columns } = app.picture.layers[focus.layer];
     if (position) {
       const [row, column] = [Math.floor(focus.at / columns), focus.at % columns];
@@ -69,7 +82,7 @@ export function createStage(app: App): HTMLElement {
         height: `${100 / rows}%`,
       });
     }
-    put(light, position ? null : spotlight(lights[focus.layer].positions, app.palette()), columns, rows);
+    put(light, position ? null : spotlight(lights[focus.layer].positions, ROOM), columns, rows);
   }
 
   function update(): void {
@@ -77,7 +90,7 @@ export function createStage(app: App): HTMLElement {
     drawMap();
     drawLight();
   }
-  for (const name of ["state", "focus", "maps", "theme"] as const) app.on(name, update);
+  for (const name of ["state", "focus", "maps"] as const) app.on(name, update);
   update();
   return el("section", { class: "seen", "aria-label": "The image" }, stage, readout, createControls(app));
 }

@@ -3,9 +3,10 @@ import { signed } from "../app.ts";
 
 export interface Check {
   name: string;
-  /** What is good. */
+  /** Which values are good, as a sign and in words. */
+  sign: string;
   good: string;
-  /** What it is, for whoever points at it. */
+  /** What it is. */
   about: string;
   text(value: number): string;
 }
@@ -16,32 +17,42 @@ const percent = (value: number): string => `${(100 * value).toFixed(Math.abs(val
 export const CHECKS: readonly Check[] = [
   {
     name: "Completeness",
+    sign: "\u2192\u20090",
     good: "0 is good",
-    about: "How far the map\u2019s sum lies from what it should add up to: the target\u2019s change from baseline to image.",
-    text: (value) => `off by ${percent(value)}`,
+    about:
+      "how far the sum of the map lies from what it should add up to, the change of the target from the " +
+      "baseline to the image, as a part of that change. It does not say that the sum is put in the right places. " +
+      "Methods that promise no sum have none.",
+    text: percent,
   },
   {
     name: "Insertion",
+    sign: "\u2191",
     good: "high is good",
-    about: "Mean of the target while the pixels that matter most are put into the baseline, first things first.",
+    about:
+      "mean of the target while pixels are put into the baseline, those first that the map says matter most, as a " +
+      "part of the way from baseline to image.",
     text: (value) => value.toFixed(2),
   },
   {
     name: "Deletion",
+    sign: "\u2193",
     good: "low is good",
-    about: "Mean of the target while the pixels that matter most are taken out of the image.",
+    about: "the same while they are taken out of the image.",
     text: (value) => value.toFixed(2),
   },
   {
     name: "Random weights",
+    sign: "\u2192\u20090",
     good: "near 0 is good",
-    about: "Rank correlation with the map of a network of random weights.",
+    about: "rank correlation with the map of a network of random weights.",
     text: (value) => signed(value),
   },
   {
     name: "Other labels",
+    sign: "\u2192\u20090",
     good: "near 0 is good",
-    about: "Rank correlation with the map for, or after training on, other labels.",
+    about: "rank correlation with the map of a network trained on, or asked for, other labels.",
     text: (value) => signed(value),
   },
 ];
@@ -61,21 +72,11 @@ export function warnings(checks: readonly (number | null)[]): string[] {
 }
 
 /** What is known of these figures. */
-export const ABOUT_CHECKS: readonly (readonly [string, string])[] = [
-  [
-    "Insertion and deletion",
-    "show the network images unlike any that it was trained on, depend on the baseline, and rank methods " +
-      "differently from image to image and from each other (Tomsett et al. 2020, \u201cSanity checks for saliency " +
-      "metrics\u201d). Compare them on many images before one method is called better.",
-  ],
-  [
-    "Random weights and other labels",
-    "are sanity checks: a map that stays the same when the network knows nothing, or something else, cannot " +
-      "explain what it knows (Adebayo et al. 2018, \u201cSanity checks for saliency maps\u201d). Passing them is needed, " +
-      "and not enough.",
-  ],
-  [
-    "Completeness",
-    "only says that a map adds up, not that it puts the sum in the right places. Methods that promise no sum have none.",
-  ],
+export const KNOWN: readonly string[] = [
+  "Insertion and deletion show the network images unlike any that it was trained on. They depend on the baseline, " +
+    "and rank methods differently from image to image and from each other (Tomsett et al. 2020, \u201cSanity checks " +
+    "for saliency metrics\u201d): a difference on one image says little.",
+  "Random weights and other labels are sanity checks (Adebayo et al. 2018, \u201cSanity checks for saliency " +
+    "maps\u201d). A map that stays the same when the network knows nothing, or something else, cannot explain what it " +
+    "knows. To pass them is needed, and not enough.",
 ];
