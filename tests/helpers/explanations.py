@@ -130,11 +130,7 @@ def _picture(
         output=output,
         value=output[list(of)] if classes else output[:targets],
         layers=made,
-<<<<<<< HEAD
-        flows=tuple(_flow(rng, a, b) for a, b in zip(made[:-1], made[1:], strict=True)),
-=======
         flows=tuple(_flow(rng, a, b) for a, b in pairwise(made)),
->>>>>>> explainpage
         methods=tuple(_method(rng, size, things, speaks, *METHODS[i]) for i in range(methods)),
     )
 

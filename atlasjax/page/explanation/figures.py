@@ -1,10 +1,3 @@
-<<<<<<< HEAD
-"""stub"""
-
-
-def write_figures(folder, explanation, picture):
-    return []
-=======
 """Figures: everything that the page shows of an image, for papers and talks, as PNG and SVG."""
 
 import textwrap
@@ -179,4 +172,3 @@ def _grid(picture: Picture, layer: Layer, target: str) -> Callable[["Figure"], N
         show(axes[2], heat(picture.image, layer.effect[..., 0]), f"effect on {target}")
 
     return draw
->>>>>>> explainpage
