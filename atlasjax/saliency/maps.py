@@ -26,6 +26,7 @@ from atlasjax.saliency.passes import CHUNK, image_keys
 from atlasjax.taps import Model, as_pytree
 from atlasjax.targets import Target, as_target, check_target
 
+_FEW = 4  # images
 _SINGLE = 8  # images that a device takes at a time where each passes once
 _FASTER = 4  # times as many on an accelerator, which few would leave idle
 
@@ -125,14 +126,20 @@ def _batches(
         static.setdefault("chunk", max(CHUNK * more // shares, 1))
         each = 1
     count = len(rows[0])
-    size = min(each * mesh.size, share_of(count, mesh))
+    # Of few images a method takes less time than it takes to be compiled. Step by step the methods
+    # share the passes through the network, which are compiled by themselves.
+    few = count <= _FEW and not accelerated(mesh)
+    size = 1 if few else min(each * mesh.size, share_of(count, mesh))
     fixed = tuple(sorted(static.items()))
 
     def begun() -> Iterator[tuple[int, Array]]:
         for first in range(0, count, size):
             here = jax.tree.map(lambda x: x[first : first + size], rows)  # noqa: B023
             n = len(here[0])
-            yield n, _maps(model, arrays, pad_batch(here, size), method, layer, fixed, mesh)
+            if few:
+                yield n, _share(model, arrays, here, method, layer, fixed)
+            else:
+                yield n, _maps(model, arrays, pad_batch(here, size), method, layer, fixed, mesh)
 
     for n, maps in overlapped(begun(), mesh):
         yield np.asarray(jax.device_get(maps))[:n]
@@ -151,17 +158,29 @@ def _maps(
     """Compute a batch; compiled once for each method, whatever is called how often."""
 
     def share(model: Model, arrays: PyTree, rows: PyTree) -> Float[Array, "b targets h w"]:
-        images, targets, keys, own = rows
-        options = {**dict(fixed), **arrays, **own}
-
-        def one(target: Target) -> Float[Array, "b h w"]:
-            return method(model, images, target, layer=layer, key=keys, **options)
-
-        if not jax.tree.leaves(targets):
-            return one(targets)[:, None]
-        return jax.vmap(one, 1, 1)(targets)
+        return _share(model, arrays, rows, method, layer, fixed)
 
     return split_batch(share, mesh, replicated=2)(model, arrays, rows)
+
+
+def _share(
+    model: Model,
+    arrays: PyTree,
+    rows: PyTree,
+    method: Method,
+    layer: str | None,
+    fixed: tuple[tuple[str, Hashable], ...],
+) -> Float[Array, "b targets h w"]:
+    """Compute some images, for all targets of one make at once."""
+    images, targets, keys, own = rows
+    options = {**dict(fixed), **arrays, **own}
+
+    def one(target: Target) -> Float[Array, "b h w"]:
+        return method(model, images, target, layer=layer, key=keys, **options)
+
+    if not jax.tree.leaves(targets):
+        return one(targets)[:, None]
+    return jax.vmap(one, 1, 1)(targets)
 
 
 def _groups(targets: Sequence[Target], images: int) -> Iterator[tuple[list[int], Target]]:

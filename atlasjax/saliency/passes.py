@@ -1,6 +1,8 @@
 """What the methods share: passes through the network in chunks, random keys, baselines, sizes."""
 
+import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
-from atlasjax.taps import Model, capture
+from atlasjax.taps import Model, as_pytree, capture
 from atlasjax.targets import Target, evaluate
 
 CHUNK = 12
@@ -39,7 +41,19 @@ def image_gradient(
     >>> float(image_gradient(toy, jnp.full((1, 1, 1, 1), 3.0), class_logit(0))[0, 0, 0, 0])
     6.0
     """
+    return _image_gradient(as_pytree(model), images, target)
+
+
+# Compiled by themselves, so that methods which look at a network in the same way share the program,
+# which takes longer to compile than to run for one image.
+@jax.jit
+def _image_gradient(model: Model, images: Array, target: Target) -> Array:
     return jax.grad(lambda x: evaluate(target, model, x).sum())(images)
+
+
+@jax.jit
+def _scores(model: Model, images: Array, target: Target) -> Array:
+    return evaluate(target, model, images)
 
 
 def scores(model: Model, images: Float[Array, "k b h w c"], target: Target) -> Float[Array, "k b"]:
@@ -50,7 +64,8 @@ def scores(model: Model, images: Float[Array, "k b h w c"], target: Target) -> F
         images: k versions of b images.
         target: what is asked for, of b images.
     """
-    return evaluate(_repeated(target, len(images)), model, _flat(images)).reshape(images.shape[:2])
+    found = _scores(as_pytree(model), _flat(images), _repeated(target, len(images)))
+    return found.reshape(images.shape[:2])
 
 
 def gradients(
@@ -86,7 +101,13 @@ def layer_gradient(
     ).shape
     if len(shape) != 4 or shape[1] * shape[2] == 1:
         raise UserError(f"layer {layer!r} has no rows and columns of positions to make a map of")
+    return _layer_gradient(as_pytree(model), images, target, layer, shape)
 
+
+@partial(jax.jit, static_argnums=(3, 4))
+def _layer_gradient(
+    model: Model, images: Array, target: Target, layer: str, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
     def score(change: Array) -> tuple[Array, Array]:
         seen = []
 
@@ -146,16 +167,20 @@ def summed(
     >>> summed(lambda numbers, real: (numbers.astype(float) * real).sum(), 5, 2)
     Array(10., dtype=float32)
     """
-    chunks, width = widths(count, chunk)
+    chunks, width = widths(count, chunk) if _compiling() else _alike(count, chunk)
     numbers = np.arange(chunks * width, dtype=np.int32).reshape(chunks, width)
     real = (numbers < count).astype(np.float32)
+    numbers = np.minimum(numbers, count - 1)
 
     def step(total: PyTree, here: tuple[Array, Array]) -> tuple[PyTree, None]:
         return jax.tree.map(jnp.add, total, each(*here)), None
 
+    if not _compiling():
+        parts = (each(jnp.asarray(n), jnp.asarray(r)) for n, r in zip(numbers, real, strict=True))
+        return functools.reduce(partial(jax.tree.map, jnp.add), parts)
     shapes = jax.eval_shape(each, numbers[0], real[0])
     start = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    rows = (jnp.asarray(np.minimum(numbers, count - 1)), jnp.asarray(real))
+    rows = (jnp.asarray(numbers), jnp.asarray(real))
     return jax.lax.scan(step, start, rows)[0]
 
 
@@ -170,10 +195,25 @@ def collected(each: Callable[[Int[Array, " k"]], PyTree], count: int, chunk: int
     >>> collected(lambda numbers: 2 * numbers, 5, 2).tolist()
     [0, 2, 4, 6, 8]
     """
-    chunks, width = widths(count, chunk)
+    chunks, width = widths(count, chunk) if _compiling() else _alike(count, chunk)
     numbers = np.minimum(np.arange(chunks * width, dtype=np.int32), count - 1)
-    found = jax.lax.map(each, jnp.asarray(numbers.reshape(chunks, width)))
+    rows = numbers.reshape(chunks, width)
+    if not _compiling():
+        parts = [each(jnp.asarray(row)) for row in rows]
+        found = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:count], *parts)
+        return found
+    found = jax.lax.map(each, jnp.asarray(rows))
     return jax.tree.map(lambda x: x.reshape(chunks * width, *x.shape[2:])[:count], found)
+
+
+def _alike(count: int, chunk: int) -> tuple[int, int]:
+    """Return chunks and their length where every method's have one, so that one program serves."""
+    return -(-count // chunk), chunk
+
+
+def _compiling() -> bool:
+    """Tell whether what is computed now is being compiled as a whole, as within `jax.jit`."""
+    return isinstance(jnp.zeros(()), jax.core.Tracer)
 
 
 def image_keys(key: Key[Array, "..."], count: int) -> Key[Array, " b"]:

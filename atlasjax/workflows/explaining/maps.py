@@ -124,7 +124,8 @@ def _of_shuffled(
     except UserError:
         return {}
     # The same program and the same random draws: only the weights differ.
-    return saliency_maps(network, images, [target], methods=methods, layer=layer, key=key)
+    found = saliency_maps(network, images, [target], methods=methods, layer=layer, key=key)
+    return {name: maps[:, 0] for name, maps in found.items()}
 
 
 def _change(

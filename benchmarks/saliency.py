@@ -1,0 +1,156 @@
+"""How well saliency methods find what the network is known to go by, on the generated scenes.
+
+    python benchmarks/saliency.py [--quick] [--json]
+
+The network is the one that the package carries. For every method: the pointing game (pt), relevance
+mass and relevance rank on the object of the class, and on the three planted cues where the network
+is seen to go by them (class rather than class); how alike its maps are to those of the network with
+shuffled weights, and to those of another class; and the areas under insertion and deletion from and
+to a blurred image in 8 steps, which depend on that choice. Chance is what an even map has; a random
+one has about the same. The best method comes first, by relevance rank over all four columns.
+
+A second table has the groups of three layers: the intersection over union of the best of six groups
+with every part that is in the image, at its best threshold, averaged over parts.
+"""
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+import jax
+import numpy as np
+import rich.box
+import rich.console
+import rich.table
+
+import atlasjax as ax
+from atlasjax.blocks.groups import groups
+from atlasjax.data.scenes import CLASSES, SHORTCUTS, draw_scene
+from atlasjax.fidelity.masks import best_overlap
+from atlasjax.fidelity.perturbation import areas, perturbation
+from atlasjax.fidelity.randomization import randomized, similarity
+from atlasjax.fidelity.saliency_truth import FEWEST, SEED, Case, chance, objects, order, score
+from atlasjax.fidelity.saliency_truth import shortcut as shortcut_case
+from atlasjax.parallel import divide_cpu
+from atlasjax.planes import as_planes
+from atlasjax.saliency.maps import saliency_maps
+from atlasjax.saliency.methods import methods_for
+from atlasjax.saliency.passes import baseline_of
+from atlasjax.targets import class_logit
+
+LAYER = "mixed4e"
+LAYERS = ("mixed3b", "mixed4b", "mixed4e")
+MANY = {"objects": 4, "cues": 24, "checked": 14, "grouped": 56}  # images
+QUICK = {"objects": 1, "cues": 4, "checked": 4, "grouped": 8}
+EIGHT = 8  # steps of insertion and deletion
+
+
+def measure(model: Any, cases: list[Case], method: str, checked: int) -> dict[str, Any]:
+    """Return one method's scores in every case, and its checks on some images of the first."""
+    began = time.perf_counter()
+    maps = {c.name: maps_of(model, c.images, c.target, method) for c in cases}
+    seconds = (time.perf_counter() - began) / sum(len(c.images) for c in cases)
+    row: dict[str, Any] = {c.name: score(c, maps[c.name])._asdict() for c in cases}
+    images, found = cases[0].images[:checked], maps[cases[0].name][:checked]
+    index = cases[0].target.data.index[:checked, 0]
+    target, other = class_logit(index), class_logit((index + 1) % len(CLASSES))
+    shuffled = randomized(model, jax.random.key(0))
+    with_weights = maps_of(shuffled, images, target, method)
+    with_label = maps_of(model, images, other, method)
+    blurred = np.asarray(baseline_of(images, "blurred"))
+    under = areas(perturbation(model, images, target, found, blurred, steps=EIGHT))
+    return row | {
+        "weights": mean(similarity(found, with_weights)),
+        "labels": mean(similarity(found, with_label)),
+        "insertion": mean(under.insertion),
+        "deletion": mean(under.deletion),
+        "seconds": seconds,
+    }
+
+
+def maps_of(model: Any, images: np.ndarray, target: Any, method: str) -> np.ndarray:
+    return saliency_maps(model, images, target, methods=[method], layer=LAYER)[method]
+
+
+def mean(values: np.ndarray) -> float:
+    """Return the mean of what is there: maps that are even have no rank correlation."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def overlaps(model: Any, count: int) -> dict[str, dict[str, float]]:
+    """Return for each layer and part the mean overlap of the best group."""
+    scenes = [draw_scene(CLASSES[i % len(CLASSES)], SEED, i) for i in range(count)]
+    images = np.stack([scene.image for scene in scenes]).astype(np.float32) / 255
+    see = jax.jit(lambda m, x: ax.capture(as_planes(m), x, LAYERS))
+    values = {name: np.asarray(value) for name, value in see(model, images).items()}
+    return {layer: of_layer(values[layer], scenes) for layer in LAYERS}
+
+
+def of_layer(value: np.ndarray, scenes: list[Any]) -> dict[str, float]:
+    by_part: dict[str, list[float]] = {}
+    for i, scene in enumerate(scenes):
+        maps = groups(value[i : i + 1], 6, jax.random.key(0)).map[0]
+        shape = (maps.shape[-1], *scene.image.shape[:2])
+        sized = np.asarray(jax.image.resize(np.moveaxis(maps, -1, 0), shape, "bilinear"))
+        for part, mask in zip(scene.parts, scene.masks, strict=True):
+            if mask.sum() >= FEWEST:
+                by_part.setdefault(part, []).append(best_overlap(sized, mask).iou)
+    return {part: float(np.mean(found)) for part, found in sorted(by_part.items())}
+
+
+def show(rows: dict[str, Any], cases: list[Case], found: dict[str, dict[str, float]]) -> None:
+    console = rich.console.Console(highlight=False, soft_wrap=True, width=150)
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    table.add_column("method")
+    for case in cases:
+        table.add_column(f"{case.name}: pt mass rank", justify="right")
+    for column in ("weights", "labels", "insertion", "deletion", "s/image"):
+        table.add_column(column, justify="right")
+    for name, row in rows.items():
+        scores = [" ".join(f"{v:.2f}" for v in row[case.name].values()) for case in cases]
+        checks = [f"{row[c]:.2f}" for c in ("weights", "labels", "insertion", "deletion")]
+        table.add_row(name, *scores, *checks, f"{row['seconds']:.2f}")
+    table.add_row("chance", *(f"{chance(case):.2f}" for case in cases), *[""] * 5)
+    table.add_row("images", *(str(len(case.images)) for case in cases), *[""] * 5)
+    console.print(table)
+    parts = rich.table.Table("part", *LAYERS, box=rich.box.SIMPLE_HEAD)
+    for part in found[LAYERS[0]]:
+        parts.add_row(part, *(f"{found[layer][part]:.2f}" for layer in LAYERS))
+    parts.add_row("mean", *(f"{np.mean(list(found[layer].values())):.2f}" for layer in LAYERS))
+    console.print(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--quick", action="store_true", help="a sixth of the images")
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    chosen = parser.parse_args()
+    divide_cpu()
+    many = QUICK if chosen.quick else MANY
+    model = ax.models.load("inception_v1_scenes")
+    cues = [shortcut_case(model, name, many["cues"]) for name in SHORTCUTS]
+    cases = [objects(many["objects"]), *cues]
+    rows = {}
+    for name in methods_for(model, (96, 96, 3), LAYER):
+        rows[name] = measure(model, cases, name, many["checked"])
+        print(f"{name}: {rows[name]['seconds']:.2f} s an image", file=sys.stderr, flush=True)
+    ranked = order({name: scores_of(row, cases) for name, row in rows.items()})
+    rows = {name: rows[name] for name in ranked}
+    found = overlaps(model, many["grouped"])
+    show(rows, cases, found)
+    if chosen.json:
+        even = {case.name: chance(case) for case in cases}
+        print(json.dumps({"methods": rows, "chance": even, "groups": found}))
+
+
+def scores_of(row: dict[str, Any], cases: list[Case]) -> dict[str, Any]:
+    from atlasjax.fidelity.saliency_truth import Score
+
+    return {case.name: Score(**row[case.name]) for case in cases}
+
+
+if __name__ == "__main__":
+    main()
