@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from atlasjax import UserError, blocks
+from atlasjax.blocks.canvas import Plan, _corners, _windows
 from atlasjax.blocks.grid import ActivationGrid, GridSettings, activation_grid, scaled
 from atlasjax.parallel import batch_mesh
 
@@ -38,8 +39,8 @@ def drawn(picture) -> ActivationGrid:
 def test_cells_show_what_is_in_their_places(drawn, picture):
     assert drawn.image.shape == (32, 32, 3)
     cells = drawn.image.reshape(4, 8, 4, 8, 3).mean((1, 3))
-    assert (cells[0, :3, 0] - cells[0, :3, 2] > 100).all()  # red
-    assert (cells[3, :3, 2] - cells[3, :3, 0] > 100).all()  # blue
+    assert (cells[0, :3, 0] - cells[0, :3, 2] > 40).all()  # red
+    assert (cells[3, :3, 2] - cells[3, :3, 0] > 40).all()  # blue
     assert (cells[:, 3].max(-1) < cells[:, 1].max(-1)).all()
     assert float(drawn.score[-1]) > 0.9 > float(drawn.score[0])
 
@@ -49,11 +50,15 @@ def test_norms_are_those_of_the_activations(drawn, picture):
     np.testing.assert_allclose(drawn.norm, np.linalg.norm(x, axis=-1), rtol=1e-5)
 
 
-def test_neighbours_join(drawn):
-    """Steps from pixel to pixel are not larger at the edges of cells than within them."""
-    red = drawn.image[:8, :24].astype(int)
-    steps = np.abs(np.diff(red, axis=1)).mean((0, 2))
-    assert steps[[7, 15]].mean() < 2 * np.median(steps) + 2
+def test_neighbours_see_the_same_of_what_lies_between_them():
+    plan = Plan(2, 3, 16, 8, 3, steps=1, batch=6, power=1.0, jitter=0, noise=0.0)
+    corners = _corners(plan, jnp.arange(6), KEY)
+    canvas = jnp.arange(plan.margin * 2 + 16.0)[:, None, None] * jnp.ones((1, 3 * 8 + 8, 1))
+    canvas = canvas + 100 * jnp.arange(3 * 8 + 8.0)[None, :, None]
+    seen = _windows(canvas, corners, 16)
+    np.testing.assert_array_equal(seen[0, :, 8:], seen[1, :, :8])
+    np.testing.assert_array_equal(seen[1, 8:], seen[4, :8])
+    assert seen[0, 4, 4, 0] == canvas[plan.margin, plan.margin, 0]  # a cell is in the middle
 
 
 def test_the_same_key_draws_the_same_grid_and_another_another(drawn, picture):
