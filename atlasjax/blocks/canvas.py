@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float
@@ -165,10 +166,10 @@ def _look(layer: str, plan: Plan, mesh: Mesh) -> Any:
         shape = value.shape[:3]
         scores = measures.direction(rows, each, plan.power).reshape(shape)
         cosines = measures.cosine(rows, each).reshape(shape)
-        noise = _variation(windows)[:, None, None]
-        return (scores - plan.noise * noise * jnp.abs(scores)).mean((1, 2)).sum(), cosines.mean(
-            (1, 2)
-        )
+        weight = _middle(*shape[1:])
+        reached = (scores * weight).sum((1, 2))
+        cost = plan.noise * _variation(windows) * jnp.abs(reached)
+        return (reached - cost).sum(), (cosines * weight).sum((1, 2))
 
     def look(model: Any, windows: Array, targets: Array) -> tuple[Array, Array]:
         gradient, cosine = jax.grad(score, has_aux=True)(windows, model, targets)
@@ -178,6 +179,13 @@ def _look(layer: str, plan: Plan, mesh: Mesh) -> Any:
     return jax.shard_map(
         look, mesh=mesh, in_specs=(whole, split, split), out_specs=(split, split), check_vma=False
     )
+
+
+def _middle(rows: int, columns: int) -> Float[np.ndarray, "1 rows columns"]:
+    """Return how much each position of a window counts: towards its edges neighbours take over."""
+    down, right = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in (rows, columns))
+    weight = np.outer(down, right)
+    return (weight / weight.sum())[None].astype(np.float32)
 
 
 def _variation(windows: Float[Array, "n h w c"]) -> Float[Array, " n"]:

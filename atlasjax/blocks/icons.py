@@ -27,6 +27,7 @@ from atlasjax.taps import Model, layers
 
 SIZE = 80
 STEPS = 64
+NOISE = 1.0  # how much changes from pixel to pixel count against an icon
 
 
 def icons(
@@ -66,9 +67,10 @@ def icons(
     height, width, channels = taken(model, [(size, size), *usual()], CHANNELS)
     recipe = _recipe((height, width), channels, steps)
     vectors = np.asarray(directions, np.float32)
+    score = objectives.direction(layer, vectors, power=1.0)
     made = visualize(
         model,
-        objectives.direction(layer, vectors, power=1.0),
+        score - abs(score) * (NOISE * objectives.total_variation()),
         key,
         param=recipe.param,
         transform=recipe.transform,

@@ -13,23 +13,11 @@ from typing import Any
 
 from atlasjax import progress
 from atlasjax.cli import vis_values as values
-from atlasjax.cli.vis_values import NEGATIVE
+from atlasjax.cli.vis_subject import FILES, subject_of
 from atlasjax.errors import UserError, unknown
 
-SUBJECTS = (
-    "channels",
-    "neurons",
-    "direction",
-    "class",
-    "interpolate",
-    "invert",
-    "caricature",
-    "dream",
-    "style",
-)
-FILES = ("direction", "invert", "caricature", "dream", "style")  # subjects that are read
 # Options that a record names where they are given.
-_HOW = ("diversity", "content", "negative", "range")
+_HOW = ("diversity", "accentuate", "keep", "content", "negative", "range")
 _EXAMPLE = "atlasjax vis inception_v1_scenes mixed4a --channels 0:16"
 
 
@@ -59,6 +47,16 @@ def add(commands: Any) -> None:
         "--negative",
         action="store_true",
         help="what channels, neurons or directions are against, before the rectifier",
+    )
+    how.add_argument(
+        "--accentuate",
+        metavar="IMAGE",
+        help="what channels or classes respond to in this image, heightened where it is",
+    )
+    how.add_argument(
+        "--keep",
+        metavar="LAYER",
+        help="what --accentuate holds near what it is; halfway by default",
     )
     how.add_argument("--content", metavar="IMAGE", help="what --style is put on")
     how.add_argument(
@@ -101,7 +99,7 @@ def _add_subjects(group: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Draw what was asked for, write it, and print the file to open."""
-    subject = _subject(chosen)
+    subject = subject_of(chosen)
     from atlasjax.vis.files import checked_page, save
     from atlasjax.vis.gallery import told
     from atlasjax.workflows.networks import find
@@ -124,40 +122,15 @@ def run(chosen: argparse.Namespace) -> None:
     print(f"open {page}")
 
 
-def _subject(chosen: argparse.Namespace) -> str:
-    """Return which one thing is to be drawn, or refuse what does not belong together."""
-    if (chosen.style is None) != (chosen.content is None):
-        raise UserError("--style IMAGE and --content IMAGE need each other")
-    given = [name for name in SUBJECTS if getattr(chosen, name) is not None]
-    if len(given) != 1:
-        listed = ", ".join(f"--{name}" for name in given or SUBJECTS)
-        wrong = "only one at a time of" if given else "nothing to draw: give one of"
-        raise UserError(f"{wrong} {listed}")
-    (subject,) = given
-    if subject != "class" and chosen.layer is None:
-        raise UserError(
-            f"--{subject} needs a layer after the model's name; "
-            f"`atlasjax layers {chosen.model}` lists them"
-        )
-    if subject == "class" and chosen.layer is not None:
-        raise UserError(f"--class is drawn from the network's output: leave {chosen.layer!r} out")
-    if subject not in ("class", "invert", "caricature") and "," in str(chosen.layer):
-        raise UserError(f"--{subject} is drawn for one layer, not for {chosen.layer}")
-    if chosen.diversity is not None and subject != "channels":
-        raise UserError("--diversity is for --channels")
-    if chosen.negative and (subject not in NEGATIVE or chosen.diversity is not None):
-        raise UserError("--negative is for --channels, --neurons and --direction")
-    values.size(chosen.size)  # which refuses what is no size
-    return subject
-
-
 def _check_layers(chosen: argparse.Namespace, found: Any) -> None:
     """Refuse layers that are not there, before any weights are read."""
     from atlasjax.workflows.networks import shapes
 
-    if chosen.layer is not None:
+    wanted = [] if chosen.layer is None else values.layers(chosen.layer)
+    wanted += [] if chosen.keep is None else [chosen.keep]
+    if wanted:
         known = shapes(found, min(chosen.size or [found.entry.image_size]))
-        for layer in values.layers(chosen.layer):
+        for layer in wanted:
             if layer not in known:
                 raise unknown("layer", layer, known)
 
@@ -185,6 +158,8 @@ def _drawing(chosen: argparse.Namespace, subject: str, opened: Any) -> Callable[
         "dream": vis.dream,
         "style": vis.style_transfer,
     }[subject]
+    if chosen.accentuate is not None:
+        function = partial(vis.accentuation, keep=chosen.keep)
     return partial(function, opened.network.model, key=jax.random.key(chosen.seed))
 
 
@@ -197,6 +172,9 @@ def _arguments(
 
     layer, span = chosen.layer, values.value_range(chosen.range)
     read = partial(read_image, range=span, note=_note)
+    if chosen.accentuate is not None:
+        found, options = _accentuated(chosen, subject, opened)
+        return [layer, found, read(chosen.accentuate)], options
     if subject in ("channels", "neurons"):
         options = _negative(chosen) if chosen.diversity is None else {"count": chosen.diversity}
         return [layer, values.numbers(getattr(chosen, subject), subject)], options
@@ -214,6 +192,16 @@ def _arguments(
         return [read(chosen.content), read(chosen.style)], {"layer": layer}
     image = read(getattr(chosen, subject))
     return [layer if subject == "dream" else values.layers(layer), image], {}
+
+
+def _accentuated(
+    chosen: argparse.Namespace, subject: str, opened: Any
+) -> tuple[list[int], dict[str, Any]]:
+    """Return the numbers of what is heightened in an image, and what they are called."""
+    if subject == "class":
+        found, captions = _classes(chosen, opened)
+        return found, {"captions": captions}
+    return values.numbers(chosen.channels, "channels"), {}
 
 
 def _negative(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -257,6 +245,8 @@ def _default_page(chosen: argparse.Namespace, subject: str) -> Path:
     layer = [] if chosen.layer is None else [chosen.layer]
     what = subject if chosen.diversity is None else "diversity"
     what = f"negative-{what}" if chosen.negative else what
+    if chosen.accentuate is not None:
+        what = f"accentuate-{Path(chosen.accentuate).stem}-{what}"
     return Path("vis") / f"{plain(_short(chosen.model), *layer, what, *named)}.png"
 
 

@@ -4,6 +4,7 @@ All of it is made of `atlasjax.optvis` with defaults that give vivid pictures. `
 comes back as one captioned picture.
 """
 
+from atlasjax.vis.accentuation import accentuation
 from atlasjax.vis.dream import dream
 from atlasjax.vis.files import read_directions, read_image, save
 from atlasjax.vis.gallery import NOT_FINITE, SILENT, Gallery, told
@@ -19,6 +20,7 @@ __all__ = [
     "SILENT",
     "Gallery",
     "Settings",
+    "accentuation",
     "caricature",
     "channels",
     "classes",

@@ -1,4 +1,6 @@
-"""Effects agree with finite differences, add up where they must, and say by how much they do not."""
+"""Effects agree with finite differences, add up where they must, and say how far they do not."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +27,8 @@ def slopes_by_differences(rest, value: np.ndarray, target) -> np.ndarray:
 
 
 def test_slopes_are_those_of_finite_differences(curved, images, rest_of_curved):
-    found = blocks.effects(curved, "first", images, [class_logit(2), difference(0, 5)])
+    ask = [class_logit(2), difference(0, 5)]
+    found = blocks.effects(curved, "first", images, ask, method="gradient")
     value = np.asarray(capture(curved, images, ["first"])["first"])
     np.testing.assert_allclose(found.activation, value, rtol=1e-6)
     wanted = [lambda logits: logits[:, 2], lambda logits: logits[:, 0] - logits[:, 5]]
@@ -87,7 +90,7 @@ def test_slices_are_magnitudes_and_sums_of_effects():
 def test_outputs_are_the_effects_on_all_classes_at_once(curved, images):
     """Forward mode against reverse mode, class by class."""
     targets = [class_logit(i) for i in range(6)]
-    found = blocks.effects(curved, "first", images, targets)
+    found = blocks.effects(curved, "first", images, targets, method="gradient")
     parts = jnp.eye(5)[None, :, None, None, :] * found.activation[:, None]
     pushed = blocks.outputs(curved, "first", images, parts)
     expected = blocks.channels(found).effect
@@ -95,12 +98,12 @@ def test_outputs_are_the_effects_on_all_classes_at_once(curved, images):
 
 
 def test_the_stochastic_path_is_a_mean_of_slopes_around_the_path(linear, curved, images):
-    ask = {"method": "stochastic", "steps": 40}
-    exact = blocks.effects(linear, "first", images, [class_logit(0)])
-    found = blocks.effects(linear, "first", images, [class_logit(0)], KEY, **ask)
+    drawn = partial(blocks.effects, method="stochastic", steps=40)
+    exact = blocks.effects(linear, "first", images, [class_logit(0)], method="gradient")
+    found = drawn(linear, "first", images, [class_logit(0)], KEY)
     np.testing.assert_allclose(found.gradient, exact.gradient, rtol=1e-4, atol=1e-5)
     one, same, other = (
-        blocks.effects(curved, "first", images, [class_logit(0)], key, **ask).gradient
+        drawn(curved, "first", images, [class_logit(0)], key).gradient
         for key in (KEY, KEY, jax.random.key(1))
     )
     assert bool((one == same).all())

@@ -1,4 +1,4 @@
-"""Flow between layers against matrices written down, and one side of the chain rule to the other."""
+"""Flow between layers against matrices written down, pushed or pulled."""
 
 import jax
 import jax.numpy as jnp

@@ -1,6 +1,7 @@
 """Groups are scikit-learn's factors, whatever the sign of the layer; what they leave is told."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +32,8 @@ def test_what_is_made_of_groups_is_taken_apart_again():
 def test_groups_are_the_factors_of_scikit_learn():
     value = RANDOM.uniform(size=(1, 5, 6, 8)).astype(np.float32)
     found = blocks.groups(value, 2, KEY)
-    own = NMF(2, init="nndsvda", max_iter=400, random_state=0)
+    own: Any = NMF
+    own = own(2, init="nndsvda", max_iter=400, random_state=0)
     made = own.fit_transform(value.reshape(30, 8)) @ own.components_
     np.testing.assert_allclose(
         (found.map @ found.direction).reshape(30, 8), made, rtol=1e-3, atol=1e-3

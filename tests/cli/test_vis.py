@@ -5,10 +5,13 @@ from types import SimpleNamespace
 
 import jax.numpy as jnp
 import pytest
+from PIL import Image
 
 from atlasjax.classes import ClassName
 from atlasjax.cli import vis
+from atlasjax.cli.vis_subject import subject_of
 from atlasjax.errors import UserError
+from atlasjax.vis.accentuation import accentuation
 
 
 def test_classes_are_looked_up_and_a_network_without_any_is_told_so():
@@ -50,3 +53,54 @@ def test_sizes_and_channels_are_those_of_the_network(model, entry, given, expect
     own = SimpleNamespace(image_size=entry[0], channels=entry[1])
     settings = vis._settings(chosen, own, model)
     assert (settings.size, settings.channels) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["a", "--neurons", "0", "--accentuate", "x.png"], "--accentuate is for --channels and"),
+        (["a", "--accentuate", "x.png"], "nothing to draw: give one of"),
+        (["a", "--channels", "0", "--keep", "b"], "--keep is for --accentuate"),
+        (
+            ["a", "--channels", "0", "--accentuate", "x.png", "--negative"],
+            "--accentuate goes with neither --diversity nor --negative",
+        ),
+        (
+            ["a", "--channels", "0", "--accentuate", "x.png", "--diversity", "2"],
+            "--accentuate goes with neither --diversity nor --negative",
+        ),
+    ],
+)
+def test_what_does_not_go_with_accentuation_is_refused(given: list[str], said: str):
+    commands = argparse.ArgumentParser().add_subparsers()
+    vis.add(commands)
+    chosen = commands.choices["vis"].parse_args(["mine.py", *given])
+    with pytest.raises(UserError, match=f"^{said}"):
+        subject_of(chosen)
+
+
+@pytest.mark.parametrize(
+    ("given", "numbers", "names", "page"),
+    [
+        (["a", "--channels", "1"], [1], None, "mine-a-accentuate-cat-channels-1.png"),
+        (["--class", "wok"], [0], ["wok"], "mine-accentuate-cat-class-wok.png"),
+    ],
+)
+def test_channels_and_classes_are_accentuated_in_an_image(given, numbers, names, page, tmp_path):
+    image = tmp_path / "cat.png"
+    Image.new("RGB", (16, 16), "grey").save(image)
+    commands = argparse.ArgumentParser().add_subparsers()
+    vis.add(commands)
+    chosen = commands.choices["vis"].parse_args(
+        ["mine.py", *given, "--accentuate", str(image), "--keep", "a"]
+    )
+    subject = subject_of(chosen)
+    known = (ClassName("", "wok"), ClassName("", "frying pan, frypan"))
+    opened = SimpleNamespace(classes=known, network=SimpleNamespace(model=_colours))
+    (layer, found, picture), options = vis._arguments(chosen, subject, opened)
+    assert (layer, found, picture.shape) == (chosen.layer, numbers, (16, 16, 3))
+    assert options.get("captions") == names
+    draw = vis._drawing(chosen, subject, opened)
+    assert draw.func is accentuation
+    assert draw.keywords["keep"] == "a"
+    assert vis._default_page(chosen, subject).name == page

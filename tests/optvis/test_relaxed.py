@@ -1,4 +1,4 @@
-"""Max pooling is found however it is written; its values stay, and its gradient is that of a mean."""
+"""Max pooling is found however it is written; its values stay, its gradient is that of a mean."""
 
 import jax
 import jax.numpy as jnp
