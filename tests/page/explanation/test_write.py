@@ -91,7 +91,7 @@ def test_numbers_come_back(folder, made):
     flow = data["flows"][0]
     np.testing.assert_array_equal(values(flow["groups"], "<f4"), picture.flows[0].groups.ravel())
     checks = data["methods"][0]["checks"][0]
-    assert checks[0] is None and checks[1] == picture.methods[0].checks[0].insertion
+    assert checks[:2] == [None, picture.methods[0].checks[0].insertion]
 
 
 def test_maps_come_back_by_their_roots(folder, made):
@@ -150,7 +150,7 @@ def test_no_name_becomes_markup(tmp_path):
         {"methods": 0},
         {"pictures": 2, "groups": 1, "shown": 1},
     ],
-    ids=lambda changes: "-".join(changes),
+    ids="-".join,
 )
 def test_whatever_an_explanation_lacks_is_left_out(tmp_path, changes):
     made = explanation(**{"size": 24, **changes})
@@ -197,7 +197,5 @@ def test_files_are_called_by_what_is_safe_of_a_name(name, stem):
 
 def test_json_has_no_nan(folder):
     for path in folder.glob("data/*.js"):
-        json.loads(
-            path.read_text()[len("document.currentScript.receive(") : -3],
-            parse_constant=lambda name: pytest.fail(f"{name} in {path.name}"),
-        )
+        text = path.read_text()[len("document.currentScript.receive(") : -3]
+        json.loads(text, parse_constant=pytest.fail)

@@ -80,10 +80,12 @@ function createCard(app: App, at: number, rows: ReturnType<typeof rowsOf>, large
   const { names, map } = layer.groups;
   const over = el("canvas", { class: "over", "aria-hidden": "true" });
   put(over, spotlight(scaled(map[at]), ROOM), layer.columns, layer.rows);
+  const where = el("span", { class: "where" }, whole(app, "image"), over);
+  where.style.aspectRatio = `${app.picture.meta.width} / ${app.picture.meta.height}`;
   const element = el(
     "button",
     { type: "button", class: "card" },
-    el("span", { class: "pair" }, icon(app, focus.layer, "group", at), el("span", { class: "where" }, whole(app, "image"), over)),
+    el("span", { class: "pair" }, icon(app, focus.layer, "group", at), where),
     el("span", { class: "title" }, names[at]),
     bars(rows, largest),
   );

@@ -4,7 +4,7 @@ import { createCombobox } from "../combobox.ts";
 import { copy, dialog, keyList, recordOf } from "../dialog.ts";
 import { button, el, segments } from "../dom.ts";
 import type { Theme } from "../theme.ts";
-import { type App, className, fullTarget, shortTarget, targetOf } from "./app.ts";
+import { type App, className, fullTarget, shortClass, shortTarget, targetOf } from "./app.ts";
 
 const KEYS = [
   ["arrows", "walk over the positions of the chosen layer"],
@@ -51,12 +51,12 @@ export function createHead(app: App): Head {
     button("Help", "help", () => help.showModal()),
   );
   const search = index.class_names.length ? createSearch(app) : null;
-  const known = meta.label !== null && index.class_names[meta.label] !== undefined;
+  const said = answerText(app);
   const names = el(
     "div",
     { class: "names" },
     el("h1", {}, meta.name),
-    known ? el("p", { class: "quiet kind" }, `of ${className(app, meta.label!)}`) : null,
+    said ? el("p", { class: "quiet kind", title: said }, said) : null,
   );
   return {
     element: el("header", { class: "top" }, names, createTabs(app), search?.element ?? null, tools),
@@ -64,6 +64,18 @@ export function createHead(app: App): Head {
     help: () => help.showModal(),
     search: () => search?.input.focus(),
   };
+}
+
+/** What the image is of and what the network says, as far as these are known. */
+function answerText(app: App): string {
+  const { class_names: names } = app.store.index;
+  const { output, meta } = app.picture;
+  const short = (cls: number): string => shortClass(app, cls);
+  const label = meta.label !== null && meta.label in names ? meta.label : null;
+  if (!names.length || names.length !== output.length) return label === null ? "" : short(label);
+  const first = output.reduce((best, value, cls) => (value > output[best] ? cls : best), 0);
+  if (label === null) return `the network says ${short(first)}`;
+  return label === first ? `${short(label)}, and the network says so` : `${short(label)}; the network says ${short(first)}`;
 }
 
 /** The targets, each with its value. */

@@ -28,7 +28,7 @@ export function createStage(app: App): HTMLElement {
   const hint = el("span", { class: "quiet" });
   const readout = el("p", { class: "readout" }, said, warned, hint);
   walks(app, surface, () => app.state.layer);
-  let drawn = "";
+  let [drawn, painted] = ["", ""];
 
   function drawBase(): void {
     const name = app.state.grid && layerOf(app) ? `${app.state.layer}-grid` : "image";
@@ -37,11 +37,15 @@ export function createStage(app: App): HTMLElement {
   }
 
   function drawMap(): void {
-    const { overlay, amount, method } = app.state;
+    const { overlay, amount, method, target } = app.state;
     const values = app.maps?.[method]?.values;
-    const on = values && overlay !== "none" && !app.focus();
-    const pixels = on ? (overlay === "colour" ? heat(values, amount, ROOM) : reveal(values, amount, ROOM.ground)) : null;
-    put(map, pixels, meta.width, meta.height);
+    const on = Boolean(values) && overlay !== "none" && !app.focus();
+    const key = [overlay, amount, method, target].join();
+    if (values && on && key !== painted) {
+      put(map, overlay === "colour" ? heat(values, amount, ROOM) : reveal(values, amount, ROOM.ground), meta.width, meta.height);
+      painted = key; // looking at something and away again must not cost a painting
+    }
+    map.hidden = !on;
     const faded = on && overlay === "colour" ? amount : 0;
     base.style.filter = faded ? `grayscale(${faded})` : "";
     base.style.opacity = String(1 - 0.4 * faded);
