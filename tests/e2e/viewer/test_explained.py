@@ -93,14 +93,14 @@ def test_it_opens_from_disk_and_shows_the_last_layer_for_the_first_target(page, 
 def test_the_head_says_whether_the_network_is_right(new_page, tmp_path, shown, page, help):
     short = [shown.short_names[i] for i in shown.target_classes]
     kind = page.locator(".kind")
-    help.expect(kind).to_have_text(f"{short[0]}, and the network says so")
+    help.expect(kind).to_have_text(f"answer: {short[0]}, right")
     first = shown.pictures[0]
     others = (replace(first, label=shown.target_classes[2]), replace(first, label=None))
     page = new_page(write(tmp_path, replace(shown, pictures=others), figures=False).parent)
     kind = page.locator(".kind")
-    help.expect(kind).to_have_text(f"{short[2]}; the network says {short[0]}")
+    help.expect(kind).to_have_text(f"answer: {short[0]}; it is {short[2]}")
     page.keyboard.press(".")
-    help.expect(kind).to_have_text(f"the network says {short[0]}")
+    help.expect(kind).to_have_text(f"answer: {short[0]}")
 
 
 def test_bars_compare_across_groups(page):

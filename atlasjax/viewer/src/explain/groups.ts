@@ -66,6 +66,9 @@ function noteOf(app: App, layer: Layer): string {
   if (Number.isFinite(off)) {
     parts.push(`Effects of its positions add up to the change of ${fullTarget(app, app.state.target)} but for ${(100 * Math.abs(off)).toFixed(0)}\u2009%.`);
   }
+  if (app.state.cls !== null) {
+    parts.push(`What single positions do, and the maps, are only known for the targets: they stay those of ${fullTarget(app, app.state.target)}.`);
+  }
   return parts.join(" ");
 }
 
