@@ -60,7 +60,11 @@ export function glow(element: HTMLElement | SVGElement, lit: number | null): voi
 }
 
 function noteOf(app: App, layer: Layer): string {
-  const parts = ["Each group is a direction that a part of the image shares: its icon shows what drives it, beside it where it is, below what it does."];
+  const unit = app.store.index.class_names.length ? "logits" : "units of the target";
+  const parts = [
+    "Each group is a direction that a part of the image shares: its icon shows what drives it, beside it is where " +
+      `that is, and below what it does to the targets, in ${unit}.`,
+  ];
   if (layer.unexplained !== null) parts.push(`Together they hold ${Math.round(100 * (1 - layer.unexplained))}\u2009% of ${layer.name}.`);
   const off = layer.completeness[app.state.target];
   if (Number.isFinite(off)) {

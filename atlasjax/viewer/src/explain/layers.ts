@@ -66,7 +66,7 @@ function createColumn(app: App, number: number): Column {
   walks(app, surface, () => number);
   const icons = layer.groups.names.map((name, at) => {
     const focus: Focus = { kind: "group", layer: number, at };
-    const made = button("", null, () => undefined, { class: "node", "aria-label": `${layer.name}, ${name}`, title: name });
+    const made = button("", null, () => undefined, { class: "node", "aria-label": nodeText(app, number, at), title: name });
     made.append(icon(app, number, "group", at));
     standsFor(app, made, focus);
     return made;
@@ -111,6 +111,19 @@ function createColumn(app: App, number: number): Column {
     });
   }
   return { element, icons, light };
+}
+
+/** A group and where its strongest line goes, for whoever sees no lines. */
+function nodeText(app: App, number: number, at: number): string {
+  const { layers, flows } = app.picture;
+  const { groups, name } = layers[number];
+  const self = `${name}, ${groups.names[at]}`;
+  const later = layers[number + 1]?.groups;
+  if (!later?.count) return self;
+  const row = flows[number].groups.subarray(at * later.count, (at + 1) * later.count);
+  const most = row.reduce((best, value, i) => (Math.abs(value) > Math.abs(row[best]) ? i : best), 0);
+  const value = signed(row[most], digitsFor(Math.abs(row[most])));
+  return `${self}: most to ${later.names[most]} of ${layers[number + 1].name}, ${value}`;
 }
 
 /** The targets, at which the lines end. */
