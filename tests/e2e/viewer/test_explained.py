@@ -221,6 +221,7 @@ def test_a_method_is_laid_over_the_image_with_one_slider(page, help):
     hash_has(page, "method=gradient_times_input")
     help.expect(page.locator("select")).to_have_value("1")
     slider = page.get_by_role("slider")
+    help.expect(page.locator(".readout")).to_contain_text("for (blue) and against (orange)")
     strong = pixels(page.locator(".stage"))
     slider.fill("0")
     hash_has(page, "amount=0")
@@ -232,6 +233,8 @@ def test_a_method_is_laid_over_the_image_with_one_slider(page, help):
     assert np.abs(pixels(page.locator(".stage")) - plain).mean() < 1
     slider.fill("0")
     assert pixels(page.locator(".stage")).mean() < 40
+    page.keyboard.press("M")  # a method without signs
+    help.expect(page.locator(".readout")).to_contain_text("of pixels that matter most for")
     page.get_by_role("button", name="Nothing").click()
     help.expect(slider).to_be_hidden()
     assert np.abs(pixels(page.locator(".stage")) - plain).mean() < 1

@@ -11,7 +11,7 @@ from explanations import explanation
 from PIL import Image
 
 from atlasjax.errors import UserError
-from atlasjax.page.data import of_script
+from atlasjax.page.data import of_script, script
 from atlasjax.page.explanation.write import file_stem, write
 
 MARKUP = "</script><img src=x onerror=alert(1)>"
@@ -166,12 +166,33 @@ def test_whatever_an_explanation_lacks_is_left_out(tmp_path, changes):
 
 
 def test_what_was_there_before_goes(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.txt").write_text("stays")
+    (tmp_path / "sprites" / "0-mine").mkdir(parents=True)
     write(tmp_path, explanation(pictures=2), figures=False)
-    (tmp_path / "mine.txt").write_text("stays")
     write(tmp_path, explanation(layers=()), figures=False)
     assert not list(tmp_path.rglob("1-photo-1*"))
     assert not list(tmp_path.rglob("0-grid.webp"))
-    assert (tmp_path / "mine.txt").is_file()
+    assert (tmp_path / "data" / "mine.txt").is_file()
+    assert (tmp_path / "sprites" / "0-mine").is_dir()
+
+
+def test_an_index_that_names_other_places_removes_nothing(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (tmp_path / "precious").mkdir()
+    index = script({"pictures": [{"stem": "../../precious"}, {"stem": ""}, {"stem": "0*"}]})
+    (folder / "explanation.js").write_text(index)
+    write(folder, explanation(layers=()), figures=False)
+    assert (tmp_path / "precious").is_dir()
+
+
+def test_an_atlas_is_not_written_over(tmp_path):
+    (tmp_path / "atlas.json").write_text("{}")
+    (tmp_path / "index.html").write_text("the atlas")
+    with pytest.raises(UserError, match="holds an atlas"):
+        write(tmp_path, explanation())
+    assert (tmp_path / "index.html").read_text() == "the atlas"
 
 
 def test_nothing_to_show_is_refused(tmp_path):

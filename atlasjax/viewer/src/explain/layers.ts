@@ -39,14 +39,15 @@ export function createLayers(app: App): HTMLElement {
   });
   app.on("focus", light);
   light();
+  const several = columns.length > 1;
   const note =
-    "Every tile is a position, drawn as what the network sees there. Point at one, and what it takes from the " +
-    "layer before and gives to the one after lights up. Lines join groups: the wider, the more the one does to " +
-    "the other; blue for, orange against.";
+    "Every tile is a position, drawn as what the network sees there. Point at one, and " +
+    (several ? "what it takes from the layer before and gives to the one after lights up. " : "the groups at work there light up. ") +
+    "Lines are the wider, the more the one does to the other; blue for, orange against.";
   return el(
     "section",
     { class: "flow", "aria-label": "Layers and the lines between them" },
-    el("div", { class: "section-head" }, el("h2", {}, "How it went on from layer to layer"), shades.element),
+    el("div", { class: "section-head" }, el("h2", {}, several ? "How it went on from layer to layer" : "Where in the image, and for what"), shades.element),
     el("p", { class: "quiet note" }, note),
     board,
   );

@@ -14,7 +14,10 @@ export function createMethods(app: App): HTMLElement | null {
   const lead = el("p", { class: "quiet note" });
   const cards = methods.map((method, i) => createCard(app, method, i));
   function update(): void {
-    lead.textContent = `What each method says speaks for ${shortTarget(app, app.state.target)}. Choose one to lay it over the image.`;
+    const name = shortTarget(app, app.state.target);
+    lead.textContent =
+      `What matters for ${name}, as each method has it: blue speaks for it, orange against; ` +
+      "methods without signs have blue alone. Choose one to lay it over the image.";
     cards.forEach((card) => card.update());
   }
   let later = 0;

@@ -55,10 +55,11 @@ export function createStage(app: App): HTMLElement {
   /** What lies over the image, and what speaks against believing it. */
   function say(): void {
     const { overlay, amount, method, target } = app.state;
-    const { title, checks } = app.picture.methods[method] ?? {};
+    const { title, checks, signed } = app.picture.methods[method] ?? {};
+    const name = shortTarget(app, target);
     const words = {
-      colour: `${title}: what speaks for (blue) and against (orange) ${shortTarget(app, target)}`,
-      reveal: `${title}: the ${Math.round(100 * amount)}\u2009% of pixels that speak most for ${shortTarget(app, target)}`,
+      colour: signed ? `${title}: what speaks for (blue) and against (orange) ${name}` : `${title}: what matters for ${name}`,
+      reveal: `${title}: the ${Math.round(100 * amount)}\u2009% of pixels that ${signed ? "speak" : "matter"} most for ${name}`,
       none: "Point at the image to see what the network makes of a place",
     };
     said.textContent = title === undefined ? words.none : words[overlay];
