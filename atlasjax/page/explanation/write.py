@@ -81,7 +81,8 @@ def _remove_earlier(folder: Path) -> None:
         shutil.rmtree(folder / "sprites" / stem, ignore_errors=True)
         shutil.rmtree(folder / "figures" / stem, ignore_errors=True)
         for path in (folder / "data").glob(f"{stem}*.js"):
-            path.unlink()
+            if re.fullmatch(rf"{stem}(-[0-9]+)?[.]js", path.name):
+                path.unlink()
         (folder / "arrays" / f"{stem}.npz").unlink(missing_ok=True)
     index.unlink()
 

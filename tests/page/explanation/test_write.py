@@ -168,12 +168,14 @@ def test_whatever_an_explanation_lacks_is_left_out(tmp_path, changes):
 def test_what_was_there_before_goes(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mine.txt").write_text("stays")
+    (tmp_path / "data" / "0-photo-0-of-mine.js").write_text("stays")
     (tmp_path / "sprites" / "0-mine").mkdir(parents=True)
     write(tmp_path, explanation(pictures=2), figures=False)
     write(tmp_path, explanation(layers=()), figures=False)
     assert not list(tmp_path.rglob("1-photo-1*"))
     assert not list(tmp_path.rglob("0-grid.webp"))
     assert (tmp_path / "data" / "mine.txt").is_file()
+    assert (tmp_path / "data" / "0-photo-0-of-mine.js").is_file()
     assert (tmp_path / "sprites" / "0-mine").is_dir()
 
 
