@@ -12,7 +12,7 @@ from typing import Any
 
 from atlasjax.classes import ClassName, short_names
 from atlasjax.errors import UserError
-from atlasjax.page.data import script
+from atlasjax.page.data import of_script, script
 from atlasjax.page.explanation.arrays import write_arrays
 from atlasjax.page.explanation.contents import Explanation, Picture
 from atlasjax.page.explanation.data import picture_data, target_data
@@ -21,6 +21,7 @@ from atlasjax.page.explanation.pictures import write_pictures
 from atlasjax.page.export import copy_page
 from atlasjax.page.record import made_of
 from atlasjax.progress import bar
+from atlasjax.runs.open import INDEX
 from atlasjax.storage import artifacts
 
 EXPLANATION_FORMAT = 1  # of explanation.js and of the files it names
@@ -30,7 +31,7 @@ PAGE = {
     "explain.js": "explain.js",
     "explain.html": "index.html",
 }
-FOLDERS = ("arrays", "data", "figures", "sprites")  # which this writer fills, and empties first
+STEM = re.compile(r"[0-9]+(-[A-Za-z0-9_-]+)?")
 
 
 def write(folder: Path, explanation: Explanation, *, figures: bool = True) -> Path:
@@ -39,7 +40,8 @@ def write(folder: Path, explanation: Explanation, *, figures: bool = True) -> Pa
     `index.html` is written last: a folder that has one is complete.
 
     Args:
-        folder: where it goes; it is made if need be. What an earlier page left there goes.
+        folder: where it goes; it is made if need be. What is of an earlier explanation goes, and
+            nothing else does.
         explanation: the images and what explains the answers to them.
         figures: whether to draw the figures as PNG and SVG, which takes most of the time.
 
@@ -47,14 +49,14 @@ def write(folder: Path, explanation: Explanation, *, figures: bool = True) -> Pa
         The page, `folder / "index.html"`.
 
     Raises:
-        UserError: no images, or no targets.
+        UserError: no images, no targets, or a folder that holds an atlas.
     """
     folder = Path(folder)
     if not explanation.pictures or not explanation.targets:
         raise UserError("nothing to show: an explanation has at least one image and one target")
-    (folder / "index.html").unlink(missing_ok=True)
-    for name in FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
+    if (folder / INDEX).is_file():
+        raise UserError(f"{folder} holds an atlas: give another folder")
+    _remove_earlier(folder)
     shown = []
     with bar("page", "images") as progress:
         for number, picture in enumerate(explanation.pictures):
@@ -63,6 +65,26 @@ def write(folder: Path, explanation: Explanation, *, figures: bool = True) -> Pa
     artifacts.write_text(folder / "explanation.js", script(_index(explanation, shown)))
     copy_page(folder, PAGE)
     return folder / "index.html"
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the files of an earlier explanation, and nothing that it did not write."""
+    index = folder / "explanation.js"
+    (folder / "index.html").unlink(missing_ok=True)
+    try:
+        stems = [
+            str(picture["stem"]) for picture in of_script(index.read_text("ascii"))["pictures"]
+        ]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # there is none, or it does not say what it wrote
+    for stem in filter(STEM.fullmatch, stems):
+        shutil.rmtree(folder / "sprites" / stem, ignore_errors=True)
+        shutil.rmtree(folder / "figures" / stem, ignore_errors=True)
+        for path in (folder / "data").glob(f"{stem}*.js"):
+            if re.fullmatch(rf"{stem}(-[0-9]+)?[.]js", path.name):
+                path.unlink()
+        (folder / "arrays" / f"{stem}.npz").unlink(missing_ok=True)
+    index.unlink()
 
 
 def _index(explanation: Explanation, shown: list[dict[str, Any]]) -> dict[str, Any]:

@@ -84,5 +84,6 @@ def test_no_classes_and_no_label():
     made = explanation(classes=0, targets=2)
     found = arrays(made, made.pictures[0])
     assert int(found["label"]) == -1
-    assert found["class_names"].shape == (0,) and found["class_names"].dtype.kind == "U"
+    assert found["class_names"].shape == (0,)
+    assert found["class_names"].dtype.kind == "U"  # text, though there is none
     assert found["layer/mixed4a/groups/classes"].shape == (4, 0)

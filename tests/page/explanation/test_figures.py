@@ -49,7 +49,8 @@ def test_every_figure_is_there_in_both_formats(folder):
     for one in drawn:
         png, svg = (folder.parents[0] / file.removeprefix("figures/") for file in one["files"])
         with Image.open(png) as picture:
-            assert picture.format == "PNG" and picture.width > 200
+            assert picture.format == "PNG"
+            assert picture.width > 200
         assert ElementTree.parse(svg).getroot().tag.endswith("svg")
     assert len(list(folder.iterdir())) == 2 * len(drawn)
 

@@ -11,7 +11,7 @@ from explanations import explanation
 from PIL import Image
 
 from atlasjax.errors import UserError
-from atlasjax.page.data import of_script
+from atlasjax.page.data import of_script, script
 from atlasjax.page.explanation.write import file_stem, write
 
 MARKUP = "</script><img src=x onerror=alert(1)>"
@@ -91,7 +91,7 @@ def test_numbers_come_back(folder, made):
     flow = data["flows"][0]
     np.testing.assert_array_equal(values(flow["groups"], "<f4"), picture.flows[0].groups.ravel())
     checks = data["methods"][0]["checks"][0]
-    assert checks[0] is None and checks[1] == picture.methods[0].checks[0].insertion
+    assert checks[:2] == [None, picture.methods[0].checks[0].insertion]
 
 
 def test_maps_come_back_by_their_roots(folder, made):
@@ -150,7 +150,7 @@ def test_no_name_becomes_markup(tmp_path):
         {"methods": 0},
         {"pictures": 2, "groups": 1, "shown": 1},
     ],
-    ids=lambda changes: "-".join(changes),
+    ids="-".join,
 )
 def test_whatever_an_explanation_lacks_is_left_out(tmp_path, changes):
     made = explanation(**{"size": 24, **changes})
@@ -166,12 +166,35 @@ def test_whatever_an_explanation_lacks_is_left_out(tmp_path, changes):
 
 
 def test_what_was_there_before_goes(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.txt").write_text("stays")
+    (tmp_path / "data" / "0-photo-0-of-mine.js").write_text("stays")
+    (tmp_path / "sprites" / "0-mine").mkdir(parents=True)
     write(tmp_path, explanation(pictures=2), figures=False)
-    (tmp_path / "mine.txt").write_text("stays")
     write(tmp_path, explanation(layers=()), figures=False)
     assert not list(tmp_path.rglob("1-photo-1*"))
     assert not list(tmp_path.rglob("0-grid.webp"))
-    assert (tmp_path / "mine.txt").is_file()
+    assert (tmp_path / "data" / "mine.txt").is_file()
+    assert (tmp_path / "data" / "0-photo-0-of-mine.js").is_file()
+    assert (tmp_path / "sprites" / "0-mine").is_dir()
+
+
+def test_an_index_that_names_other_places_removes_nothing(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (tmp_path / "precious").mkdir()
+    index = script({"pictures": [{"stem": "../../precious"}, {"stem": ""}, {"stem": "0*"}]})
+    (folder / "explanation.js").write_text(index)
+    write(folder, explanation(layers=()), figures=False)
+    assert (tmp_path / "precious").is_dir()
+
+
+def test_an_atlas_is_not_written_over(tmp_path):
+    (tmp_path / "atlas.json").write_text("{}")
+    (tmp_path / "index.html").write_text("the atlas")
+    with pytest.raises(UserError, match="holds an atlas"):
+        write(tmp_path, explanation())
+    assert (tmp_path / "index.html").read_text() == "the atlas"
 
 
 def test_nothing_to_show_is_refused(tmp_path):
@@ -197,7 +220,5 @@ def test_files_are_called_by_what_is_safe_of_a_name(name, stem):
 
 def test_json_has_no_nan(folder):
     for path in folder.glob("data/*.js"):
-        json.loads(
-            path.read_text()[len("document.currentScript.receive(") : -3],
-            parse_constant=lambda name: pytest.fail(f"{name} in {path.name}"),
-        )
+        text = path.read_text()[len("document.currentScript.receive(") : -3]
+        json.loads(text, parse_constant=pytest.fail)

@@ -56,6 +56,8 @@ export function shortTarget(app: App, target: number): string {
 
 export const fullTarget = (app: App, target: number): string => app.store.index.targets[target];
 
+export const shortClass = (app: App, cls: number): string => app.store.index.short_names[cls];
+
 export const className = (app: App, cls: number): string => fullName(app.store.index, cls);
 
 /** The target that a class is, or -1. */

@@ -60,11 +60,18 @@ export function glow(element: HTMLElement | SVGElement, lit: number | null): voi
 }
 
 function noteOf(app: App, layer: Layer): string {
-  const parts = ["Each group is a direction that a part of the image shares: its icon shows what drives it, beside it where it is, below what it does."];
+  const unit = app.store.index.class_names.length ? "logits" : "units of the target";
+  const parts = [
+    "Each group is a direction that a part of the image shares: its icon shows what drives it, beside it is where " +
+      `that is, and below what it does to the targets, in ${unit}.`,
+  ];
   if (layer.unexplained !== null) parts.push(`Together they hold ${Math.round(100 * (1 - layer.unexplained))}\u2009% of ${layer.name}.`);
   const off = layer.completeness[app.state.target];
   if (Number.isFinite(off)) {
     parts.push(`Effects of its positions add up to the change of ${fullTarget(app, app.state.target)} but for ${(100 * Math.abs(off)).toFixed(0)}\u2009%.`);
+  }
+  if (app.state.cls !== null) {
+    parts.push(`What single positions do, and the maps, are only known for the targets: they stay those of ${fullTarget(app, app.state.target)}.`);
   }
   return parts.join(" ");
 }
@@ -80,10 +87,12 @@ function createCard(app: App, at: number, rows: ReturnType<typeof rowsOf>, large
   const { names, map } = layer.groups;
   const over = el("canvas", { class: "over", "aria-hidden": "true" });
   put(over, spotlight(scaled(map[at]), ROOM), layer.columns, layer.rows);
+  const where = el("span", { class: "where" }, whole(app, "image"), over);
+  where.style.aspectRatio = `${app.picture.meta.width} / ${app.picture.meta.height}`;
   const element = el(
     "button",
     { type: "button", class: "card" },
-    el("span", { class: "pair" }, icon(app, focus.layer, "group", at), el("span", { class: "where" }, whole(app, "image"), over)),
+    el("span", { class: "pair" }, icon(app, focus.layer, "group", at), where),
     el("span", { class: "title" }, names[at]),
     bars(rows, largest),
   );

@@ -1,10 +1,10 @@
 // The head: which image, which targets, any other class, and the tools.
 import { digitsFor, signed } from "../app.ts";
 import { createCombobox } from "../combobox.ts";
-import { copy, dialog, keyList, recordOf } from "../dialog.ts";
+import { copy, dialog, keyList } from "../dialog.ts";
 import { button, el, segments } from "../dom.ts";
 import type { Theme } from "../theme.ts";
-import { type App, className, fullTarget, shortTarget, targetOf } from "./app.ts";
+import { type App, className, fullTarget, shortClass, shortTarget, targetOf } from "./app.ts";
 
 const KEYS = [
   ["arrows", "walk over the positions of the chosen layer"],
@@ -32,7 +32,6 @@ export interface Head {
 export function createHead(app: App): Head {
   const { index } = app.store;
   const { meta } = app.picture;
-  const made = dialog("How it was made", recordOf(index.made, index.record));
   const help = dialog("How to read it", helpText(app));
   const theme = segments<Theme>(
     "Theme",
@@ -47,23 +46,34 @@ export function createHead(app: App): Head {
     { class: "tools", role: "toolbar", "aria-label": "Tools" },
     button("Copy a link to this view", "link", () =>
       copy(location.href, "The link is copied", "The browser did not allow copying: the link is in the address bar", app.toast)),
-    button("How it was made", "info", () => made.showModal()),
     button("Help", "help", () => help.showModal()),
   );
   const search = index.class_names.length ? createSearch(app) : null;
-  const known = meta.label !== null && index.class_names[meta.label] !== undefined;
+  const said = answerText(app);
   const names = el(
     "div",
     { class: "names" },
     el("h1", {}, meta.name),
-    known ? el("p", { class: "quiet kind" }, `of ${className(app, meta.label!)}`) : null,
+    said ? el("p", { class: "quiet kind", title: said }, said) : null,
   );
   return {
     element: el("header", { class: "top" }, names, createTabs(app), search?.element ?? null, tools),
-    dialogs: [made, help],
+    dialogs: [help],
     help: () => help.showModal(),
     search: () => search?.input.focus(),
   };
+}
+
+/** What the image is of and what the network says, as far as these are known. */
+function answerText(app: App): string {
+  const { class_names: names } = app.store.index;
+  const { output, meta } = app.picture;
+  const short = (cls: number): string => shortClass(app, cls);
+  const label = meta.label !== null && meta.label in names ? meta.label : null;
+  if (!names.length || names.length !== output.length) return label === null ? "" : `of ${short(label)}`;
+  const first = output.reduce((best, value, cls) => (value > output[best] ? cls : best), 0);
+  const answer = `answer: ${short(first)}`;
+  return label === null ? answer : label === first ? `${answer}, right` : `${answer}; it is ${short(label)}`;
 }
 
 /** The targets, each with its value. */

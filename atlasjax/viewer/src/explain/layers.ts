@@ -39,14 +39,15 @@ export function createLayers(app: App): HTMLElement {
   });
   app.on("focus", light);
   light();
+  const several = columns.length > 1;
   const note =
-    "Every tile is a position, drawn as what the network sees there. Point at one, and what it takes from the " +
-    "layer before and gives to the one after lights up. Lines join groups: the wider, the more the one does to " +
-    "the other; blue for, orange against.";
+    "Every tile is a position, drawn as what the network sees there. Point at one, and " +
+    (several ? "what it takes from the layer before and gives to the one after lights up. " : "the groups at work there light up. ") +
+    "Lines are the wider, the more the one does to the other; blue for, orange against.";
   return el(
     "section",
     { class: "flow", "aria-label": "Layers and the lines between them" },
-    el("div", { class: "section-head" }, el("h2", {}, "How it went on from layer to layer"), shades.element),
+    el("div", { class: "section-head" }, el("h2", {}, several ? "How it went on from layer to layer" : "Where in the image, and for what"), shades.element),
     el("p", { class: "quiet note" }, note),
     board,
   );
@@ -66,7 +67,7 @@ function createColumn(app: App, number: number): Column {
   walks(app, surface, () => number);
   const icons = layer.groups.names.map((name, at) => {
     const focus: Focus = { kind: "group", layer: number, at };
-    const made = button("", null, () => undefined, { class: "node", "aria-label": `${layer.name}, ${name}`, title: name });
+    const made = button("", null, () => undefined, { class: "node", "aria-label": nodeText(app, number, at), title: name });
     made.append(icon(app, number, "group", at));
     standsFor(app, made, focus);
     return made;
@@ -111,6 +112,19 @@ function createColumn(app: App, number: number): Column {
     });
   }
   return { element, icons, light };
+}
+
+/** A group and where its strongest line goes, for whoever sees no lines. */
+function nodeText(app: App, number: number, at: number): string {
+  const { layers, flows } = app.picture;
+  const { groups, name } = layers[number];
+  const self = `${name}, ${groups.names[at]}`;
+  const later = layers[number + 1]?.groups;
+  if (!later?.count) return self;
+  const row = flows[number].groups.subarray(at * later.count, (at + 1) * later.count);
+  const most = row.reduce((best, value, i) => (Math.abs(value) > Math.abs(row[best]) ? i : best), 0);
+  const value = signed(row[most], digitsFor(Math.abs(row[most])));
+  return `${self}: most to ${later.names[most]} of ${layers[number + 1].name}, ${value}`;
 }
 
 /** The targets, at which the lines end. */

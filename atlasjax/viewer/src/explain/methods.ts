@@ -6,16 +6,26 @@ import { heat, put, reveal } from "./pixels.ts";
 import type { Method } from "./types.ts";
 import { type Check, CHECKS, KNOWN, warnings } from "./words.ts";
 
+const LATER = 60; // ms; a slider that is being moved need not repaint all of them
+
 export function createMethods(app: App): HTMLElement | null {
   const { methods } = app.picture;
   if (!methods.length) return null;
   const lead = el("p", { class: "quiet note" });
   const cards = methods.map((method, i) => createCard(app, method, i));
   function update(): void {
-    lead.textContent = `What each method says speaks for ${shortTarget(app, app.state.target)}. Choose one to lay it over the image.`;
+    const name = shortTarget(app, app.state.target);
+    lead.textContent =
+      `What matters for ${name}, as each method has it: blue speaks for it, orange against; ` +
+      "methods without signs have blue alone. Choose one to lay it over the image.";
     cards.forEach((card) => card.update());
   }
-  for (const name of ["state", "maps"] as const) app.on(name, update);
+  let later = 0;
+  app.on("state", () => {
+    clearTimeout(later);
+    later = window.setTimeout(update, LATER);
+  });
+  app.on("maps", update);
   update();
   const about = CHECKS.map(({ name, sign, good, about: what }) =>
     el("div", {}, el("dt", {}, `${name} ${sign}`), el("dd", {}, el("b", {}, good), `: ${what}`)));

@@ -26,6 +26,8 @@ interface Page {
   source: Source;
   store: Store;
   live: HTMLElement;
+  /** The timer that writes the address. */
+  later: number;
   toast(text: string): void;
   /** Show a state of another image. */
   go(state: State | null): Promise<void>;
@@ -68,13 +70,14 @@ async function show(root: HTMLElement, source: Source, store: Store): Promise<vo
     document.title = `${picture.meta.name} \u00b7 explained`;
   }
 
-  const page: Page = { root, source, store, live, toast: toast.say, go };
+  const page: Page = { root, source, store, live, later: 0, toast: toast.say, go };
   await go(null);
   root.replaceChildren(body, live, el("div", { class: "notices" }, toast.element));
   listenToKeys(() => shown);
   prefersDark().addEventListener("change", () => shown?.app.emit("theme"));
   window.addEventListener("hashchange", () => {
     if (!shown || location.hash === writeHash(shown.app.state, knownOf(store, shown.app.picture))) return;
+    clearTimeout(page.later);
     void go(null);
   });
 }
@@ -139,11 +142,11 @@ function createApp(page: Page, picture: Picture, state: State, known: Known): Ap
     set(patch) {
       if (patch.picture !== undefined && patch.picture !== state.picture) {
         const next = { ...state, ...patch, pin: null };
-        return void page.go(next).then(() => remember(next, known));
+        return void page.go(next).then(() => remember(page, next, known));
       }
       Object.assign(state, patch);
       readMaps();
-      remember(state, known);
+      remember(page, state, known);
       events.emit("state");
     },
     maps: null,
@@ -181,7 +184,14 @@ function createApp(page: Page, picture: Picture, state: State, known: Known): Ap
   return app;
 }
 
-function remember(state: State, known: Known): void {
+const LATER = 200; // ms; browsers refuse an address that changes at every step of a slider
+
+function remember(page: Page, state: State, known: Known): void {
+  clearTimeout(page.later);
+  page.later = window.setTimeout(() => write(state, known), LATER);
+}
+
+function write(state: State, known: Known): void {
   try {
     history.replaceState(null, "", writeHash(state, known));
   } catch {

@@ -28,7 +28,7 @@ export function createStage(app: App): HTMLElement {
   const hint = el("span", { class: "quiet" });
   const readout = el("p", { class: "readout" }, said, warned, hint);
   walks(app, surface, () => app.state.layer);
-  let drawn = "";
+  let [drawn, painted] = ["", ""];
 
   function drawBase(): void {
     const name = app.state.grid && layerOf(app) ? `${app.state.layer}-grid` : "image";
@@ -37,11 +37,15 @@ export function createStage(app: App): HTMLElement {
   }
 
   function drawMap(): void {
-    const { overlay, amount, method } = app.state;
+    const { overlay, amount, method, target } = app.state;
     const values = app.maps?.[method]?.values;
-    const on = values && overlay !== "none" && !app.focus();
-    const pixels = on ? (overlay === "colour" ? heat(values, amount, ROOM) : reveal(values, amount, ROOM.ground)) : null;
-    put(map, pixels, meta.width, meta.height);
+    const on = Boolean(values) && overlay !== "none" && !app.focus();
+    const key = [overlay, amount, method, target].join();
+    if (values && on && key !== painted) {
+      put(map, overlay === "colour" ? heat(values, amount, ROOM) : reveal(values, amount, ROOM.ground), meta.width, meta.height);
+      painted = key; // looking at something and away again must not cost a painting
+    }
+    map.hidden = !on;
     const faded = on && overlay === "colour" ? amount : 0;
     base.style.filter = faded ? `grayscale(${faded})` : "";
     base.style.opacity = String(1 - 0.4 * faded);
@@ -51,10 +55,11 @@ export function createStage(app: App): HTMLElement {
   /** What lies over the image, and what speaks against believing it. */
   function say(): void {
     const { overlay, amount, method, target } = app.state;
-    const { title, checks } = app.picture.methods[method] ?? {};
+    const { title, checks, signed } = app.picture.methods[method] ?? {};
+    const name = shortTarget(app, target);
     const words = {
-      colour: `${title}: what speaks for (blue) and against (orange) ${shortTarget(app, target)}`,
-      reveal: `${title}: the ${Math.round(100 * amount)}\u2009% of pixels that speak most for ${shortTarget(app, target)}`,
+      colour: signed ? `${title}: what speaks for (blue) and against (orange) ${name}` : `${title}: what matters for ${name}`,
+      reveal: `${title}: the ${Math.round(100 * amount)}\u2009% of pixels that ${signed ? "speak" : "matter"} most for ${name}`,
       none: "Point at the image to see what the network makes of a place",
     };
     said.textContent = title === undefined ? words.none : words[overlay];
