@@ -6,6 +6,7 @@ from inspect import signature
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree, UInt8
@@ -137,7 +138,8 @@ def _batches(
             here = jax.tree.map(lambda x: x[first : first + size], rows)  # noqa: B023
             n = len(here[0])
             if few:
-                yield n, _share(model, arrays, here, method, layer, fixed)
+                on_device = jax.tree.map(jnp.asarray, here)
+                yield n, _share(model, arrays, on_device, method, layer, fixed)
             else:
                 yield n, _maps(model, arrays, pad_batch(here, size), method, layer, fixed, mesh)
 

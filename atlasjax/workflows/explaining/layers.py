@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 
@@ -84,7 +85,8 @@ def see(
         key: what the groups start from.
     """
     method = "path" if settings.path else "gradient"
-    found = effects(model, layer, images, targets, method=method, steps=settings.steps)
+    seen = jnp.asarray(images)
+    found = effects(model, layer, seen, targets, method=method, steps=settings.steps)
     value = np.asarray(found.activation)
     parts, words, shown = [], [], []
     for i, one in enumerate(value):
@@ -168,15 +170,15 @@ def _layer(
 ) -> Layer:
     """Return what is shown of one image."""
     own = jax.tree.map(lambda leaf: leaf[i : i + 1], seen.effects)
-    image, shown, parts = images[i : i + 1], seen.shown[i], seen.groups[i]
+    image, shown, parts = jnp.asarray(images[i : i + 1]), seen.shown[i], seen.groups[i]
     value = np.asarray(own.activation[0])
     spots, sheets = positions(own), channels(own)
     alone = np.eye(value.shape[-1], dtype=np.float32)[shown]
     of_channels = group_parts(value[None][..., shown], alone)
     of_groups = group_parts(parts.map, parts.direction)
-    on_classes = [np.zeros((len(p[0]), 0), np.float32) for p in (of_channels, of_groups)]
+    on_classes = [np.zeros((p.shape[1], 0), np.float32) for p in (of_channels, of_groups)]
     if classes:
-        both = np.concatenate([of_channels, of_groups], 1)
+        both = jnp.concatenate([of_channels, of_groups], 1)
         done = np.asarray(outputs(model, seen.layer, image, both))[0]
         on_classes = np.split(done, [len(shown)])
     return Layer(
@@ -217,7 +219,7 @@ def flows(
     """
     names, found = (earlier.layer, later.layer), []
     for i in range(len(images)):
-        image = images[i : i + 1]
+        image = jnp.asarray(images[i : i + 1])
         first, second = earlier.groups[i], later.groups[i]
         of_groups = flow_between_groups(model, *names, image, first[:2], second[:2])
         of_positions = flow_between_positions(model, *names, image)

@@ -95,7 +95,7 @@ def _checks(
         checks[name] = [
             tuple(
                 Checks(
-                    completeness=_gap(sums[i, t], change[i, t])
+                    completeness=_gap(float(sums[i, t]), float(change[i, t]))
                     if change is not None and name in COMPLETE
                     else np.nan,
                     insertion=float(put.insertion[i]) if t == 0 else np.nan,
