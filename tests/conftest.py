@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = " ".join(
-    [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2"]
-).strip()
+# Most of the suite's time is that of compiling what runs once, so LLVM is asked not to optimize.
+FLAGS = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}".strip()
 # Nothing is kept in the user's own cache. The processes of a suite share what they compile: the
 # first of them makes the folder, and those that it starts find it in their environment.
 FIRST = "ATLASJAX_TESTS" not in os.environ

@@ -55,7 +55,7 @@ def test_certainty_is_no_silence(quick):
         return x * jnp.array([[1000.0, 0, 0]])
 
     made = vis.classes(certain, [0], KEY, quick)
-    assert made.reached[0] == 1
+    assert made.reached[0] > 0.999  # where the gradient of a probability is 0 to the last digits
     assert made.notes == ("",)
 
 
