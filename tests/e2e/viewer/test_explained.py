@@ -9,6 +9,7 @@ import pytest
 from explanations import explanation
 from PIL import Image
 
+from atlasjax.page.explanation.contents import Checks
 from atlasjax.page.explanation.write import write
 
 AXE = Path(__file__).parents[3] / "atlasjax" / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
@@ -263,6 +264,22 @@ def test_a_map_that_does_not_need_the_network_is_warned_of(new_page, tmp_path, h
     help.expect(page.locator(".method-card").first.locator(".warned")).to_be_hidden()
     card.get_by_role("button").click()
     help.expect(page.locator(".readout .warned")).to_contain_text("random weights")
+
+
+def test_checks_that_were_not_made_are_not_spoken_of(new_page, tmp_path, help):
+    one = made(methods=2)
+    first = one.pictures[0]
+    methods = tuple(
+        replace(m, checks=tuple(Checks(deletion=0.25) for _ in range(3))) for m in first.methods
+    )
+    pictures = (replace(first, methods=methods), first)
+    folder = write(tmp_path, replace(one, pictures=pictures), figures=False).parent
+    page = new_page(folder)
+    help.expect(page.locator(".method-card").first.locator("dd")).to_have_text(["0.25"])
+    help.expect(page.locator(".about dt")).to_have_count(1)
+    help.expect(page.locator(".about")).not_to_contain_text("Adebayo")
+    page.keyboard.press(".")
+    help.expect(page.locator(".about")).to_contain_text("Adebayo")
 
 
 def test_images_are_switched_and_everything_else_stays(page, help):

@@ -13,7 +13,7 @@ import { heat, quantile, reveal, shaded, spotlight, threshold } from "./pixels.t
 import { stepped } from "./positions.ts";
 import { decodeMap, openStore } from "./store.ts";
 import type { Directions, Layer, State } from "./types.ts";
-import { CHECKS, warnings } from "./words.ts";
+import { CHECKS, knownChecks, warnings } from "./words.ts";
 
 const floats = (...values: number[]): Float32Array => new Float32Array(values);
 const base64 = (array: ArrayBufferView): string => Buffer.from(array.buffer).toString("base64");
@@ -204,6 +204,12 @@ test("a method that does not need the network is told of", () => {
   assert.match(warnings([null, null, null, 0, -0.8]).join(), /other labels/);
   assert.match(warnings([0.3, null, null, 0, 0]).join(), /add up/);
   assert.deepEqual(CHECKS.map(({ text }) => text(0.016)), ["1.6\u2009%", "0.02", "0.02", "+0.02", "+0.02"]);
+});
+
+test("what no method has is not spoken of", () => {
+  const nothing = { checks: [[null, null, null, null, null]] };
+  assert.deepEqual(knownChecks([nothing]), []);
+  assert.deepEqual(knownChecks([nothing, { checks: [[null, 0, null, null, null], [null, null, null, null, 0.5]] }]), [1, 4]);
 });
 
 test("a store says what is wrong with a folder, and asks once for each file", async () => {

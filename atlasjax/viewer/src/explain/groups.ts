@@ -68,7 +68,7 @@ function noteOf(app: App, layer: Layer): string {
   if (layer.unexplained !== null) parts.push(`Together they hold ${Math.round(100 * (1 - layer.unexplained))}\u2009% of ${layer.name}.`);
   const off = layer.completeness[app.state.target];
   if (Number.isFinite(off)) {
-    parts.push(`Effects of its positions add up to the change of ${fullTarget(app, app.state.target)} but for ${(100 * Math.abs(off)).toFixed(0)}\u2009%.`);
+    parts.push(`Effects of its positions add up to the change of ${fullTarget(app, app.state.target)} but for ${off < 0.01 ? "less than 1" : (100 * off).toFixed(0)}\u2009%.`);
   }
   if (app.state.cls !== null) {
     parts.push(`What single positions do, and the maps, are only known for the targets: they stay those of ${fullTarget(app, app.state.target)}.`);

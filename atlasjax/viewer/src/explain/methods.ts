@@ -4,7 +4,7 @@ import { type App, ROOM, shortTarget } from "./app.ts";
 import { whole } from "./icons.ts";
 import { heat, put, reveal } from "./pixels.ts";
 import type { Method } from "./types.ts";
-import { type Check, CHECKS, KNOWN, warnings } from "./words.ts";
+import { type Check, CHECKS, KNOWN, knownChecks, warnings } from "./words.ts";
 
 const LATER = 60; // ms; a slider that is being moved need not repaint all of them
 
@@ -12,7 +12,8 @@ export function createMethods(app: App): HTMLElement | null {
   const { methods } = app.picture;
   if (!methods.length) return null;
   const lead = el("p", { class: "quiet note" });
-  const cards = methods.map((method, i) => createCard(app, method, i));
+  const known = knownChecks(methods);
+  const cards = methods.map((method, i) => createCard(app, method, i, known));
   function update(): void {
     const name = shortTarget(app, app.state.target);
     lead.textContent =
@@ -27,7 +28,7 @@ export function createMethods(app: App): HTMLElement | null {
   });
   app.on("maps", update);
   update();
-  const about = CHECKS.map(({ name, sign, good, about: what }) =>
+  const about = known.map((i) => CHECKS[i]).map(({ name, sign, good, about: what }) =>
     el("div", {}, el("dt", {}, `${name} ${sign}`), el("dd", {}, el("b", {}, good), `: ${what}`)));
   return el(
     "section",
@@ -35,17 +36,17 @@ export function createMethods(app: App): HTMLElement | null {
     el("h2", {}, "Which pixels, by every method"),
     lead,
     el("ul", { class: "row" }, ...cards.map((card) => el("li", {}, card.element))),
-    el(
+    known.length > 0 && el(
       "div",
       { class: "about quiet" },
       el("h3", {}, "How far to trust them"),
       el("dl", {}, ...about),
-      ...KNOWN.map((text) => el("p", {}, text)),
+      ...KNOWN.filter(({ of }) => of.some((i) => known.includes(i))).map(({ text }) => el("p", {}, text)),
     ),
   );
 }
 
-function createCard(app: App, method: Method, number: number): { element: HTMLElement; update(): void } {
+function createCard(app: App, method: Method, number: number, known: readonly number[]): { element: HTMLElement; update(): void } {
   const { meta } = app.picture;
   const base = whole(app, "image");
   const over = el("canvas", { class: "over", "aria-hidden": "true" });
@@ -69,7 +70,7 @@ function createCard(app: App, method: Method, number: number): { element: HTMLEl
     put(over, values ? (revealed ? reveal(values, amount, ROOM.ground) : heat(values, 1, ROOM)) : null, meta.width, meta.height);
     thumb.classList.toggle("faded", !revealed);
     const checks = method.checks[target];
-    facts.replaceChildren(...CHECKS.map((check, i) => fact(check, checks[i])));
+    facts.replaceChildren(...known.map((i) => fact(CHECKS[i], checks[i])));
     const found = warnings(checks);
     warned.textContent = found.join("; ");
     warned.hidden = !found.length;

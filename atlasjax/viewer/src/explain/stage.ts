@@ -47,7 +47,7 @@ export function createStage(app: App): HTMLElement {
     }
     map.hidden = !on;
     const faded = on && overlay === "colour" ? amount : 0;
-    base.style.filter = faded ? `grayscale(${faded})` : "";
+    base.style.filter = faded ? `grayscale(${Math.min(1, 1.5 * faded)})` : "";
     base.style.opacity = String(1 - 0.4 * faded);
     if (!app.focus()) say();
   }

@@ -57,6 +57,11 @@ export const CHECKS: readonly Check[] = [
   },
 ];
 
+/** Which of them are known of any method: what nobody has is not spoken of. */
+export function knownChecks(methods: readonly { readonly checks: readonly (readonly (number | null)[])[] }[]): number[] {
+  return CHECKS.flatMap((_, i) => (methods.some(({ checks }) => checks.some((one) => one[i] !== null)) ? [i] : []));
+}
+
 const [COMPLETENESS, , , WEIGHTS, LABELS] = [0, 1, 2, 3, 4];
 const FAR = 0.1; // of the change that a map should add up to
 const ALIKE = 0.5; // rank correlation
@@ -71,12 +76,12 @@ export function warnings(checks: readonly (number | null)[]): string[] {
   return found;
 }
 
-/** What is known of these figures. */
-export const KNOWN: readonly string[] = [
-  "Insertion and deletion show the network images unlike any that it was trained on. They depend on the baseline, " +
+/** What is known of these figures, each with those that it is about. */
+export const KNOWN: readonly { of: readonly number[]; text: string }[] = [
+  { of: [1, 2], text: "Insertion and deletion show the network images unlike any that it was trained on. They depend on the baseline, " +
     "and rank methods differently from image to image and from each other (Tomsett et al. 2020, \u201cSanity checks " +
-    "for saliency metrics\u201d): a difference on one image says little.",
-  "Random weights and other labels are sanity checks (Adebayo et al. 2018, \u201cSanity checks for saliency " +
+    "for saliency metrics\u201d): a difference on one image says little." },
+  { of: [3, 4], text: "Random weights and other labels are sanity checks (Adebayo et al. 2018, \u201cSanity checks for saliency " +
     "maps\u201d). A map that stays the same when the network knows nothing, or something else, cannot explain what it " +
-    "knows. To pass them is needed, and not enough.",
+    "knows. To pass them is needed, and not enough." },
 ];
