@@ -49,7 +49,7 @@ def test_a_network_of_pytorch_is_explained_as_pytorch_differentiates_it():
     torch.manual_seed(0)
     conv, pool = torch.nn.Conv2d(3, 5, 3, padding=1), torch.nn.MaxPool2d(2)
     network = torch.nn.Sequential(conv, torch.nn.ReLU(), pool, torch.nn.Flatten(), _dense(torch))
-    model = adapt(network.eval(), example=(8, 8))
+    model = adapt(network.eval(), example=8)
     (layer,) = [name for name, shape in layers(model, (8, 8, 3)).items() if shape == (8, 8, 5)][:1]
     found = blocks.effects(model, layer, IMAGES, [class_logit(1)], method="gradient")
     value = np.asarray(capture(model, IMAGES, [layer])[layer])
