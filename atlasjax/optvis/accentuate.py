@@ -152,8 +152,9 @@ def _one(
     model: Any, objective: Objective, given: Array, key: Array, how: _How
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return the image of one unit, its mask before it is smoothed, and what was measured."""
-    size, colours = given.shape[:2], correlation_for(given.shape[-1])
-    image_of = fourier(size, correlation=colours).image
+    height, width, channels = given.shape
+    colours = correlation_for(channels)
+    image_of = fourier((height, width), correlation=colours).image
     start = fourier_params(given, correlation=colours, clip=CLIP)
     names = tuple(dict.fromkeys((*objective.layers, how.keep)))
 
@@ -186,7 +187,7 @@ def _one(
     optimizer = optax.adam(how.rate)
     with jax.numpy_dtype_promotion("standard"):
         memory = optimizer.init(start)
-    state = (start, memory, jnp.zeros(size))
+    state = (start, memory, jnp.zeros((height, width)))
     (params, _, mask), _ = jax.lax.scan(step, state, jnp.arange(how.steps))
     made = image_of(params)
     before, _ = look(jnp.stack([given, given]))

@@ -6,10 +6,12 @@ misleading of the network. So attribution may look through a smoother pooling: t
 of the maximum, and the gradient is that of a mean in which large entries count for more.
 
 Pooling is found in the network's jaxpr, not by names, so that networks of any library are helped
-alike: windowed maxima of XLA's, and the maxima of shifted slices of `atlasjax.models.pooling`.
+alike: windowed maxima of XLA's, and maxima of shifted slices, as
+`atlasjax.models.pooling` and networks of PyTorch have them.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -47,6 +49,10 @@ def relaxed_pooling(function: Callable[..., Any]) -> Callable[..., Any]:
         return jax.tree.unflatten(jax.tree.structure(shape), [value.array for value in values])
 
     return soft
+
+
+_MAXIMUM = {"slice", "pad", "max", "ge", "select_n", "convert_element_type", "broadcast_in_dim"}
+"""What a maximum of shifted slices is computed by."""
 
 
 class _Windows(NamedTuple):
@@ -88,11 +94,10 @@ def _run(jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value]) -> list[_
 
 def _step(equation: JaxprEqn, given: list[_Value]) -> list[_Value]:
     """Compute one equation."""
-    program = inside(equation)
-    if program is not None and equation.primitive.name in CALLS:
+    program, windows = inside(equation), _windows(equation)
+    if windows is None and program is not None and equation.primitive.name in CALLS:
         return _run(program.jaxpr, program.consts, given)
     made = bind(equation, [one.array for one in given])
-    windows = _windows(equation)
     if windows is None:
         return [_Value(array) for array in made]
     before, x = given[0], given[0].array
@@ -127,18 +132,20 @@ def _windows(equation: JaxprEqn) -> _Windows | None:
         keys = ("window_dimensions", "window_strides", "padding", "window_dilation")
         return _Windows(*(tuple(settings[key]) for key in keys))
     program = inside(equation)
-    if name == "custom_jvp_call" and program is not None and len(program.jaxpr.invars) == 1:
+    called = program is not None and name in ("custom_jvp_call", *CALLS)
+    if called and len(program.jaxpr.invars) == 1:
         return _shifted(program.jaxpr)
     return None
 
 
 def _shifted(jaxpr: Jaxpr) -> _Windows | None:
     """Return over which windows along one axis a program takes the maximum of shifted slices."""
-    names = [equation.primitive.name for equation in jaxpr.eqns]
-    slices = [one for one in jaxpr.eqns if one.primitive.name == "slice"]
-    pads = [one for one in jaxpr.eqns if one.primitive.name == "pad"]
-    others = set(names) - {"slice", "pad", "max"}
-    if others or len(slices) < 2 or len(pads) > 1 or names.count("max") != len(slices) - 1:
+    equations = list(_flat(jaxpr))
+    names = Counter(one.primitive.name for one in equations)
+    slices = [one for one in equations if one.primitive.name == "slice"]
+    pads = [one for one in equations if one.primitive.name == "pad"]
+    chosen = names["max"] + names["select_n"]
+    if set(names) - _MAXIMUM or len(slices) < 2 or len(pads) > 1 or chosen != len(slices) - 1:
         return None
     ndim = len(slices[0].params["start_indices"])
     edges = pads[0].params["padding_config"] if pads else ((0, 0, 0),) * ndim
@@ -147,16 +154,29 @@ def _shifted(jaxpr: Jaxpr) -> _Windows | None:
     if len(moved) != 1 or any(inner for *_, inner in edges):
         return None
     (axis,) = moved.tolist()
-    if sorted(starts[:, axis].tolist()) != list(range(len(slices))):
+    first = sorted(starts[:, axis].tolist())
+    apart = first[1] - first[0]
+    if first != list(range(0, apart * len(slices), apart)):
         return None
     size = tuple(len(slices) if i == axis else 1 for i in range(ndim))
     strides = tuple(slices[0].params["strides"] or (1,) * ndim)
     # Beyond the last window nothing is looked at, where windows of the given padding may be more.
-    taken = slices[-1].params["limit_indices"][axis]
+    taken = max(one.params["limit_indices"][axis] for one in slices)
     length = jaxpr.invars[0].aval.shape[axis]  # pyright: ignore[reportAttributeAccessIssue]
     before = edges[axis][0]
     padding = tuple((before, taken - before - length) if i == axis else (0, 0) for i in range(ndim))
-    return _Windows(size, strides, padding, (1,) * ndim)
+    dilation = tuple(apart if i == axis else 1 for i in range(ndim))
+    return _Windows(size, strides, padding, dilation)
+
+
+def _flat(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
+    """Give the equations of a program and of those that it calls."""
+    for equation in jaxpr.eqns:
+        program = inside(equation)
+        if program is not None and equation.primitive.name in CALLS:
+            yield from _flat(program.jaxpr)
+        else:
+            yield equation
 
 
 def _joined(first: _Windows, second: _Windows) -> _Windows | None:

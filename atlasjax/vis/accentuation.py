@@ -17,7 +17,7 @@ from atlasjax.vis.gallery import NOT_FINITE, SILENT, Gallery
 from atlasjax.vis.given import Given
 from atlasjax.vis.settings import GENTLE, Made, Settings, fitted, settled, views
 
-_RATE = 0.1  # of the settings' rate: what starts from a picture has less far to go
+_RATE = 0.2  # of the settings' rate: what starts from a picture has less far to go
 MEASURE = "above the image's"
 
 
@@ -46,7 +46,7 @@ def accentuation(
         numbers: of channels, or of classes.
         image: the picture, which keeps its shape; see `inversion`.
         key: what the transforms are drawn from.
-        settings: how pictures are made, of which a tenth of the learning rate is taken; the
+        settings: how pictures are made, of which a fifth of the learning rate is taken; the
             defaults of `Settings` if none are given.
         captions: what each is called; its number by default.
         keep: the layer that stays near what it is; by default halfway from the image to the

@@ -2,6 +2,7 @@
 
 import argparse
 from types import SimpleNamespace
+from typing import Any
 
 import jax.numpy as jnp
 import pytest
@@ -100,7 +101,7 @@ def test_channels_and_classes_are_accentuated_in_an_image(given, numbers, names,
     (layer, found, picture), options = vis._arguments(chosen, subject, opened)
     assert (layer, found, picture.shape) == (chosen.layer, numbers, (16, 16, 3))
     assert options.get("captions") == names
-    draw = vis._drawing(chosen, subject, opened)
+    draw: Any = vis._drawing(chosen, subject, opened)
     assert draw.func is accentuation
     assert draw.keywords["keep"] == "a"
     assert vis._default_page(chosen, subject).name == page

@@ -96,6 +96,11 @@ SUBJECTS = {
         "late-caricature-blocks",
         ["image", "late"],
     ),
+    "accentuate": (
+        ["late", "--channels", "1", "--accentuate", "blocks.png", "--keep", "early"],
+        "late-accentuate-blocks-channels-1",
+        ["image", "1"],
+    ),
     "dream": (["late", "--dream", "blocks.png"], "late-dream-blocks", ["image", "late"]),
     "style": (
         ["late", "--style", "blocks.png", "--content", "blocks.png"],

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import linen
 
+from atlasjax.adapters.aten import pooling
 from atlasjax.models.pooling import max_pool
 from atlasjax.optvis.relaxed import LEAST, relaxed_pooling
 
@@ -17,6 +18,21 @@ POOLS = {
     "ours, ceil": (lambda x: max_pool(x, 3, 2), 3, 2, ((0, 0), (0, 1))),
     "ours, same": (lambda x: max_pool(x, 3, 1, "same"), 3, 1, ((1, 1), (1, 1))),
     "ours, jitted": (jax.jit(lambda x: max_pool(x, 3, 2, "same")), 3, 2, ((1, 1), (0, 1))),
+}
+
+
+def _as_pytorch(x, *settings):
+    return jnp.moveaxis(pooling.max_pool(jnp.moveaxis(x, -1, 1), *settings), 1, -1)
+
+
+POOLS |= {
+    "PyTorch": (lambda x: _as_pytorch(x, [3, 3], [2, 2], [1, 1]), 3, 2, ((1, 1), (1, 0))),
+    "PyTorch, ceil": (
+        lambda x: _as_pytorch(x, [2, 2], [2, 2], [0, 0], [1, 1], True),
+        2,
+        2,
+        ((0, 1), (0, 0)),
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """Pooling and resizing, values [batch, channels, ...places]."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -34,15 +35,23 @@ def max_pool(
         reach = dilation[place] * (kernel - 1)
         out = _length(x.shape[axis], reach + 1, step, before, ceil_mode)
         need = (out - 1) * step + reach + 1
-        x = _bordered(x, axis, before, need - x.shape[axis] - before, -jnp.inf)
-        slices = [
-            jax.lax.slice_in_dim(x, at, at + (out - 1) * step + 1, step, axis)
-            for at in range(0, reach + 1, dilation[place])
-        ]
-        x = slices[0]
-        for other in slices[1:]:
-            x = jnp.where(x >= other, x, other)
+        border = (before, need - x.shape[axis] - before)
+        x = _maximum(x, axis, kernel, step, dilation[place], border, out)
     return x
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3, 4, 5, 6))
+def _maximum(
+    x: Array, axis: int, kernel: int, step: int, dilation: int, border: tuple[int, int], out: int
+) -> Array:
+    """Return the maximum along one axis: one program, in which others find it."""
+    x = _bordered(x, axis, *border, -jnp.inf)
+    ends = range(0, dilation * kernel, dilation)
+    slices = [jax.lax.slice_in_dim(x, at, at + (out - 1) * step + 1, step, axis) for at in ends]
+    most = slices[0]
+    for other in slices[1:]:
+        most = jnp.where(most >= other, most, other)
+    return most
 
 
 def avg_pool(
