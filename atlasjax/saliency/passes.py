@@ -1,7 +1,7 @@
 """What the methods share: passes through the network in chunks, random keys, baselines, sizes."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -132,48 +132,61 @@ def widths(count: int, most: int) -> tuple[int, int]:
     return -(-count // best), best
 
 
-def summed(
-    each: Callable[[Int[Array, " k"], Float[Array, " k"]], PyTree], count: int, chunk: int
-) -> PyTree:
-    """Return the sum of what chunks give, one after another, so that memory holds one at a time.
+class Passes(NamedTuple):
+    """A method that looks at many versions of each image, as a sum over chunks of them.
 
-    Args:
+    Attributes:
+        count: of all versions.
         each: takes the numbers of k versions, and 1 for each that counts and 0 for one that only
-            fills the last chunk; returns arrays, summed over the versions.
-        count: of all versions.
-        chunk: k at most.
-
-    >>> summed(lambda numbers, real: (numbers.astype(float) * real).sum(), 5, 2)
-    Array(10., dtype=float32)
+            fills the last chunk; returns arrays whose leading axis is that of the images, summed
+            over the versions.
+        finish: from the sum over all chunks to the result.
     """
-    chunks, width = widths(count, chunk)
-    numbers = np.arange(chunks * width, dtype=np.int32).reshape(chunks, width)
+
+    count: int
+    each: Callable[[Int[Array, " k"], Float[Array, " k"]], PyTree]
+    finish: Callable[[PyTree], Any]
+
+
+def chunks(count: int, most: int) -> list[tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]]:
+    """Return the numbers of each chunk, and which of them count; see `Passes`.
+
+    >>> [(numbers.tolist(), real.tolist()) for numbers, real in chunks(3, 2)]
+    [([0, 1], [1.0, 1.0]), ([2, 2], [1.0, 0.0])]
+    """
+    many, width = widths(count, most)
+    numbers = np.arange(many * width, dtype=np.int32).reshape(many, width)
     real = (numbers < count).astype(np.float32)
-
-    def step(total: PyTree, here: tuple[Array, Array]) -> tuple[PyTree, None]:
-        return jax.tree.map(jnp.add, total, each(*here)), None
-
-    shapes = jax.eval_shape(each, numbers[0], real[0])
-    start = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    rows = (jnp.asarray(np.minimum(numbers, count - 1)), jnp.asarray(real))
-    return jax.lax.scan(step, start, rows)[0]
+    return list(zip(np.minimum(numbers, count - 1), real, strict=True))
 
 
-def collected(each: Callable[[Int[Array, " k"]], PyTree], count: int, chunk: int) -> PyTree:
-    """Return what chunks give for every version, joined along the leading axis.
+def run(passes: Passes, chunk: int, *given: PyTree) -> Any:
+    """Return the result of a method, of one chunk after another, so that memory holds one.
+
+    Under `jit` they are a loop. XLA's CPU backend runs convolutions in loops many times slower, so
+    that outside of `jit` Python loops instead; `saliency_maps` does, and compiles once.
 
     Args:
-        each: takes the numbers of k versions; returns arrays whose leading axis is theirs.
-        count: of all versions.
-        chunk: k at most.
+        passes: the method.
+        chunk: versions that pass through the network at a time.
+        given: the arrays that it computes with, which tell whether this is under `jit`.
 
-    >>> collected(lambda numbers: 2 * numbers, 5, 2).tolist()
-    [0, 2, 4, 6, 8]
+    >>> six = Passes(4, lambda numbers, real: (numbers.astype(float) * real).sum(), lambda x: x)
+    >>> float(run(six, 3))
+    6.0
     """
-    chunks, width = widths(count, chunk)
-    numbers = np.minimum(np.arange(chunks * width, dtype=np.int32), count - 1)
-    found = jax.lax.map(each, jnp.asarray(numbers.reshape(chunks, width)))
-    return jax.tree.map(lambda x: x.reshape(chunks * width, *x.shape[2:])[:count], found)
+    parts = chunks(passes.count, chunk)
+    shapes = jax.eval_shape(passes.each, *parts[0])
+    total = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
+    if traced:
+        rows = tuple(jnp.asarray(np.stack(side)) for side in zip(*parts, strict=True))
+        step = lambda sums, row: (_add(sums, passes.each(*row)), None)  # noqa: E731
+        return passes.finish(jax.lax.scan(step, total, rows)[0])
+    each = jax.jit(passes.each)
+    for part in parts:
+        total = _add(total, each(*part))
+    return passes.finish(total)
 
 
 def image_keys(key: Key[Array, "..."], count: int) -> Key[Array, " b"]:
@@ -243,6 +256,10 @@ def resized(
     (1, 4, 6)
     """
     return jax.image.resize(value, images.shape[:3], "bilinear")
+
+
+def _add(one: PyTree, other: PyTree) -> PyTree:
+    return jax.tree.map(jnp.add, one, other)
 
 
 def at_least(name: str, value: int, least: int = 1) -> None:
