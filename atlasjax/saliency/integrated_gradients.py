@@ -9,12 +9,13 @@ from jaxtyping import Array, Float
 from atlasjax.saliency.passes import (
     CHUNK,
     Baseline,
+    Passes,
     at_least,
     baseline_of,
     channels_joined,
     gradients,
+    run,
     scores,
-    summed,
 )
 from atlasjax.taps import Model
 from atlasjax.targets import Target
@@ -70,6 +71,19 @@ def integrated_gradients(
     >>> round(float(found.maps[0, 0, 0]), 4), round(float(found.error[0]), 4)
     (8.0, 0.0)
     """
+    found = integrated_gradients_passes(model, images, target, steps=steps, baseline=baseline)
+    return run(found, chunk, model, images, target)
+
+
+def integrated_gradients_passes(
+    model: Model,
+    images: Float[Array, "b h w c"],
+    target: Target,
+    *,
+    steps: int = 50,
+    baseline: Baseline = "black",
+) -> Passes:
+    """Return `integrated_gradients` as passes through the network."""
     at_least("steps", steps)
     start = baseline_of(images, baseline)
     way = images - start
@@ -82,7 +96,10 @@ def integrated_gradients(
         found = gradients(model, start[None] + along * way[None], target)
         return jnp.einsum("k,kbhwc->bhwc", parts[numbers] * real, found)
 
-    maps = channels_joined(way * summed(each, steps, chunk), signed=True)
-    ends = scores(model, jnp.stack([images, start]), target)
-    change = ends[0] - ends[1]
-    return IntegratedGradients(maps, change, maps.sum((1, 2)) - change)
+    def finish(total: Array) -> IntegratedGradients:
+        maps = channels_joined(way * total, signed=True)
+        ends = scores(model, jnp.stack([images, start]), target)
+        change = ends[0] - ends[1]
+        return IntegratedGradients(maps, change, maps.sum((1, 2)) - change)
+
+    return Passes(steps, each, finish)

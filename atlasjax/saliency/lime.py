@@ -11,10 +11,11 @@ from atlasjax.errors import UserError
 from atlasjax.saliency.passes import (
     CHUNK,
     Baseline,
+    Passes,
     at_least,
     baseline_of,
-    collected,
     image_keys,
+    run,
     sample_keys,
     scores,
     where,
@@ -78,6 +79,24 @@ def lime(
     >>> round(float(found[0, 0, 0])), round(float(found[0, 3, 0]))
     (8, 0)
     """
+    options = {"segments": segments, "most": most, "samples": samples}
+    found = lime_passes(model, images, target, key=key, baseline=baseline, ridge=ridge, **options)
+    return run(found, chunk, model, images, target)
+
+
+def lime_passes(
+    model: Model,
+    images: Float[Array, "b h w c"],
+    target: Target,
+    *,
+    key: Key[Array, "..."],
+    segments: Int[Array | np.ndarray, "b h w"] | None = None,
+    most: int = 64,
+    samples: int = 500,
+    baseline: Baseline = MEAN,
+    ridge: float | int = 1,
+) -> Passes:
+    """Return `lime` as passes through the network."""
     at_least("samples", samples, 2)
     at_least("most", most)
     if segments is None:
@@ -96,17 +115,21 @@ def lime(
         found = jax.vmap(jax.vmap(draw))(sample_keys(keys, numbers))
         return (found | (numbers == 0)[:, None, None]) & there[None]  # the first shows everything
 
-    def each(numbers: Array) -> Array:
+    def each(numbers: Array, real: Array) -> Float[Array, "b samples"]:
         visible = drawn(numbers)
         pixels = jax.vmap(lambda bits: jax.vmap(lambda b, at: b[at])(bits, places))(visible)
-        return scores(model, where(pixels[..., None], images[None], nothing[None]), target)
+        found = scores(model, where(pixels[..., None], images[None], nothing[None]), target)
+        rows = (real[:, None] * found).T
+        return jnp.zeros((len(images), samples), rows.dtype).at[:, numbers].add(rows)
 
-    found = collected(each, samples, chunk)
-    visible = drawn(jnp.arange(samples)).astype(jnp.float32)
-    share = visible.sum(-1) / there.sum(-1).astype(jnp.float32)[None]
-    weight = jnp.exp(-((1 - jnp.sqrt(share)) ** 2) / (2 * _KERNEL**2))
-    fit = jax.vmap(_ridge, (1, 1, 1, None))(visible, found, weight, jnp.float32(ridge))
-    return jax.vmap(lambda own, at: own[at])(fit, places)
+    def finish(found: Float[Array, "b samples"]) -> Float[Array, "b h w"]:
+        visible = drawn(jnp.arange(samples)).astype(jnp.float32)
+        share = visible.sum(-1) / there.sum(-1).astype(jnp.float32)[None]
+        weight = jnp.exp(-((1 - jnp.sqrt(share)) ** 2) / (2 * _KERNEL**2))
+        fit = jax.vmap(_ridge, (1, 0, 1, None))(visible, found, weight, jnp.float32(ridge))
+        return jax.vmap(lambda own, at: own[at])(fit, places)
+
+    return Passes(samples, each, finish)
 
 
 def superpixels(images: Float[np.ndarray, "b h w c"], most: int = 64) -> Int[np.ndarray, "b h w"]:

@@ -1,12 +1,11 @@
 """Maps of many images, methods and targets: compiled once for each method, split over devices."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree, UInt8
@@ -22,12 +21,11 @@ from atlasjax.parallel import (
     split_batch,
 )
 from atlasjax.progress import Progress, silent
-from atlasjax.saliency.methods import Method, check_methods, methods_for
-from atlasjax.saliency.passes import CHUNK, image_keys
+from atlasjax.saliency.methods import Method, check_methods, map_of, methods_for
+from atlasjax.saliency.passes import CHUNK, chunks, image_keys
 from atlasjax.taps import Model, as_pytree
 from atlasjax.targets import Target, as_target, check_target
 
-_FEW = 4  # images
 _SINGLE = 8  # images that a device takes at a time where each passes once
 _FASTER = 4  # times as many on an accelerator, which few would leave idle
 
@@ -120,69 +118,125 @@ def _batches(
     static, arrays = {}, {}
     for name, value in options.items():
         (arrays if isinstance(value, np.ndarray | jax.Array) else static)[name] = value
-    if method.passes == "one":
-        each = max(_SINGLE * more // targets, 1)
-    else:
-        shares = targets if method.passes == "gradient" else 1
-        static.setdefault("chunk", max(CHUNK * more // shares, 1))
-        each = 1
+    shares = 1 if method.shares else targets
+    chunk = static.pop("chunk", max(CHUNK * more // shares, 1))
+    each = 1 if method.split else max(_SINGLE * more // targets, 1)
     count = len(rows[0])
-    # Of few images a method takes less time than it takes to be compiled. Step by step the methods
-    # share the passes through the network, which are compiled by themselves.
-    few = count <= _FEW and not accelerated(mesh)
-    size = 1 if few else min(each * mesh.size, share_of(count, mesh))
-    fixed = tuple(sorted(static.items()))
+    size = min(each * mesh.size, share_of(count, mesh))
+    program = _Program(method, layer, tuple(sorted(static.items())), mesh)
 
     def begun() -> Iterator[tuple[int, Array]]:
         for first in range(0, count, size):
             here = jax.tree.map(lambda x: x[first : first + size], rows)  # noqa: B023
             n = len(here[0])
-            if few:
-                on_device = jax.tree.map(jnp.asarray, here)
-                yield n, _share(model, arrays, on_device, method, layer, fixed)
-            else:
-                yield n, _maps(model, arrays, pad_batch(here, size), method, layer, fixed, mesh)
+            yield n, _begin(program, model, arrays, pad_batch(here, size), chunk)
 
     for n, maps in overlapped(begun(), mesh):
         yield np.asarray(jax.device_get(maps))[:n]
 
 
-@partial(jax.jit, static_argnums=(3, 4, 5, 6))
-def _maps(
-    model: Model,
-    arrays: PyTree,
-    rows: PyTree,
-    method: Method,
-    layer: str | None,
-    fixed: tuple[tuple[str, Hashable], ...],
-    mesh: Mesh,
-) -> Float[Array, "b targets h w"]:
-    """Compute a batch; compiled once for each method, whatever is called how often."""
+class _Program(NamedTuple):
+    """What a method is compiled for."""
+
+    method: Method
+    layer: str | None
+    fixed: tuple[tuple[str, Hashable], ...]
+    mesh: Mesh
+
+
+def _begin(program: _Program, model: Model, arrays: PyTree, rows: PyTree, chunk: int) -> Array:
+    """Begin a batch, chunk after chunk: XLA's loops on CPUs would be many times slower."""
+    if program.method.split is None:
+        return _whole(program, model, arrays, rows)
+    total = None
+    for numbers, real in chunks(_count(program, model, arrays, rows), chunk):
+        part = _chunk(program, model, arrays, numbers, real, rows)
+        total = part if total is None else _sum(total, part)
+    return _finish(program, model, arrays, rows, total)
+
+
+@partial(jax.jit, static_argnums=0)
+def _whole(program: _Program, model: Model, arrays: PyTree, rows: PyTree) -> Array:
+    """Compute a batch; compiled once for each method, however often it is called."""
 
     def share(model: Model, arrays: PyTree, rows: PyTree) -> Float[Array, "b targets h w"]:
-        return _share(model, arrays, rows, method, layer, fixed)
+        def one(target: Target) -> Float[Array, "b h w"]:
+            return map_of(_call(program, program.method.function, model, arrays, rows, target))
 
-    return split_batch(share, mesh, replicated=2)(model, arrays, rows)
+        return _each_target(one, rows[1])
+
+    return split_batch(share, program.mesh, replicated=2)(model, arrays, rows)
 
 
-def _share(
+@partial(jax.jit, static_argnums=0)
+def _chunk(
+    program: _Program, model: Model, arrays: PyTree, numbers: Array, real: Array, rows: PyTree
+) -> PyTree:
+    """Compute the sum over a chunk of versions of each image of a batch."""
+
+    def share(model: Model, arrays: PyTree, numbers: Array, real: Array, rows: PyTree) -> PyTree:
+        def one(target: Target) -> PyTree:
+            passes = _call(program, program.method.split, model, arrays, rows, target)
+            return passes.each(numbers, real)
+
+        return _each_target(one, rows[1])
+
+    return split_batch(share, program.mesh, replicated=4)(model, arrays, numbers, real, rows)
+
+
+@partial(jax.jit, static_argnums=0)
+def _finish(program: _Program, model: Model, arrays: PyTree, rows: PyTree, total: PyTree) -> Array:
+    """Compute a batch's maps from the sum over all versions."""
+
+    def share(model: Model, arrays: PyTree, rows: PyTree, total: PyTree) -> Array:
+        def one(target: Target, total: PyTree) -> Float[Array, "b h w"]:
+            passes = _call(program, program.method.split, model, arrays, rows, target)
+            return map_of(passes.finish(total))
+
+        return _each_target(one, rows[1], total)
+
+    return split_batch(share, program.mesh, replicated=2)(model, arrays, rows, total)
+
+
+@jax.jit
+def _sum(one: PyTree, other: PyTree) -> PyTree:
+    return jax.tree.map(jnp.add, one, other)
+
+
+def _count(program: _Program, model: Model, arrays: PyTree, rows: PyTree) -> int:
+    """Return how many versions of an image a method looks at."""
+    found = []
+
+    def look(model: Model, arrays: PyTree, rows: PyTree) -> tuple[()]:
+        target = jax.tree.map(lambda x: x[:, 0], rows[1])
+        found.append(_call(program, program.method.split, model, arrays, rows, target).count)
+        return ()
+
+    jax.eval_shape(look, model, arrays, rows)
+    return found[0]
+
+
+def _call(
+    program: _Program,
+    function: Callable[..., Any] | None,
     model: Model,
     arrays: PyTree,
     rows: PyTree,
-    method: Method,
-    layer: str | None,
-    fixed: tuple[tuple[str, Hashable], ...],
-) -> Float[Array, "b targets h w"]:
-    """Compute some images, for all targets of one make at once."""
-    images, targets, keys, own = rows
-    options = {**dict(fixed), **arrays, **own}
+    target: Target,
+) -> Any:
+    assert function is not None
+    images, _, keys, own = rows
+    options = {**dict(program.fixed), **arrays, **own}
+    return function(model, images, target, **program.method.given(program.layer, keys), **options)
 
-    def one(target: Target) -> Float[Array, "b h w"]:
-        return method(model, images, target, layer=layer, key=keys, **options)
 
-    if not jax.tree.leaves(targets):
-        return one(targets)[:, None]
-    return jax.vmap(one, 1, 1)(targets)
+def _each_target(one: Callable[..., Any], targets: Target, *more: PyTree) -> Any:
+    """Return what a function of one target gives for each, along the second axis."""
+    if jax.tree.leaves(targets):
+        return jax.vmap(one, 1, 1)(targets, *more)
+    # Nothing tells such targets apart, so that there is a single one.
+    alone = jax.tree.map(lambda x: x[:, 0], more)
+    return jax.tree.map(lambda x: x[:, None], one(targets, *alone))
 
 
 def _groups(targets: Sequence[Target], images: int) -> Iterator[tuple[list[int], Target]]:

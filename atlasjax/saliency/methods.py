@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,15 @@ from atlasjax.rectifiers import guided
 from atlasjax.saliency.attention_rollout import attention_layers, attention_rollout
 from atlasjax.saliency.grad_cam import grad_cam, grad_cam_plus_plus, guided_grad_cam
 from atlasjax.saliency.gradient import gradient, gradient_times_input
-from atlasjax.saliency.integrated_gradients import integrated_gradients
-from atlasjax.saliency.lime import lime, superpixels
-from atlasjax.saliency.occlusion import occlusion
-from atlasjax.saliency.rise import rise
-from atlasjax.saliency.smoothgrad import smoothgrad
+from atlasjax.saliency.integrated_gradients import (
+    integrated_gradients,
+    integrated_gradients_passes,
+)
+from atlasjax.saliency.lime import lime, lime_passes, superpixels
+from atlasjax.saliency.occlusion import occlusion, occlusion_passes
+from atlasjax.saliency.passes import Passes
+from atlasjax.saliency.rise import rise, rise_passes
+from atlasjax.saliency.smoothgrad import smoothgrad, smoothgrad_passes
 from atlasjax.taps import Model, as_pytree, identity, layers
 from atlasjax.targets import Target
 
@@ -34,9 +38,9 @@ class Method:
         title: as people write it, such as `"Integrated gradients"`.
         citation: who found it, and where to read of it.
         function: it, with the arguments that it needs.
+        split: the same as passes through the network, where it looks at many versions of an image.
         signed: whether negative values mean that a pixel speaks against the target.
-        passes: of each image through the network: "one" or a few; or many that share their way
-            "forward" among targets; or many with a "gradient" for each target.
+        shares: whether all of its passes are the same for every target: they only look forward.
         needs_layer: whether it is of a layer with positions.
         needs_key: whether it draws at random.
         needs_attention: whether the network must tap its attention.
@@ -50,7 +54,8 @@ class Method:
     citation: str
     function: Callable[..., Any]
     signed: bool
-    passes: Literal["one", "forward", "gradient"] = "one"
+    split: Callable[..., Passes] | None = None
+    shares: bool = False
     needs_layer: bool = False
     needs_key: bool = False
     needs_attention: bool = False
@@ -80,16 +85,34 @@ class Method:
         Raises:
             UserError: no layer or no key where it needs one, or what the function does not take.
         """
+        found = self.function(model, images, target, **self.given(layer, key), **settings)
+        return map_of(found)
+
+    def given(self, layer: str | None, key: Key[Array, "..."] | None) -> dict[str, Any]:
+        """Return the layer and the key, where it needs them.
+
+        Args:
+            layer: one with positions.
+            key: of what is drawn at random.
+
+        Raises:
+            UserError: it needs what is None.
+        """
+        found: dict[str, Any] = {}
         if self.needs_layer:
             if layer is None:
                 raise UserError(f"{self.name} needs a layer: give its name by layer=")
-            settings["layer"] = layer
+            found["layer"] = layer
         if self.needs_key:
             if key is None:
                 raise UserError(f"{self.name} draws at random: give a key by key=")
-            settings["key"] = key
-        found = self.function(model, images, target, **settings)
-        return found if not isinstance(found, tuple) else found[0]
+            found["key"] = key
+        return found
+
+
+def map_of(found: Any) -> Float[Array, "b h w"]:
+    """Return the maps of what a method returns, which may tell more."""
+    return found[0] if isinstance(found, tuple) else found
 
 
 _SIMONYAN = "Simonyan, Vedaldi and Zisserman 2014, arXiv:1312.6034"
@@ -109,7 +132,7 @@ _ALL = (
         "Smilkov et al. 2017, arXiv:1706.03825",
         smoothgrad,
         signed=False,
-        passes="gradient",
+        split=smoothgrad_passes,
         needs_key=True,
     ),
     Method(
@@ -118,7 +141,7 @@ _ALL = (
         "Sundararajan, Taly and Yan 2017, arXiv:1703.01365",
         integrated_gradients,
         signed=True,
-        passes="gradient",
+        split=integrated_gradients_passes,
     ),
     Method("grad_cam", "Grad-CAM", _SELVARAJU, grad_cam, signed=False, needs_layer=True),
     Method(
@@ -144,7 +167,8 @@ _ALL = (
         "Zeiler and Fergus 2014, arXiv:1311.2901",
         occlusion,
         signed=True,
-        passes="forward",
+        split=occlusion_passes,
+        shares=True,
     ),
     Method(
         "rise",
@@ -152,7 +176,8 @@ _ALL = (
         "Petsiuk, Das and Saenko 2018, arXiv:1806.07421",
         rise,
         signed=True,
-        passes="forward",
+        split=rise_passes,
+        shares=True,
         needs_key=True,
     ),
     Method(
@@ -161,7 +186,8 @@ _ALL = (
         "Ribeiro, Singh and Guestrin 2016, arXiv:1602.04938",
         lime,
         signed=True,
-        passes="forward",
+        split=lime_passes,
+        shares=True,
         needs_key=True,
         prepare=("segments", superpixels),
     ),

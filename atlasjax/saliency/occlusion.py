@@ -7,10 +7,11 @@ from jaxtyping import Array, Float
 from atlasjax.saliency.passes import (
     CHUNK,
     Baseline,
+    Passes,
     at_least,
     baseline_of,
+    run,
     scores,
-    summed,
     where,
 )
 from atlasjax.taps import Model
@@ -57,6 +58,20 @@ def occlusion(
     >>> float(found[0, 0, 0])
     4.0
     """
+    options = {"window": window, "stride": stride, "baseline": baseline}
+    return run(occlusion_passes(model, images, target, **options), chunk, model, images, target)
+
+
+def occlusion_passes(
+    model: Model,
+    images: Float[Array, "b h w c"],
+    target: Target,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    baseline: Baseline = "black",
+) -> Passes:
+    """Return `occlusion` as passes through the network."""
     height, width = images.shape[1:3]
     window = max(min(height, width) // 7, 1) if window is None else window
     stride = max(window // 2, 1) if stride is None else stride
@@ -66,18 +81,21 @@ def occlusion(
     at_least("window", window, stride)
     rows, columns = (_covered(side, window, stride) for side in (height, width))
     nothing = baseline_of(images, baseline)
-    whole = evaluate(target, model, images)
 
     def each(numbers: Array, real: Array) -> Array:
         row = jnp.asarray(rows)[numbers // len(columns)]
         column = jnp.asarray(columns)[numbers % len(columns)]
         cover = row[:, :, None] * column[:, None, :]
         copies = where(1 - cover[:, None, :, :, None], images[None], nothing[None])
-        lost = whole[None] - scores(model, copies, target)
-        return jnp.einsum("k,kb,khw->bhw", real, lost, cover)
+        return jnp.einsum("k,kb,khw->bhw", real, scores(model, copies, target), cover)
 
     times = rows.sum(0)[:, None] * columns.sum(0)
-    return summed(each, len(rows) * len(columns), chunk) / jnp.asarray(times)[None]
+
+    def finish(total: Array) -> Float[Array, "b h w"]:
+        whole = evaluate(target, model, images)
+        return whole[:, None, None] - total / jnp.asarray(times)[None]
+
+    return Passes(len(rows) * len(columns), each, finish)
 
 
 def _covered(side: int, window: int, stride: int) -> Float[np.ndarray, "windows side"]:

@@ -1,9 +1,7 @@
 """What the methods share: passes through the network in chunks, random keys, baselines, sizes."""
 
-import functools
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
-from atlasjax.taps import Model, as_pytree, capture
+from atlasjax.taps import Model, capture
 from atlasjax.targets import Target, evaluate
 
 CHUNK = 12
@@ -41,19 +39,7 @@ def image_gradient(
     >>> float(image_gradient(toy, jnp.full((1, 1, 1, 1), 3.0), class_logit(0))[0, 0, 0, 0])
     6.0
     """
-    return _image_gradient(as_pytree(model), images, target)
-
-
-# Compiled by themselves, so that methods which look at a network in the same way share the program,
-# which takes longer to compile than to run for one image.
-@jax.jit
-def _image_gradient(model: Model, images: Array, target: Target) -> Array:
     return jax.grad(lambda x: evaluate(target, model, x).sum())(images)
-
-
-@jax.jit
-def _scores(model: Model, images: Array, target: Target) -> Array:
-    return evaluate(target, model, images)
 
 
 def scores(model: Model, images: Float[Array, "k b h w c"], target: Target) -> Float[Array, "k b"]:
@@ -64,8 +50,7 @@ def scores(model: Model, images: Float[Array, "k b h w c"], target: Target) -> F
         images: k versions of b images.
         target: what is asked for, of b images.
     """
-    found = _scores(as_pytree(model), _flat(images), _repeated(target, len(images)))
-    return found.reshape(images.shape[:2])
+    return evaluate(_repeated(target, len(images)), model, _flat(images)).reshape(images.shape[:2])
 
 
 def gradients(
@@ -101,13 +86,7 @@ def layer_gradient(
     ).shape
     if len(shape) != 4 or shape[1] * shape[2] == 1:
         raise UserError(f"layer {layer!r} has no rows and columns of positions to make a map of")
-    return _layer_gradient(as_pytree(model), images, target, layer, shape)
 
-
-@partial(jax.jit, static_argnums=(3, 4))
-def _layer_gradient(
-    model: Model, images: Array, target: Target, layer: str, shape: tuple[int, ...]
-) -> tuple[Array, Array]:
     def score(change: Array) -> tuple[Array, Array]:
         seen = []
 
@@ -153,67 +132,61 @@ def widths(count: int, most: int) -> tuple[int, int]:
     return -(-count // best), best
 
 
-def summed(
-    each: Callable[[Int[Array, " k"], Float[Array, " k"]], PyTree], count: int, chunk: int
-) -> PyTree:
-    """Return the sum of what chunks give, one after another, so that memory holds one at a time.
+class Passes(NamedTuple):
+    """A method that looks at many versions of each image, as a sum over chunks of them.
 
-    Args:
+    Attributes:
+        count: of all versions.
         each: takes the numbers of k versions, and 1 for each that counts and 0 for one that only
-            fills the last chunk; returns arrays, summed over the versions.
-        count: of all versions.
-        chunk: k at most.
-
-    >>> summed(lambda numbers, real: (numbers.astype(float) * real).sum(), 5, 2)
-    Array(10., dtype=float32)
+            fills the last chunk; returns arrays whose leading axis is that of the images, summed
+            over the versions.
+        finish: from the sum over all chunks to the result.
     """
-    chunks, width = widths(count, chunk) if _compiling() else _alike(count, chunk)
-    numbers = np.arange(chunks * width, dtype=np.int32).reshape(chunks, width)
+
+    count: int
+    each: Callable[[Int[Array, " k"], Float[Array, " k"]], PyTree]
+    finish: Callable[[PyTree], Any]
+
+
+def chunks(count: int, most: int) -> list[tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]]:
+    """Return the numbers of each chunk, and which of them count; see `Passes`.
+
+    >>> [(numbers.tolist(), real.tolist()) for numbers, real in chunks(3, 2)]
+    [([0, 1], [1.0, 1.0]), ([2, 2], [1.0, 0.0])]
+    """
+    many, width = widths(count, most)
+    numbers = np.arange(many * width, dtype=np.int32).reshape(many, width)
     real = (numbers < count).astype(np.float32)
-    numbers = np.minimum(numbers, count - 1)
-
-    def step(total: PyTree, here: tuple[Array, Array]) -> tuple[PyTree, None]:
-        return jax.tree.map(jnp.add, total, each(*here)), None
-
-    if not _compiling():
-        parts = (each(jnp.asarray(n), jnp.asarray(r)) for n, r in zip(numbers, real, strict=True))
-        return functools.reduce(partial(jax.tree.map, jnp.add), parts)
-    shapes = jax.eval_shape(each, numbers[0], real[0])
-    start = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    rows = (jnp.asarray(numbers), jnp.asarray(real))
-    return jax.lax.scan(step, start, rows)[0]
+    return list(zip(np.minimum(numbers, count - 1), real, strict=True))
 
 
-def collected(each: Callable[[Int[Array, " k"]], PyTree], count: int, chunk: int) -> PyTree:
-    """Return what chunks give for every version, joined along the leading axis.
+def run(passes: Passes, chunk: int, *given: PyTree) -> Any:
+    """Return the result of a method, of one chunk after another, so that memory holds one.
+
+    Under `jit` they are a loop. XLA's CPU backend runs convolutions in loops many times slower, so
+    that outside of `jit` Python loops instead; `saliency_maps` does, and compiles once.
 
     Args:
-        each: takes the numbers of k versions; returns arrays whose leading axis is theirs.
-        count: of all versions.
-        chunk: k at most.
+        passes: the method.
+        chunk: versions that pass through the network at a time.
+        given: the arrays that it computes with, which tell whether this is under `jit`.
 
-    >>> collected(lambda numbers: 2 * numbers, 5, 2).tolist()
-    [0, 2, 4, 6, 8]
+    >>> six = Passes(4, lambda numbers, real: (numbers.astype(float) * real).sum(), lambda x: x)
+    >>> float(run(six, 3))
+    6.0
     """
-    chunks, width = widths(count, chunk) if _compiling() else _alike(count, chunk)
-    numbers = np.minimum(np.arange(chunks * width, dtype=np.int32), count - 1)
-    rows = numbers.reshape(chunks, width)
-    if not _compiling():
-        parts = [each(jnp.asarray(row)) for row in rows]
-        found = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:count], *parts)
-        return found
-    found = jax.lax.map(each, jnp.asarray(rows))
-    return jax.tree.map(lambda x: x.reshape(chunks * width, *x.shape[2:])[:count], found)
-
-
-def _alike(count: int, chunk: int) -> tuple[int, int]:
-    """Return chunks and their length where every method's have one, so that one program serves."""
-    return -(-count // chunk), chunk
-
-
-def _compiling() -> bool:
-    """Tell whether what is computed now is being compiled as a whole, as within `jax.jit`."""
-    return isinstance(jnp.zeros(()), jax.core.Tracer)
+    parts = chunks(passes.count, chunk)
+    shapes = jax.eval_shape(passes.each, *parts[0])
+    total = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
+    if traced:
+        rows = tuple(jnp.asarray(np.stack(side)) for side in zip(*parts, strict=True))
+        step = lambda sums, row: (_add(sums, passes.each(*row)), None)  # noqa: E731
+        return passes.finish(jax.lax.scan(step, total, rows)[0])
+    each = jax.jit(passes.each)
+    for part in parts:
+        total = _add(total, each(*part))
+    return passes.finish(total)
 
 
 def image_keys(key: Key[Array, "..."], count: int) -> Key[Array, " b"]:
@@ -283,6 +256,10 @@ def resized(
     (1, 4, 6)
     """
     return jax.image.resize(value, images.shape[:3], "bilinear")
+
+
+def _add(one: PyTree, other: PyTree) -> PyTree:
+    return jax.tree.map(jnp.add, one, other)
 
 
 def at_least(name: str, value: int, least: int = 1) -> None:

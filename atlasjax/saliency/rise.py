@@ -8,12 +8,13 @@ from atlasjax.errors import UserError
 from atlasjax.saliency.passes import (
     CHUNK,
     Baseline,
+    Passes,
     at_least,
     baseline_of,
     image_keys,
+    run,
     sample_keys,
     scores,
-    summed,
     where,
 )
 from atlasjax.taps import Model
@@ -66,6 +67,22 @@ def rise(
     >>> bool(found[:4, :4].mean() > 2 * abs(found[4:, 4:]).mean())
     True
     """
+    options = {"samples": samples, "cells": cells, "shown": shown, "baseline": baseline}
+    return run(rise_passes(model, images, target, key=key, **options), chunk, model, images, target)
+
+
+def rise_passes(
+    model: Model,
+    images: Float[Array, "b h w c"],
+    target: Target,
+    *,
+    key: Key[Array, "..."],
+    samples: int = 1000,
+    cells: int = 7,
+    shown: float = 0.5,
+    baseline: Baseline = "black",
+) -> Passes:
+    """Return `rise` as passes through the network."""
     at_least("samples", samples)
     at_least("cells", cells)
     if not 0 < shown < 1:
@@ -83,8 +100,11 @@ def rise(
         masks = masks * real[:, None, None, None]
         return jnp.einsum("kb,kbhw->bhw", found, masks), found.sum(0), masks.sum(0)
 
-    together, total, seen = summed(each, samples, chunk)
-    return (together - (total / samples)[:, None, None] * seen) / (samples * shown)
+    def finish(sums: tuple[Array, Array, Array]) -> Float[Array, "b h w"]:
+        together, total, seen = sums
+        return (together - (total / samples)[:, None, None] * seen) / (samples * shown)
+
+    return Passes(samples, each, finish)
 
 
 def mask(

@@ -7,12 +7,13 @@ from jaxtyping import Array, Float, Key
 from atlasjax.errors import UserError
 from atlasjax.saliency.passes import (
     CHUNK,
+    Passes,
     at_least,
     channels_joined,
     gradients,
     image_keys,
+    run,
     sample_keys,
-    summed,
 )
 from atlasjax.taps import Model
 from atlasjax.targets import Target
@@ -57,6 +58,23 @@ def smoothgrad(
     >>> float(smoothgrad(toy, half, class_logit(0), key=jax.random.key(0))[0, 0, 0])
     1.0
     """
+    options = {"samples": samples, "noise": noise, "signed": signed}
+    return run(
+        smoothgrad_passes(model, images, target, key=key, **options), chunk, model, images, target
+    )
+
+
+def smoothgrad_passes(
+    model: Model,
+    images: Float[Array, "b h w c"],
+    target: Target,
+    *,
+    key: Key[Array, "..."],
+    samples: int = 25,
+    noise: float | int = 0.15,
+    signed: bool = False,
+) -> Passes:
+    """Return `smoothgrad` as passes through the network."""
     at_least("samples", samples)
     if noise < 0:
         raise UserError(f"noise {noise}: must be at least 0")
@@ -66,7 +84,7 @@ def smoothgrad(
         copies = images[None] + noise * _noise(keys, numbers, images)
         return jnp.einsum("k,kbhwc->bhwc", real, gradients(model, copies, target))
 
-    return channels_joined(summed(each, samples, chunk) / samples, signed)
+    return Passes(samples, each, lambda total: channels_joined(total / samples, signed))
 
 
 def _noise(

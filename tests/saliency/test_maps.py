@@ -99,8 +99,9 @@ def test_targets_share_the_way_forward():
         data = np.arange(count, dtype=np.int32).reshape(1, count) % 3
         target = targets.Target(targets.class_logit(0).score, data=data)
         rows = (x, target, keys, {})
-        fixed = (("chunk", 12),)
-        lowered = maps._maps.lower(wide, {}, rows, method, None, fixed, mesh)
+        program = maps._Program(method, None, (), mesh)
+        part = (np.arange(12, dtype=np.int32), np.ones(12, np.float32))
+        lowered = maps._chunk.lower(program, wide, {}, *part, rows)
         return lowered.compile().cost_analysis()["flops"]
 
     assert work(10) < 1.5 * work(1)
