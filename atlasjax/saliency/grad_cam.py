@@ -132,13 +132,8 @@ def guided_gradient(
     >>> float(guided_gradient(toy, jnp.ones((1, 1, 1, 1)), class_logit(0))[0, 0, 0, 0])
     0.0
     """
-    return _guided_gradient(as_pytree(model), images, target)
-
-
-@jax.jit
-def _guided_gradient(model: Model, images: Array, target: Target) -> Array:
     run = guided(lambda m, t, x: evaluate(t, m, x))
-    return jax.grad(lambda x: run(model, target, x).sum())(images)
+    return jax.grad(lambda x: run(as_pytree(model), target, x).sum())(images)
 
 
 def _joined(

@@ -164,9 +164,9 @@ def _layer(
     i: int,
     images: Float[np.ndarray, "b h w c"],
     classes: int,
-    grid: UInt8[np.ndarray, "h w c"],
-    channel_icon: UInt8[np.ndarray, "n s s c"],
-    group_icon: UInt8[np.ndarray, "g s s c"],
+    grid: UInt8[np.ndarray, "rows columns channels"],
+    channel_icon: UInt8[np.ndarray, "n s s channels"],
+    group_icon: UInt8[np.ndarray, "g s s channels"],
 ) -> Layer:
     """Return what is shown of one image."""
     own = jax.tree.map(lambda leaf: leaf[i : i + 1], seen.effects)
