@@ -52,7 +52,7 @@ class GridSettings:
 
     window: int | None = None
     cell: int | None = None
-    steps: int = 64
+    steps: int = 48
     batch: int = 64
     power: float = 2.0
     jitter: int = 4

@@ -132,9 +132,9 @@ def _windows(equation: JaxprEqn) -> _Windows | None:
         keys = ("window_dimensions", "window_strides", "padding", "window_dilation")
         return _Windows(*(tuple(settings[key]) for key in keys))
     program = inside(equation)
-    called = program is not None and name in ("custom_jvp_call", *CALLS)
-    if called and len(program.jaxpr.invars) == 1:
-        return _shifted(program.jaxpr)
+    called = program if name in ("custom_jvp_call", *CALLS) else None
+    if called is not None and len(called.jaxpr.invars) == 1:
+        return _shifted(called.jaxpr)
     return None
 
 

@@ -1,6 +1,7 @@
 """Channels and classes heightened in a picture, which elsewhere stays what it is."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -33,11 +34,17 @@ def test_channels_rise_in_the_picture(toy, quick, picture):
     assert seen == [(0, 2), (1, 2), (2, 2)]
 
 
-def test_classes_are_logits_and_what_nothing_wakes_is_told(toy, quick, picture):
-    names = ["green", "blue"]
-    made = vis.accentuation(toy, None, [1, 2], picture, KEY, quick, captions=names, keep="grid")
-    assert made.captions == ("image", "green", "blue")
-    assert made.notes == ("", vis.SILENT, "")  # no green in it is above the rectifier
+def test_classes_are_logits_and_what_nothing_wakes_is_told(quick, picture):
+    def network(images, tap):
+        x = tap("colours", images).mean((1, 2))
+        return jnp.concatenate([x, jnp.maximum(x - 2.0, 0.0)], 1)  # three that nothing wakes
+
+    names = ["dead", "blue"]
+    made = vis.accentuation(
+        network, None, [3, 2], picture, KEY, quick, captions=names, keep="colours"
+    )
+    assert made.captions == ("image", "dead", "blue")
+    assert made.notes == ("", vis.SILENT, "")
     assert made.reached[1] == 0
     assert made.reached[2] > 0
     np.testing.assert_allclose(made.images[1], made.images[0], atol=1e-6)
