@@ -6,6 +6,7 @@ from inspect import signature
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree, UInt8
@@ -24,7 +25,7 @@ from atlasjax.progress import Progress, silent
 from atlasjax.saliency.methods import Method, check_methods, map_of, methods_for
 from atlasjax.saliency.passes import CHUNK, chunks, image_keys
 from atlasjax.taps import Model, as_pytree
-from atlasjax.targets import Target, as_target, check_target
+from atlasjax.targets import Target, as_target, check_targets
 
 _SINGLE = 8  # images that a device takes at a time where each passes once
 _FASTER = 4  # times as many on an accelerator, which few would leave idle
@@ -76,8 +77,7 @@ def saliency_maps(
     asked = [as_target(one) for one in (target if isinstance(target, list) else [target])]
     if not len(images) or not asked:
         raise UserError("no images, or no targets: give at least one of each")
-    for one in asked:
-        check_target(one, model, shape)
+    check_targets(asked, model, shape)
     names = methods_for(model, shape, layer) if methods is None else methods
     chosen = check_methods(names, model, shape, layer)
     given = _settings(settings or {}, chosen)

@@ -151,8 +151,8 @@ class Passes(NamedTuple):
 def chunks(count: int, most: int) -> list[tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]]:
     """Return the numbers of each chunk, and which of them count; see `Passes`.
 
-    >>> [(numbers.tolist(), real.tolist()) for numbers, real in chunks(3, 2)]
-    [([0, 1], [1.0, 1.0]), ([2, 2], [1.0, 0.0])]
+    >>> [(numbers.tolist(), real.tolist()) for numbers, real in chunks(7, 4)]
+    [([0, 1, 2, 3], [1.0, 1.0, 1.0, 1.0]), ([4, 5, 6, 6], [1.0, 1.0, 1.0, 0.0])]
     """
     many, width = widths(count, most)
     numbers = np.arange(many * width, dtype=np.int32).reshape(many, width)
