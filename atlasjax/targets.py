@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -198,9 +198,9 @@ def as_target(target: Any) -> Target:
     if isinstance(target, tuple) and len(target) == 2:
         return difference(*target)
     if callable(target):
-        return scalar(target)
+        return scalar(cast(Any, target))
     try:
-        return class_logit(operator.index(target))
+        return class_logit(operator.index(cast(Any, target)))
     except TypeError:
         raise UserError(
             f"target {target!r}: must be a class's index, two of them, LAYER:CHANNEL, a function "

@@ -9,7 +9,7 @@ from flax import nnx
 from atlasjax import adapt
 from atlasjax.errors import UserError
 from atlasjax.models.pooling import max_pool
-from atlasjax.rectifiers import before_rectifier, leaking
+from atlasjax.rectifiers import before_rectifier, guided, leaking
 from atlasjax.taps import capture, layers
 
 X = jnp.asarray([-2.0, -0.5, 0.25, 3.0, 7.0])

@@ -209,7 +209,7 @@ def _count(program: _Program, model: Model, arrays: PyTree, rows: PyTree) -> int
 
     def look(model: Model, arrays: PyTree, rows: PyTree) -> tuple[()]:
         target = jax.tree.map(lambda x: x[:, 0], rows[1])
-        found.append(_call(program, program.method.split, model, arrays, rows, target).count)
+        found.append(_call(program, program.method.split, model, arrays, rows, target).versions)
         return ()
 
     jax.eval_shape(look, model, arrays, rows)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from atlasjax.errors import UserError, unknown
@@ -136,14 +137,14 @@ class Passes(NamedTuple):
     """A method that looks at many versions of each image, as a sum over chunks of them.
 
     Attributes:
-        count: of all versions.
+        versions: how many there are.
         each: takes the numbers of k versions, and 1 for each that counts and 0 for one that only
             fills the last chunk; returns arrays whose leading axis is that of the images, summed
             over the versions.
         finish: from the sum over all chunks to the result.
     """
 
-    count: int
+    versions: int
     each: Callable[[Int[Array, " k"], Float[Array, " k"]], PyTree]
     finish: Callable[[PyTree], Any]
 
@@ -175,10 +176,10 @@ def run(passes: Passes, chunk: int, *given: PyTree) -> Any:
     >>> float(run(six, 3))
     6.0
     """
-    parts = chunks(passes.count, chunk)
+    parts = chunks(passes.versions, chunk)
     shapes = jax.eval_shape(passes.each, *parts[0])
     total = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given))
     if traced:
         rows = tuple(jnp.asarray(np.stack(side)) for side in zip(*parts, strict=True))
         step = lambda sums, row: (_add(sums, passes.each(*row)), None)  # noqa: E731
