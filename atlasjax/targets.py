@@ -10,7 +10,11 @@ import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+<<<<<<< HEAD
 from typing import Any, NamedTuple
+=======
+from typing import Any, cast
+>>>>>>> saliency
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +23,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
-from atlasjax.taps import Edit, Model, layers
+from atlasjax.taps import Edit, Model
 
 _Data = Array | np.ndarray  # under jit an array of JAX
 Score = Callable[[Array, Mapping[str, Array], PyTree, Any], Float[Array, " b"]]
@@ -227,9 +231,9 @@ def as_target(target: Any) -> Target:
     if isinstance(target, tuple) and len(target) == 2:
         return difference(*target)
     if callable(target):
-        return scalar(target)
+        return scalar(cast(Any, target))
     try:
-        return class_logit(operator.index(target))
+        return class_logit(operator.index(cast(Any, target)))
     except TypeError:
         raise UserError(
             f"target {target!r}: must be a class's index, two of them, LAYER:CHANNEL, a function "
@@ -254,23 +258,67 @@ def check_target(target: Target, model: Model, shape: tuple[int, int, int]) -> N
     Traceback (most recent call last):
     atlasjax.errors.UserError: channel 7 of double: must be from 0 to 2
     """
-    found = layers(as_planes(model), shape)
+    check_targets([target], model, shape)
+
+
+def check_targets(targets: Iterable[Target], model: Model, shape: tuple[int, int, int]) -> None:
+    """Refuse targets as `check_target` does, and look at the network only once for all.
+
+    Args:
+        targets: what is asked for.
+        model: a callable pytree `model(images, tap)`.
+        shape: [h, w, c] of its images.
+
+    Raises:
+        UserError: as `check_target`.
+
+    >>> check_targets([class_logit(0)], lambda images, tap: images.sum((1, 2)), (2, 2, 3))
+    """
+
+    def look(model: Model, image: Array) -> tuple[Array, dict[str, Array]]:
+        seen: dict[str, Array] = {}
+
+        def record(name: str, value: Array) -> Array:
+            seen[name] = value
+            return value
+
+        return model(image, record), seen
+
+    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    output, found = jax.eval_shape(look, as_planes(model), image)
+    for target in targets:
+        _check(target, output, found)
+
+
+def _check(target: Target, output: Any, found: Mapping[str, Any]) -> None:
+    """Refuse a target that a network does not have, by the shapes of what it gives for an image."""
     for layer in target.layers:
         if layer not in found:
             raise unknown("layer", layer, found)
+<<<<<<< HEAD
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     output = jax.eval_shape(lambda x: model(x, lambda name, value: value), image)
     if target.score is _logit:
+=======
+    if target.score in (_logit, _difference):
+>>>>>>> saliency
         if len(output.shape) != 2:
             raise UserError(f"no logits: the network's output is {list(output.shape[1:])}")
         for index in np.ravel(target.data.index).tolist():
             if not 0 <= index < output.shape[1]:
                 raise UserError(f"class {index}: must be from 0 to {output.shape[1] - 1}")
     if target.score in (_unit, _direction):
-        _check_place(target, found[target.layers[0]])
+        _check_place(target, found[target.layers[0]].shape[1:])
     count = max([1, *map(len, jax.tree.leaves(target.data))])
-    images = jax.ShapeDtypeStruct((count, *shape), jnp.float32)
-    each = jax.eval_shape(lambda x: evaluate(target, model, x), images)
+
+    def many(one: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((count, *one.shape[1:]), one.dtype)
+
+    each = jax.eval_shape(
+        lambda output, seen: target.score(output, seen, target.data, target.settings),
+        many(output),
+        {layer: many(found[layer]) for layer in target.layers},
+    )
     if each.shape != (count,):
         raise UserError(
             f"the target of {count} images has shape {list(each.shape)}: "

@@ -209,3 +209,35 @@ def test_it_is_differentiated_as_the_model_is():
         np.testing.assert_allclose(change, value[::-1], rtol=1e-5)
     one, two = (jax.grad(lambda x, m=m: m(x, identity).sum())(x) for m in (shown, registered))
     np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def attentive(images, tap):
+    """Attention of two heads over 1 + 9 tokens."""
+    numbers = jnp.arange(float(2 * 10 * 10)).reshape(1, 2, 10, 10)
+    return tap("block.attn", images.mean((1, 2, 3))[:, None, None, None] + numbers).sum((1, 3))
+
+
+def test_attention_is_seen_as_the_tokens_that_read():
+    found = capture(as_planes(attentive), images(), ["block.attn", "block.attn/class"])
+    raw = capture(attentive, images(), ["block.attn"])["block.attn"]
+    assert layers(as_planes(attentive), (6, 6, 3)) == {
+        "block.attn": (3, 3, 20),
+        "block.attn/class": (1, 1, 20),
+    }
+    # The patch in row 1 and column 2 is token 6; its channels are both heads' weights on all.
+    np.testing.assert_array_equal(found["block.attn"][1, 1, 2], raw[1, :, 6].ravel())
+    np.testing.assert_array_equal(found["block.attn/class"][0, 0, 0], raw[0, :, 0].ravel())
+
+
+def test_an_edit_of_attention_is_put_back_where_it_was():
+    doubled = {"block.attn": lambda value: 2 * value, "block.attn/class": jnp.zeros_like}
+    found = intervene(as_planes(attentive), images(), doubled)
+    raw = np.array(capture(attentive, images(), ["block.attn"])["block.attn"])
+    raw[:, :, 0], raw[:, :, 1:] = 0, 2 * raw[:, :, 1:]
+    np.testing.assert_allclose(found, raw.sum((1, 3)), rtol=1e-6)
+
+
+def test_planes_of_such_a_shape_are_no_attention():
+    for name, shape in (("conv", (3, 4, 4)), ("attention", (4, 4, 4)), ("attention", (4, 5, 6))):
+        model = lambda x, tap, n=name, s=shape: tap(n, jnp.ones((len(x), *s))).sum((1, 2))  # noqa: E731
+        assert layers(as_planes(model), (6, 6, 3)) == {name: shape}

@@ -7,8 +7,9 @@ import pytest
 from flax import nnx
 
 from atlasjax import adapt
+from atlasjax.errors import UserError
 from atlasjax.models.pooling import max_pool
-from atlasjax.rectifiers import before_rectifier, leaking
+from atlasjax.rectifiers import before_rectifier, guided, leaking
 from atlasjax.taps import capture, layers
 
 X = jnp.asarray([-2.0, -0.5, 0.25, 3.0, 7.0])
@@ -135,3 +136,23 @@ def test_layers_of_pytorch_are_looked_at_before_their_rectifiers():
         if before:
             own = capture(model, images, [before])[before]
             np.testing.assert_allclose(found[name], own, atol=1e-6)  # computed twice
+
+
+@pytest.mark.parametrize("name", RECTIFIERS)
+def test_guided_gradients_are_stopped_below_zero(name: str):
+    rectify, weight = RECTIFIERS[name], jnp.asarray([1.0, 1.0, -2.0, 3.0, -1.0])
+    run = guided(rectify)
+    np.testing.assert_array_equal(run(X), rectify(X))
+    found = jax.grad(lambda x: (run(x) * weight).sum())(X)
+    own = jax.grad(lambda x: rectify(x).sum())(X)
+    np.testing.assert_array_equal(found, own * np.maximum(weight, 0))
+
+
+def test_the_maximum_that_holds_a_variance_above_zero_is_no_rectifier():
+    normalize = nnx.LayerNorm(4, rngs=nnx.Rngs(0))
+    x = jax.random.normal(jax.random.key(0), (3, 4))
+    with pytest.raises(UserError, match="no rectifier"):
+        guided(normalize)(x)
+    both = guided(lambda x: nnx.relu(normalize(x)))
+    own = jax.grad(lambda x: nnx.relu(normalize(x)).sum())(x)
+    np.testing.assert_allclose(jax.grad(lambda x: both(x).sum())(x), own, rtol=1e-5, atol=1e-6)

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from atlasjax.errors import UserError
@@ -100,7 +101,7 @@ def lime_passes(
     at_least("samples", samples, 2)
     at_least("most", most)
     if segments is None:
-        if isinstance(images, jax.core.Tracer):
+        if isinstance(images, Tracer):
             raise UserError("lime under jit needs segments=, as saliency.superpixels gives")
         segments = superpixels(np.asarray(images), most)
     places = jnp.asarray(segments)

@@ -25,7 +25,7 @@ from atlasjax.progress import Progress, silent
 from atlasjax.saliency.methods import Method, check_methods, map_of, methods_for
 from atlasjax.saliency.passes import CHUNK, chunks, image_keys
 from atlasjax.taps import Model, as_pytree
-from atlasjax.targets import Target, as_target, check_target
+from atlasjax.targets import Target, as_target, check_targets
 
 _SINGLE = 8  # images that a device takes at a time where each passes once
 _FASTER = 4  # times as many on an accelerator, which few would leave idle
@@ -77,8 +77,7 @@ def saliency_maps(
     asked = [as_target(one) for one in (target if isinstance(target, list) else [target])]
     if not len(images) or not asked:
         raise UserError("no images, or no targets: give at least one of each")
-    for one in asked:
-        check_target(one, model, shape)
+    check_targets(asked, model, shape)
     names = methods_for(model, shape, layer) if methods is None else methods
     chosen = check_methods(names, model, shape, layer)
     given = _settings(settings or {}, chosen)
@@ -92,6 +91,8 @@ def saliency_maps(
         options, own = _divided(method, images, given.get(method.name, {}))
         maps = np.empty((len(images), len(asked), *shape[:2]), np.float32)
         groups = list(_groups(asked, len(images)))
+        if not method.shares:  # one after another is as fast, and one program serves any number
+            groups = [alone for group in groups for alone in _singly(*group)]
         for at, stacked in groups:
             rows = (images, stacked, keys, own)
             parts = _batches(method, network, rows, options, layer, len(at), mesh)
@@ -210,7 +211,7 @@ def _count(program: _Program, model: Model, arrays: PyTree, rows: PyTree) -> int
 
     def look(model: Model, arrays: PyTree, rows: PyTree) -> tuple[()]:
         target = jax.tree.map(lambda x: x[:, 0], rows[1])
-        found.append(_call(program, program.method.split, model, arrays, rows, target).count)
+        found.append(_call(program, program.method.split, model, arrays, rows, target).versions)
         return ()
 
     jax.eval_shape(look, model, arrays, rows)
@@ -261,6 +262,12 @@ def _groups(targets: Sequence[Target], images: int) -> Iterator[tuple[list[int],
     for at in makes.values():
         rows = [jax.tree.map(row, targets[i]) for i in at]
         yield at, jax.tree.map(lambda *leaves: np.stack(leaves, 1), *rows)
+
+
+def _singly(at: list[int], stacked: Target) -> Iterator[tuple[list[int], Target]]:
+    """Give targets of one make each by itself."""
+    for place, number in enumerate(at):
+        yield [number], jax.tree.map(lambda x, i=place: x[:, i : i + 1], stacked)
 
 
 def _settings(

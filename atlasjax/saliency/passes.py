@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from atlasjax.errors import UserError, unknown
@@ -136,14 +137,14 @@ class Passes(NamedTuple):
     """A method that looks at many versions of each image, as a sum over chunks of them.
 
     Attributes:
-        count: of all versions.
+        versions: how many there are.
         each: takes the numbers of k versions, and 1 for each that counts and 0 for one that only
             fills the last chunk; returns arrays whose leading axis is that of the images, summed
             over the versions.
         finish: from the sum over all chunks to the result.
     """
 
-    count: int
+    versions: int
     each: Callable[[Int[Array, " k"], Float[Array, " k"]], PyTree]
     finish: Callable[[PyTree], Any]
 
@@ -151,8 +152,8 @@ class Passes(NamedTuple):
 def chunks(count: int, most: int) -> list[tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]]:
     """Return the numbers of each chunk, and which of them count; see `Passes`.
 
-    >>> [(numbers.tolist(), real.tolist()) for numbers, real in chunks(3, 2)]
-    [([0, 1], [1.0, 1.0]), ([2, 2], [1.0, 0.0])]
+    >>> [(numbers.tolist(), real.tolist()) for numbers, real in chunks(7, 4)]
+    [([0, 1, 2, 3], [1.0, 1.0, 1.0, 1.0]), ([4, 5, 6, 6], [1.0, 1.0, 1.0, 0.0])]
     """
     many, width = widths(count, most)
     numbers = np.arange(many * width, dtype=np.int32).reshape(many, width)
@@ -175,10 +176,10 @@ def run(passes: Passes, chunk: int, *given: PyTree) -> Any:
     >>> float(run(six, 3))
     6.0
     """
-    parts = chunks(passes.count, chunk)
+    parts = chunks(passes.versions, chunk)
     shapes = jax.eval_shape(passes.each, *parts[0])
     total = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given))
     if traced:
         rows = tuple(jnp.asarray(np.stack(side)) for side in zip(*parts, strict=True))
         step = lambda sums, row: (_add(sums, passes.each(*row)), None)  # noqa: E731

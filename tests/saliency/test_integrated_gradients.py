@@ -1,5 +1,7 @@
 """Integrated gradients: closed forms, completeness, baselines."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from atlasjax.saliency import integrated_gradients
 from atlasjax.targets import class_logit, evaluate
 
 
-def expected(x: np.ndarray, start: np.ndarray, index: int) -> np.ndarray:
+def expected(x: np.ndarray, start: Any, index: int) -> np.ndarray:
     linear, cube = LINEAR[..., index], CUBIC[..., index]
     return (linear * (x - start) + cube * (x**3 - start**3)).sum(-1)
 

@@ -1,5 +1,7 @@
 """Maps of many images: the same however they are split, shared by targets, compiled once."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,7 +104,9 @@ def test_targets_share_the_way_forward():
         program = maps._Program(method, None, (), mesh)
         part = (np.arange(12, dtype=np.int32), np.ones(12, np.float32))
         lowered = maps._chunk.lower(program, wide, {}, *part, rows)
-        return lowered.compile().cost_analysis()["flops"]
+        cost = lowered.compile().cost_analysis()
+        assert cost is not None
+        return cost["flops"]
 
     assert work(10) < 1.5 * work(1)
 
@@ -128,7 +132,7 @@ def test_settings_reach_the_method_and_progress_is_told():
         [0, 1],
         methods=["integrated_gradients", "gradient"],
         settings={
-            "integrated_gradients": {"baseline": np.float32([0.5])},
+            "integrated_gradients": {"baseline": np.array([0.5], np.float32)},
             "gradient": {"signed": True},
         },
         progress=lambda *told: seen.append(told),
@@ -166,7 +170,7 @@ def test_by_default_the_methods_are_those_that_fit():
     ],
 )
 def test_mistakes_are_told_before_anything_is_computed(options: dict, said: str):
-    given = {"target": 0} | options
+    given: dict[str, Any] = {"target": 0} | options
     with pytest.raises(UserError, match=said):
         saliency_maps(linear, np.asarray(images(2)), **given)
 

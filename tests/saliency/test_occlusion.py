@@ -35,7 +35,7 @@ def test_it_is_what_covering_takes(window: int, stride: int, baseline: float, ch
         class_logit(2),
         window=window,
         stride=stride,
-        baseline=np.float32(baseline)[None],
+        baseline=np.array([baseline], np.float32),
         chunk=chunk,
     )
     expected = by_loops(x, LINEAR[..., 2], window, stride, baseline)

@@ -159,7 +159,7 @@ def called(network: Any, layer: int = 5) -> Any:
     """What PAIR's methods ask of a network: values and gradients of the first class asked for."""
 
     def call(batch: np.ndarray, call_model_args: Any = None, expected_keys: Any = None) -> Any:
-        x = torch.from_numpy(np.float32(batch).transpose(0, 3, 1, 2).copy()).requires_grad_()
+        x = torch.from_numpy(batch.astype(np.float32).transpose(0, 3, 1, 2).copy()).requires_grad_()
         inner = network[: layer + 1](x)
         score = network[layer + 1 :](inner)[:, CLASSES[0]]
         by_pixel, by_layer = torch.autograd.grad(score.sum(), (x, inner))

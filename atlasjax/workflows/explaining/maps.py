@@ -84,7 +84,7 @@ def _checks(
     """Measure the maps of the first target; those of others have completeness and labels."""
     first = targets[0]
     blurred = np.asarray(baseline_of(jnp.asarray(images), BLURRED))
-    shuffled = _of_shuffled(model, images, first, list(found), layer, key)
+    shuffled = _of_shuffled(model, images, targets, list(found), layer, key)
     change = _change(model, images, targets) if set(COMPLETE) & set(found) else None
     checks = {}
     for name, maps in found.items():
@@ -113,18 +113,23 @@ def _checks(
 def _of_shuffled(
     model: Model,
     images: Float[np.ndarray, "b h w c"],
-    target: Target,
+    targets: Sequence[Target],
     methods: Sequence[str],
     layer: str,
     key: Key[Array, ""],
 ) -> dict[str, Float[np.ndarray, "b h w"]]:
-    """Return the maps of the network with its weights shuffled; none of one without weights."""
+    """Return the first target's maps of the network with shuffled weights; none without weights."""
     try:
         network = randomized(model, jax.random.fold_in(key, 1))
     except UserError:
         return {}
-    # The same program and the same random draws: only the weights differ.
-    found = saliency_maps(network, images, [target], methods=methods, layer=layer, key=key)
+    # In the shapes of the maps themselves, so that the same programs serve.
+    shared = [name for name in methods if METHODS[name].shares]
+    alone = [name for name in methods if name not in shared]
+    found = {}
+    for names, asked in ((shared, list(targets)), (alone, [targets[0]])):
+        if names:
+            found |= saliency_maps(network, images, asked, methods=names, layer=layer, key=key)
     return {name: maps[:, 0] for name, maps in found.items()}
 
 
