@@ -10,11 +10,7 @@ import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-<<<<<<< HEAD
-from typing import Any, NamedTuple
-=======
-from typing import Any, cast
->>>>>>> saliency
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -295,13 +291,7 @@ def _check(target: Target, output: Any, found: Mapping[str, Any]) -> None:
     for layer in target.layers:
         if layer not in found:
             raise unknown("layer", layer, found)
-<<<<<<< HEAD
-    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    output = jax.eval_shape(lambda x: model(x, lambda name, value: value), image)
     if target.score is _logit:
-=======
-    if target.score in (_logit, _difference):
->>>>>>> saliency
         if len(output.shape) != 2:
             raise UserError(f"no logits: the network's output is {list(output.shape[1:])}")
         for index in np.ravel(target.data.index).tolist():
