@@ -129,7 +129,7 @@ def class_logit(index: int | Sequence[int] | Int[np.ndarray, " b"]) -> Target:
         index: of the class; one for each image, or one for all.
 
     >>> class_logit(3).data
-    _Logits(index=array([[3, 3]], dtype=int32), weight=array([[1., 0.]], dtype=float32))
+    _Logits(classes=array([[3, 3]], dtype=int32), weight=array([[1., 0.]], dtype=float32))
     """
     return _logits(index, index, (1.0, 0.0))
 
@@ -294,7 +294,7 @@ def _check(target: Target, output: Any, found: Mapping[str, Any]) -> None:
     if target.score is _logit:
         if len(output.shape) != 2:
             raise UserError(f"no logits: the network's output is {list(output.shape[1:])}")
-        for index in np.ravel(target.data.index).tolist():
+        for index in np.ravel(target.data.classes).tolist():
             if not 0 <= index < output.shape[1]:
                 raise UserError(f"class {index}: must be from 0 to {output.shape[1] - 1}")
     if target.score in (_unit, _direction):
@@ -336,7 +336,7 @@ def _indices(index: Any) -> Int[np.ndarray, " b"]:
 class _Logits(NamedTuple):
     """Two classes and what each counts; so that classes and differences are of one make."""
 
-    index: _Data
+    classes: _Data
     weight: _Data
 
 
@@ -348,7 +348,7 @@ def _logits(first: Any, second: Any, weight: tuple[float, float]) -> Target:
 
 def _logit(output: Array, seen: Mapping[str, Array], data: _Logits, settings: Hashable) -> Array:
     del seen, settings
-    each = jnp.broadcast_to(data.index, (len(output), 2))
+    each = jnp.broadcast_to(data.classes, (len(output), 2))
     return (jnp.take_along_axis(output, each, 1) * data.weight).sum(1)
 
 

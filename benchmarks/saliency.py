@@ -20,6 +20,7 @@ import time
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import rich.box
 import rich.console
@@ -54,12 +55,12 @@ def measure(model: Any, cases: list[Case], method: str, checked: int) -> dict[st
     seconds = (time.perf_counter() - began) / sum(len(c.images) for c in cases)
     row: dict[str, Any] = {c.name: score(c, maps[c.name])._asdict() for c in cases}
     images, found = cases[0].images[:checked], maps[cases[0].name][:checked]
-    index = cases[0].target.data.index[:checked, 0]
+    index = cases[0].target.data.classes[:checked, 0]
     target, other = class_logit(index), class_logit((index + 1) % len(CLASSES))
     shuffled = randomized(model, jax.random.key(0))
     with_weights = maps_of(shuffled, images, target, method)
     with_label = maps_of(model, images, other, method)
-    blurred = np.asarray(baseline_of(images, "blurred"))
+    blurred = np.asarray(baseline_of(jnp.asarray(images), "blurred"))
     under = areas(perturbation(model, images, target, found, blurred, steps=EIGHT))
     return row | {
         "weights": mean(similarity(found, with_weights)),

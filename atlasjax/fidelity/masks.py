@@ -115,12 +115,12 @@ class Overlap(NamedTuple):
 
     Attributes:
         iou: intersection over union at the best threshold, from 0 to 1.
-        index: of the best map.
+        best: index of the best map.
         threshold: where it was cut.
     """
 
     iou: float
-    index: int
+    best: int
     threshold: float
 
 
@@ -141,7 +141,7 @@ def best_overlap(maps: Float[np.ndarray, "n h w"], mask: Bool[np.ndarray, "y x"]
 
     >>> maps = np.array([[[0.0, 1.0]], [[2.0, 1.0]]])
     >>> best_overlap(maps, np.array([[True, False]]))
-    Overlap(iou=1.0, index=1, threshold=1.0)
+    Overlap(iou=1.0, best=1, threshold=1.0)
     """
     _check(maps, np.broadcast_to(mask, maps.shape))
     found = [_cut(one, mask) for one in maps]

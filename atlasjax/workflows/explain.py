@@ -6,7 +6,9 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +58,7 @@ def explain(
     classes: Sequence[Any] | None = None,
     methods: Sequence[str] | None = None,
     groups: int = 6,
+    settings: LayerSettings | None = None,
     checked: bool = True,
     weights: str | os.PathLike | None = None,
     class_names: Any = None,
@@ -80,6 +83,7 @@ def explain(
             strongest units.
         methods: names of saliency methods; by default all that the network has what is needed for.
         groups: how many groups each layer's activations are parted into.
+        settings: how else layers are shown, see `explaining.layers.LayerSettings`.
         checked: whether it is measured how far the maps can be trusted.
         weights: file of the network's weights.
         class_names: one for each logit, or a file with one on each line.
@@ -98,6 +102,7 @@ def explain(
     atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet...
     """
     began = time.perf_counter()
+    settings = replace(settings or LayerSettings(), groups=groups)
     if groups < 1:
         raise UserError(f"groups {groups}: must be at least 1")
     opened = open_network(find(model), weights, seed, class_names)
@@ -115,7 +120,7 @@ def explain(
         found = maps(
             network, seen, targets, names, chosen[-1], key, checked=checked, progress=progress
         )
-    shown, lines = _layers(opened, network, chosen, seen, targets, groups, seed)
+    shown, lines = _layers(opened, network, chosen, seen, targets, settings, seed)
     for i, one in enumerate(given):
         by_layer = tuple(layer[i] for layer in shown)
         between = tuple(flow[i] for flow in lines)
@@ -187,19 +192,18 @@ def _layers(
     names: Sequence[str],
     images: Float[np.ndarray, "b h w c"],
     targets: Sequence[Target],
-    groups: int,
+    settings: LayerSettings,
     seed: int,
 ) -> tuple[list[list[Layer]], list[list[Any]]]:
     """Return what each layer shows of each image, and what lies between each and the next."""
-    settings, key = LayerSettings(groups=groups), jax.random.key(seed)
+    key = jax.random.key(seed)
     seen = [of_layers.see(network, name, images, targets, settings, key) for name in names]
     shown = []
     for one in seen:
         with bar(f"explain: {one.layer}", "icons") as progress:
             classes = len(opened.classes)
             shown.append(of_layers.drawn(network, one, images, settings, classes, key, progress))
-    pairs = zip(seen, seen[1:], strict=False)
-    return shown, [of_layers.flows(network, a, b, images) for a, b in pairs]
+    return shown, [of_layers.flows(network, a, b, images) for a, b in pairwise(seen)]
 
 
 def _record(

@@ -54,7 +54,7 @@ def test_overlap_is_the_best_over_all_thresholds(maps: np.ndarray, masks: np.nda
     found = best_overlap(maps, masks[0])
     # 200 quantiles hit each of the 20 values of a map.
     assert found.iou == pytest.approx(best)
-    above = maps[found.index] > found.threshold
+    above = maps[found.best] > found.threshold
     assert found.iou == pytest.approx((above & masks[0]).sum() / (above | masks[0]).sum())
 
 

@@ -38,7 +38,7 @@ def test_objects_are_without_background_and_cue():
     bowl = CLASSES.index("noodle bowl")  # whose noodles are no cue
     scene = draw_scene("noodle bowl", SEED, bowl)
     assert (case.masks[bowl] & scene.mask("noodles")).any()
-    assert case.target.data.index[:, 0].tolist() == list(range(len(CLASSES)))
+    assert case.target.data.classes[:, 0].tolist() == list(range(len(CLASSES)))
 
 
 def test_a_shortcut_has_the_scenes_that_change_without_the_cue():
@@ -48,7 +48,7 @@ def test_a_shortcut_has_the_scenes_that_change_without_the_cue():
     for image, mask in zip(case.images, case.masks, strict=True):
         number = seen[(image * 255).round().astype(np.uint8).tobytes()]
         assert (mask == draw_scene("wok", SEED, number).mask("noodles")).all()
-    assert case.target.data.index.tolist() == [[WOK, PAN]]
+    assert case.target.data.classes.tolist() == [[WOK, PAN]]
     assert case.target.data.weight.tolist() == [[1, -1]]
 
 

@@ -36,7 +36,7 @@ def test_top1_and_top5_on_the_photographs(data: Path):
     # Compiled as users have it, not as fast as the suite has it: it runs 25 times.
     program = jax.jit(lambda model, x: model(x.astype(jnp.float32) / 255))
     one = jnp.zeros((BATCH, SIZE, SIZE, 3), jnp.uint8)
-    forward = program.lower(model, one).compile({"xla_backend_optimization_level": 3})
+    forward = program.lower(model, one).compile({"xla_backend_optimization_level": "3"})
     ranked = []
     for start in range(0, len(photographs), BATCH):
         images = np.stack([centre_crop(p) for p in photographs[start : start + BATCH]])

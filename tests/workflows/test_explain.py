@@ -9,9 +9,14 @@ import pytest
 
 import atlasjax as ax
 from atlasjax import cli
+from atlasjax.blocks.grid import GridSettings
 from atlasjax.errors import UserError
 from atlasjax.workflows.explain import Explained
+from atlasjax.workflows.explaining.layers import LayerSettings
 
+QUICK = LayerSettings(
+    steps=4, icon=32, icon_steps=4, grid=GridSettings(window=16, cell=8, steps=4, groups=2)
+)
 NAMES = ["left", "middle", "right"]
 OWN = """
 import jax, jax.numpy as jnp
@@ -24,9 +29,9 @@ def load(path=None):
 
     def network(weights, images, tap):
         x = images
-        for name, kernel in zip("ab", weights):
-            numbers = ("NHWC", "HWIO", "NHWC")
-            x = jax.lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=numbers)
+        for name, kernel, stride in zip("ab", weights, (4, 2)):
+            numbers, strides = ("NHWC", "HWIO", "NHWC"), (stride, stride)
+            x = jax.lax.conv_general_dilated(x, kernel, strides, "SAME", dimension_numbers=numbers)
             x = tap(name, jax.nn.relu(x))
         return tap("logits", x.mean((1, 2))[:, :3])
 
@@ -52,6 +57,7 @@ def made(own: Path) -> Explained:
         images,
         layers=["a", "b"],
         groups=3,
+        settings=QUICK,
         out=own.parent / "explained",
         methods=["gradient", "integrated_gradients", "grad_cam", "occlusion"],
     )
@@ -71,13 +77,13 @@ def test_everything_on_the_page_is_there_as_arrays(made: Explained):
             "occlusion",
         ]
         first, second = picture.layers
-        assert first.norm.shape == (16, 16)
-        assert first.groups.map.shape == (3, 16, 16)
+        assert first.norm.shape == (8, 8)
+        assert first.groups.map.shape == (3, 8, 8)
         assert first.groups.classes.shape == (3, 3)
         assert second.channels.classes.shape[1] == 3
         assert first.dictionary.max() < len(first.channels.names)
         assert picture.flows[0].groups.shape == (3, 3)
-        assert picture.flows[0].positions.shape == (16, 16, 8, 8)
+        assert picture.flows[0].positions.shape == (8, 8, 4, 4)
         assert all(method.map.shape == (4, 32, 32) for method in picture.methods)
 
 
@@ -121,6 +127,7 @@ def test_an_image_is_explained_alike_whatever_stands_beside_it(own: Path, made: 
         layers=["b"],
         classes=[target],
         groups=3,
+        settings=QUICK,
         methods=["gradient"],
         checked=False,
         out=own.parent / "alone",
@@ -150,6 +157,7 @@ def test_a_network_without_classes_is_asked_for_its_units(tmp_path: Path):
         np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8),
         methods=["gradient"],
         groups=2,
+        settings=QUICK,
         out=tmp_path / "page",
     ).explanation
     assert [name.partition(":")[0] for name in found.targets] == ["a", "a", "a"]
@@ -158,13 +166,24 @@ def test_a_network_without_classes_is_asked_for_its_units(tmp_path: Path):
     assert found.pictures[0].layers[0].groups.classes.shape == (2, 0)
 
 
-def test_the_command_says_what_it_found(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
-    out = tmp_path / "page"
+def test_the_command_says_what_it_found(
+    made: Explained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    asked = {}
+
+    def recorded(model: str, images: list[str], **how: object) -> Explained:
+        asked.update(how, model=model, images=images)
+        return made
+
+    monkeypatch.setattr("atlasjax.workflows.explain.explain", recorded)
     how = ["--layers", "b", "--methods", "gradient", "--classes", "left", "--groups", "2"]
-    cli.main(["explain", str(own), "scenes:wok", *how, "--unchecked", "--out", str(out)])
+    cli.main(["explain", "small.py", "one.png", "scenes:wok", *how, "--unchecked", "--out", "x"])
+    assert asked["images"] == ["one.png", "scenes:wok"]
+    assert (asked["layers"], asked["methods"], asked["classes"]) == (["b"], ["gradient"], ["left"])
+    assert (asked["groups"], asked["checked"], asked["out"]) == (2, False, "x")
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("wok: left ")
-    assert said[-1] == f"open {out / 'index.html'}"
+    assert said[0].startswith(f"image 0: {made.explanation.targets[0]} ")
+    assert said[-1] == f"open {made.page}"
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def _asked(one: Any, opened: Opened, names: Sequence[str]) -> Asked:
         return Asked(one, as_target(one))
     target = as_target(one)
     if isinstance(one, tuple):
-        return Asked(" rather than ".join(names[i] for i in one), target)
+        return Asked(" rather than ".join(str(names[i]) for i in one), target)
     return Asked("target", target) if callable(one) else _class(int(one), names)
 
 

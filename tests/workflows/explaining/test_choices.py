@@ -57,7 +57,7 @@ def test_the_first_question_is_why_this_rather_than_that(opened: Opened):
     # The two that it is taken for, what it is, and the next likely.
     assert [one.name for one in asked] == ["dog rather than hen", "dog", "hen", "cow", "cat"]
     assert [one.class_index for one in asked] == [-1, 1, 3, 2, 0]
-    assert np.array_equal(asked[0].target.data.index, difference(1, 3).data.index)
+    assert np.array_equal(asked[0].target.data.classes, difference(1, 3).data.classes)
 
 
 def test_classes_may_be_named(opened: Opened):
@@ -66,7 +66,7 @@ def test_classes_may_be_named(opened: Opened):
     assert [one.name for one in asked] == ["pig rather than cat", "pig", "cat"]
     (alone,) = targets_of(outputs, [None], opened, ["5"])
     assert alone.name == "fox"
-    assert np.array_equal(alone.target.data.index, class_logit(5).data.index)
+    assert np.array_equal(alone.target.data.classes, class_logit(5).data.classes)
     several = targets_of(outputs, [None], opened, ["cat", "mixed4c:7", (2, 1)])
     assert [one.name for one in several] == ["cat", "mixed4c:7", "cow rather than dog"]
     with pytest.raises(UserError, match="no class 'cart'"):

@@ -51,7 +51,7 @@ def test_arrays_are_taken_one_or_several():
 
 
 def test_what_cannot_be_read_is_refused():
-    with pytest.raises(UserError, match="no file 'no.png'"):
+    with pytest.raises(UserError, match=r"no file 'no\.png'"):
         read("no.png", opened(16))
     with pytest.raises(UserError, match="no images to explain"):
         read([], opened(16))
