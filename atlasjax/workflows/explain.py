@@ -27,6 +27,7 @@ from atlasjax.saliency.methods import METHODS, check_methods, methods_for
 from atlasjax.storage import artifacts
 from atlasjax.taps import as_pytree, capture, identity
 from atlasjax.targets import Target, evaluate
+from atlasjax.vis.files import plain
 from atlasjax.workflows.explaining import layers as of_layers
 from atlasjax.workflows.explaining.choices import Asked, layers_of, targets_of, units_of
 from atlasjax.workflows.explaining.images import Given, read
@@ -107,7 +108,7 @@ def explain(
         raise UserError(f"groups {groups}: must be at least 1")
     opened = open_network(find(model), weights, seed, class_names)
     given = read(images, opened)
-    folder = Path(out) if out is not None else Path("explained") / Path(given[0].name).stem
+    folder = Path(out) if out is not None else Path("explained") / _called(given[0].name)
     network, shape = as_planes(as_pytree(opened.network.model)), opened.shape
     chosen = layers_of(shapes(opened.found, shape[0]), shape[0], layers)
     names, left_out = _methods(network, shape, chosen[-1], methods)
@@ -143,6 +144,15 @@ def explain(
         notes=tuple(_notes(opened, left_out, classes)),
     )
     return Explained(write(artifacts.make_run_folder(folder), explanation), explanation)
+
+
+def _called(name: str) -> str:
+    """Return what the folder of an image is called.
+
+    >>> _called("photos/my dog.jpg"), _called("wok/22")
+    ('my-dog', 'wok-22')
+    """
+    return plain(Path(name).stem if Path(name).suffix else name)
 
 
 def _methods(
