@@ -35,8 +35,8 @@ from atlasjax.workflows.explaining.layers import LayerSettings
 from atlasjax.workflows.explaining.maps import maps
 from atlasjax.workflows.networks import Opened, as_recorded, find, open_network, shapes
 
-DEFAULT_METHOD = "grad_cam"
-"""The map that the page shows at first: the best row of `benchmarks/saliency.py`."""
+DEFAULT_METHOD = "occlusion"
+"""The map that the page shows at first: it asks the network itself, and works for any."""
 
 
 class Explained(NamedTuple):
