@@ -62,6 +62,8 @@ def networks() -> tuple[Any, Any]:
         weights=None, aux_logits=False, transform_input=False, init_weights=False
     )
     for part in network.modules():
+        if isinstance(part, torch.nn.Conv2d):  # else every layer is fainter, and rounding is all
+            torch.nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         if isinstance(part, torch.nn.ReLU):
             part.inplace = False  # Captum asks for it
     return network.eval(), ax.adapt(network)
