@@ -1,6 +1,6 @@
 """Saliency maps of GoogLeNet beside Captum's, in one run: seconds for each image, and ratios.
 
-    python benchmarks/captum.py [--quick] [--json]
+    python benchmarks/captum.py [--quick] [--json] [--methods NAME ...]
 
 The network is torchvision's GoogLeNet with random weights, in PyTorch and by `ax.adapt` here.
 Each method runs with the same settings in both, on the same images of 224 px, in turn, and the
@@ -62,6 +62,8 @@ def networks() -> tuple[Any, Any]:
         weights=None, aux_logits=False, transform_input=False, init_weights=False
     )
     for part in network.modules():
+        if isinstance(part, torch.nn.Conv2d):  # else every layer is fainter, and rounding is all
+            torch.nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         if isinstance(part, torch.nn.ReLU):
             part.inplace = False  # Captum asks for it
     return network.eval(), ax.adapt(network)
@@ -185,6 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="few samples and steps, one round")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--methods", nargs="+", help="these alone")
     parser.add_argument("--images", type=int, default=2, help="images to explain")
     chosen = parser.parse_args()
     divide_cpu()
@@ -198,7 +201,11 @@ def main() -> None:
     samples, steps, rounds = (4, 4, 1) if chosen.quick else (25, 50, 3)
     found: dict[str, Any] = {}
     print(f"{'':<22} {'ours':>8} {'Captum':>8} {'ratio':>6} {'differ':>8}   s an image")
-    for case in cases(network, samples, steps):
+    known = {case.name: case for case in cases(network, samples, steps)}
+    for name in chosen.methods or known:
+        if name not in known:
+            sys.exit(f"captum.py: no method {name!r}; there are {', '.join(known)}")
+        case = known[name]
         row = found[case.name] = compare(case, model, images, rounds)
         differ = "" if row["difference"] is None else f"{row['difference']:.1e}"
         print(
