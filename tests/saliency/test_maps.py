@@ -98,8 +98,8 @@ def test_targets_share_the_way_forward():
     mesh = batch_mesh(jax.local_devices()[:1])
 
     def work(count: int) -> float:
-        data = np.arange(count, dtype=np.int32).reshape(1, count) % 3
-        target = targets.Target(targets.class_logit(0).score, data=data)
+        several = [targets.class_logit(i % 3) for i in range(count)]
+        target = jax.tree.map(lambda *leaves: np.stack(leaves, 1), *several)
         rows = (x, target, keys, {})
         program = maps._Program(method, None, (), mesh)
         part = (np.arange(12, dtype=np.int32), np.ones(12, np.float32))
