@@ -6,11 +6,16 @@ the default is silent.
 """
 
 import importlib.util
+import os
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`."""
 
@@ -115,3 +120,38 @@ def spinner(title: str) -> Iterator[None]:
         task = shown.add_task(title, total=1)
         yield
         shown.update(task, completed=1)
+
+
+def at_once(stages: Sequence[Callable[[Progress], T]], progress: Progress = silent) -> list[T]:
+    """Run stages at the same time, as many as there are cores or two, and return what they return.
+
+    What JAX compiles keeps one core busy and leaves the others idle; stages that compile at the
+    same time do not wait for one another.
+
+    Args:
+        stages: each takes a progress of its own.
+        progress: called with the percentage of all that is done.
+
+    Raises:
+        BaseException: what a stage raises, or what stops this function; the others then stop when
+            they next report how far they are.
+
+    >>> at_once([lambda progress: 1, lambda progress: 2])
+    [1, 2]
+    """
+    parts, stopped = [0.0] * len(stages), threading.Event()
+
+    def report(stage: int, done: int, total: int) -> None:
+        if stopped.is_set():
+            raise CancelledError
+        parts[stage] = done / max(total, 1)
+        progress(int(100 * sum(parts) / len(parts)), 100)
+
+    with ThreadPoolExecutor(max(min(len(stages), max(os.cpu_count() or 1, 2)), 1)) as pool:
+        begun = [pool.submit(stage, partial(report, i)) for i, stage in enumerate(stages)]
+        try:
+            return [one.result() for one in begun]
+        except BaseException:
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

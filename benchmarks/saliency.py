@@ -36,9 +36,9 @@ from atlasjax.fidelity.saliency_truth import FEWEST, SEED, Case, chance, objects
 from atlasjax.fidelity.saliency_truth import shortcut as shortcut_case
 from atlasjax.parallel import divide_cpu
 from atlasjax.planes import as_planes
+from atlasjax.saliency.baselines import baseline_of
 from atlasjax.saliency.maps import saliency_maps
 from atlasjax.saliency.methods import methods_for
-from atlasjax.saliency.passes import baseline_of
 from atlasjax.targets import class_logit
 
 LAYER = "mixed4e"

@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
-from atlasjax.progress import bar, is_shown, silent, spinner
+from atlasjax.errors import UserError
+from atlasjax.progress import Progress, at_once, bar, is_shown, silent, spinner
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -141,3 +143,35 @@ def test_a_notebook_is_shown_progress(
     found = SimpleNamespace() if widgets else None
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     assert is_shown() is shown
+
+
+def test_stages_at_once_return_in_order_and_tell_one_percentage():
+    seen, both = [], threading.Barrier(2, timeout=30)
+
+    def stage(name: str, progress: Progress) -> str:
+        both.wait()  # it would time out if one waited for the other to end
+        progress(1, 2)
+        progress(2, 2)
+        return name
+
+    found = at_once([partial(stage, "a"), partial(stage, "b")], lambda *told: seen.append(told))
+    assert found == ["a", "b"]
+    assert seen[-1] == (100, 100)
+    assert {total for _, total in seen} == {100}
+
+
+def test_what_a_stage_raises_stops_the_others():
+    began, reported = threading.Event(), []
+
+    def endless(progress: Progress) -> None:
+        began.set()
+        while True:  # ends when it reports after the other has failed
+            reported.append(progress(1, 2))
+
+    def failing(progress: Progress) -> None:
+        began.wait(30)
+        raise UserError("no such thing")
+
+    with pytest.raises(UserError, match="no such thing"):
+        at_once([failing, endless])
+    assert reported

@@ -1,13 +1,16 @@
 """Attention rollout: how attention carries patches to the class token, layer after layer."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
 from atlasjax.planes import Planes, division
-from atlasjax.saliency.passes import resized
+from atlasjax.saliency.passes import run
+from atlasjax.saliency.pixels import resized
+from atlasjax.saliency.versions import Versions, once
 from atlasjax.taps import Model, capture, layers
 from atlasjax.targets import Target
 
@@ -48,7 +51,37 @@ def attention_rollout(
     Array([[[0.25, 0.25],
             [0.25, 0.25]]], dtype=float32)
     """
-    del target  # rollout follows attention alone
+    names = None if attention is None else tuple(attention)
+    settings = {"attention": names}
+    return run(attention_rollout_versions, model, images, target, settings, chunk=None)
+
+
+def attention_rollout_versions(
+    image: Float[Array, "h w c"], *, attention: tuple[str, ...] | None = None
+) -> Versions:
+    """Return `attention_rollout` as what it does with one image."""
+    return once(image, Rollout(attention), lambda found: resized(found, *image.shape[:2]))
+
+
+class Rollout(NamedTuple):
+    """A look at how much of each patch reaches the class token.
+
+    Attributes:
+        attention: names of the layers, in their order; or None for what `attention_layers` finds.
+    """
+
+    attention: tuple[str, ...] | None
+
+    def __call__(
+        self, model: Model, images: Float[Array, "b h w c"], target: Target
+    ) -> Float[Array, "b rows columns"]:
+        """Return it for each image; the target is not looked at."""
+        return _reach(model, images, self.attention)
+
+
+def _reach(
+    model: Model, images: Float[Array, "b h w c"], attention: Sequence[str] | None
+) -> Float[Array, "b rows columns"]:
     inner = model.model if isinstance(model, Planes) else model
     names = attention_layers(model, images.shape[1:]) if attention is None else list(attention)
     if not names:
@@ -71,7 +104,7 @@ def attention_rollout(
     assert reach is not None  # there is a name at least
     before, rows, columns = division(reach.shape[-1])
     first = reach[:, 0] if before else reach.mean(1)
-    return resized(first[:, before:].reshape(-1, rows, columns), images)
+    return first[:, before:].reshape(-1, rows, columns)
 
 
 def attention_layers(model: Model, image_shape: Sequence[int]) -> list[str]:

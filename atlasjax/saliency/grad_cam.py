@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from atlasjax.rectifiers import guided
-from atlasjax.saliency.passes import channels_joined, layer_gradient, resized
-from atlasjax.taps import Model, as_pytree
-from atlasjax.targets import Target, evaluate
+from atlasjax.saliency.looks import AtLayer, GuidedAtLayer, LayerSlopes, guided_slopes
+from atlasjax.saliency.passes import run
+from atlasjax.saliency.pixels import channels_joined, resized
+from atlasjax.saliency.versions import Versions, once
+from atlasjax.taps import Model
+from atlasjax.targets import Target
 
 
 def grad_cam(
@@ -43,8 +45,15 @@ def grad_cam(
     >>> float(grad_cam(toy, jnp.ones((1, 2, 2, 1)), class_logit(0), layer="double")[0, 0, 0])
     2.0
     """
-    value, slope = layer_gradient(model, images, target, layer)
-    return _joined(value, slope.mean((1, 2)), images, rectified)
+    settings = {"layer": layer, "rectified": rectified}
+    return run(grad_cam_versions, model, images, target, settings, chunk=None)
+
+
+def grad_cam_versions(
+    image: Float[Array, "h w c"], *, layer: str, rectified: bool = True
+) -> Versions:
+    """Return `grad_cam` as what it does with one image."""
+    return once(image, AtLayer(layer), lambda found: _cam(found, image, rectified))
 
 
 def grad_cam_plus_plus(
@@ -76,10 +85,20 @@ def grad_cam_plus_plus(
     >>> float(found[0, 0, 0])
     0.666...
     """
-    value, slope = layer_gradient(model, images, target, layer)
-    below = 2 * slope**2 + slope**3 * value.sum((1, 2), keepdims=True)
-    share = jnp.where(below != 0, slope**2 / jnp.where(below != 0, below, 1), 0)
-    return _joined(value, (share * jax.nn.relu(slope)).sum((1, 2)), images, rectified=True)
+    settings = {"layer": layer}
+    return run(grad_cam_plus_plus_versions, model, images, target, settings, chunk=None)
+
+
+def grad_cam_plus_plus_versions(image: Float[Array, "h w c"], *, layer: str) -> Versions:
+    """Return `grad_cam_plus_plus` as what it does with one image."""
+
+    def finish(found: LayerSlopes) -> Float[Array, "h w"]:
+        value, slope = found
+        below = 2 * slope**2 + slope**3 * value.sum((0, 1), keepdims=True)
+        share = jnp.where(below != 0, slope**2 / jnp.where(below != 0, below, 1), 0)
+        return _joined(value, (share * jax.nn.relu(slope)).sum((0, 1)), image, rectified=True)
+
+    return once(image, AtLayer(layer), finish)
 
 
 def guided_grad_cam(
@@ -110,8 +129,18 @@ def guided_grad_cam(
     >>> float(guided_grad_cam(toy, jnp.ones((1, 2, 2, 1)), class_logit(0), layer="on")[0, 0, 0])
     0.5
     """
-    coarse = grad_cam(model, images, target, layer=layer)
-    return coarse * channels_joined(guided_gradient(model, images, target), signed=True)
+    settings = {"layer": layer}
+    return run(guided_grad_cam_versions, model, images, target, settings, chunk=None)
+
+
+def guided_grad_cam_versions(image: Float[Array, "h w c"], *, layer: str) -> Versions:
+    """Return `guided_grad_cam` as what it does with one image."""
+
+    def finish(found: tuple[LayerSlopes, Array]) -> Float[Array, "h w"]:
+        at_layer, gradient = found
+        return _cam(at_layer, image, True) * channels_joined(gradient, signed=True)
+
+    return once(image, GuidedAtLayer(layer), finish)
 
 
 def guided_gradient(
@@ -132,16 +161,19 @@ def guided_gradient(
     >>> float(guided_gradient(toy, jnp.ones((1, 1, 1, 1)), class_logit(0))[0, 0, 0, 0])
     0.0
     """
-    run = guided(lambda m, t, x: evaluate(t, m, x))
-    return jax.grad(lambda x: run(as_pytree(model), target, x).sum())(images)
+    return guided_slopes(model, images, target)
+
+
+def _cam(found: LayerSlopes, image: Float[Array, "h w c"], rectified: bool) -> Float[Array, "h w"]:
+    return _joined(found.value, found.slope.mean((0, 1)), image, rectified)
 
 
 def _joined(
-    value: Float[Array, "b rows columns k"],
-    weight: Float[Array, "b k"],
-    images: Float[Array, "b h w c"],
+    value: Float[Array, "rows columns k"],
+    weight: Float[Array, " k"],
+    image: Float[Array, "h w c"],
     rectified: bool,
-) -> Float[Array, "b h w"]:
-    """Return the weighted sum of a layer's channels, in the size of the images."""
-    found = jnp.einsum("bk,brsk->brs", weight, value)
-    return resized(jax.nn.relu(found) if rectified else found, images)
+) -> Float[Array, "h w"]:
+    """Return the weighted sum of a layer's channels, in the size of the image."""
+    found = value @ weight
+    return resized(jax.nn.relu(found) if rectified else found, image.shape[0], image.shape[1])

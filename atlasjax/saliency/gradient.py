@@ -2,7 +2,10 @@
 
 from jaxtyping import Array, Float
 
-from atlasjax.saliency.passes import channels_joined, image_gradient
+from atlasjax.saliency.looks import slopes
+from atlasjax.saliency.passes import run
+from atlasjax.saliency.pixels import channels_joined
+from atlasjax.saliency.versions import Versions, once
 from atlasjax.taps import Model
 from atlasjax.targets import Target
 
@@ -32,7 +35,12 @@ def gradient(
     >>> float(gradient(toy, jnp.ones((1, 1, 1, 2)), class_logit(1))[0, 0, 0])
     2.0
     """
-    return channels_joined(image_gradient(model, images, target), signed)
+    return run(gradient_versions, model, images, target, {"signed": signed}, chunk=None)
+
+
+def gradient_versions(image: Float[Array, "h w c"], *, signed: bool = False) -> Versions:
+    """Return `gradient` as what it does with one image."""
+    return once(image, slopes, lambda found: channels_joined(found.gradient, signed))
 
 
 def gradient_times_input(
@@ -58,4 +66,9 @@ def gradient_times_input(
     >>> float(gradient_times_input(toy, jnp.full((1, 1, 1, 1), 2.0), class_logit(0))[0, 0, 0])
     6.0
     """
-    return channels_joined(images * image_gradient(model, images, target), signed=True)
+    return run(gradient_times_input_versions, model, images, target, {}, chunk=None)
+
+
+def gradient_times_input_versions(image: Float[Array, "h w c"]) -> Versions:
+    """Return `gradient_times_input` as what it does with one image."""
+    return once(image, slopes, lambda found: channels_joined(image * found.gradient, signed=True))

@@ -4,19 +4,13 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from atlasjax.saliency.passes import (
-    CHUNK,
-    Baseline,
-    Passes,
-    at_least,
-    baseline_of,
-    channels_joined,
-    gradients,
-    run,
-    scores,
-)
+from atlasjax.saliency.baselines import Baseline, baseline_of, with_baseline
+from atlasjax.saliency.looks import Slopes, slopes
+from atlasjax.saliency.passes import CHUNK, run
+from atlasjax.saliency.pixels import channels_joined
+from atlasjax.saliency.versions import Versions, at_least
 from atlasjax.taps import Model
 from atlasjax.targets import Target
 
@@ -30,9 +24,9 @@ class IntegratedGradients(NamedTuple):
         error: the sum of the map less the change: the completeness error, 0 for endless steps.
     """
 
-    maps: Float[Array, "b h w"]
-    change: Float[Array, " b"]
-    error: Float[Array, " b"]
+    maps: Float[Array, "*b h w"]
+    change: Float[Array, "*b"]
+    error: Float[Array, "*b"]
 
 
 def integrated_gradients(
@@ -71,35 +65,33 @@ def integrated_gradients(
     >>> round(float(found.maps[0, 0, 0]), 4), round(float(found.error[0]), 4)
     (8.0, 0.0)
     """
-    found = integrated_gradients_passes(model, images, target, steps=steps, baseline=baseline)
-    return run(found, chunk, model, images, target)
+    settings, own = with_baseline({"steps": steps}, images, baseline)
+    return run(integrated_gradients_versions, model, images, target, settings, own, chunk)
 
 
-def integrated_gradients_passes(
-    model: Model,
-    images: Float[Array, "b h w c"],
-    target: Target,
-    *,
-    steps: int = 50,
-    baseline: Baseline = "black",
-) -> Passes:
-    """Return `integrated_gradients` as passes through the network."""
+def integrated_gradients_versions(
+    image: Float[Array, "h w c"], *, steps: int = 50, baseline: Baseline = "black"
+) -> Versions:
+    """Return `integrated_gradients` as what it does with one image.
+
+    After the points of the quadrature it looks at both ends of the way, for the target's change.
+    """
     at_least("steps", steps)
-    start = baseline_of(images, baseline)
-    way = images - start
+    start = baseline_of(image, baseline)
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # on [-1, 1]
-    places = jnp.asarray((nodes + 1) / 2, jnp.float32)
-    parts = jnp.asarray(weights / 2, jnp.float32)
+    places = jnp.asarray([*(nodes + 1) / 2, 0, 1], jnp.float32)
+    parts = jnp.asarray([*weights / 2, 0, 0], jnp.float32)
+    ends = jnp.asarray([*np.zeros(steps), -1, 1], jnp.float32)
 
-    def each(numbers: Array, real: Array) -> Array:
-        along = places[numbers][:, None, None, None, None]
-        found = gradients(model, start[None] + along * way[None], target)
-        return jnp.einsum("k,kbhwc->bhwc", parts[numbers] * real, found)
+    def make(number: Int[Array, ""]) -> tuple[Float[Array, "h w c"], tuple[()]]:
+        return start + places[number] * (image - start), ()
 
-    def finish(total: Array) -> IntegratedGradients:
-        maps = channels_joined(way * total, signed=True)
-        ends = scores(model, jnp.stack([images, start]), target)
-        change = ends[0] - ends[1]
-        return IntegratedGradients(maps, change, maps.sum((1, 2)) - change)
+    def add(number: Int[Array, ""], kept: tuple[()], found: Slopes) -> tuple[Array, Array]:
+        return parts[number] * found.gradient, ends[number] * found.score
 
-    return Passes(steps, each, finish)
+    def finish(sums: tuple[Array, Array]) -> IntegratedGradients:
+        mean, change = sums
+        maps = channels_joined((image - start) * mean, signed=True)
+        return IntegratedGradients(maps, change, maps.sum() - change)
+
+    return Versions(steps + 2, slopes, make, add, finish)

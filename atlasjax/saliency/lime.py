@@ -9,18 +9,10 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from atlasjax.errors import UserError
-from atlasjax.saliency.passes import (
-    CHUNK,
-    Baseline,
-    Passes,
-    at_least,
-    baseline_of,
-    image_keys,
-    run,
-    sample_keys,
-    scores,
-    where,
-)
+from atlasjax.saliency.baselines import Baseline, baseline_of, where, with_baseline
+from atlasjax.saliency.looks import scores
+from atlasjax.saliency.passes import CHUNK, run
+from atlasjax.saliency.versions import Versions, at_least, image_keys
 from atlasjax.taps import Model
 from atlasjax.targets import Target
 
@@ -80,57 +72,49 @@ def lime(
     >>> round(float(found[0, 0, 0])), round(float(found[0, 3, 0]))
     (8, 0)
     """
-    options = {"segments": segments, "most": most, "samples": samples}
-    found = lime_passes(model, images, target, key=key, baseline=baseline, ridge=ridge, **options)
-    return run(found, chunk, model, images, target)
-
-
-def lime_passes(
-    model: Model,
-    images: Float[Array, "b h w c"],
-    target: Target,
-    *,
-    key: Key[Array, "..."],
-    segments: Int[Array | np.ndarray, "b h w"] | None = None,
-    most: int = 64,
-    samples: int = 500,
-    baseline: Baseline = MEAN,
-    ridge: float | int = 1,
-) -> Passes:
-    """Return `lime` as passes through the network."""
-    at_least("samples", samples, 2)
-    at_least("most", most)
     if segments is None:
         if isinstance(images, Tracer):
             raise UserError("lime under jit needs segments=, as saliency.superpixels gives")
         segments = superpixels(np.asarray(images), most)
-    places = jnp.asarray(segments)
-    nothing = _hidden(images, places, most, baseline)
-    there = jax.vmap(lambda own: jnp.zeros(most, bool).at[own.ravel()].set(True))(places)
-    keys = image_keys(key, len(images))
+    options = {"most": most, "samples": samples, "ridge": ridge}
+    settings, own = with_baseline(options, images, baseline)
+    own |= {"key": image_keys(key, len(images)), "segments": jnp.asarray(segments)}
+    return run(lime_versions, model, images, target, settings, own, chunk)
 
-    def drawn(numbers: Array) -> Bool[Array, "k b most"]:
-        def draw(key: Key[Array, ""]) -> Bool[Array, " most"]:
-            return jax.random.bernoulli(key, 0.5, (most,))
 
-        found = jax.vmap(jax.vmap(draw))(sample_keys(keys, numbers))
-        return (found | (numbers == 0)[:, None, None]) & there[None]  # the first shows everything
+def lime_versions(
+    image: Float[Array, "h w c"],
+    *,
+    key: Key[Array, ""],
+    segments: Int[Array, "h w"],
+    most: int = 64,
+    samples: int = 500,
+    baseline: Baseline = MEAN,
+    ridge: float | int = 1,
+) -> Versions:
+    """Return `lime` as what it does with one image."""
+    at_least("samples", samples, 2)
+    at_least("most", most)
+    nothing = _hidden(image, segments, most, baseline)
+    there = jnp.zeros(most, bool).at[segments.ravel()].set(True)
 
-    def each(numbers: Array, real: Array) -> Float[Array, "b samples"]:
-        visible = drawn(numbers)
-        pixels = jax.vmap(lambda bits: jax.vmap(lambda b, at: b[at])(bits, places))(visible)
-        found = scores(model, where(pixels[..., None], images[None], nothing[None]), target)
-        rows = (real[:, None] * found).T
-        return jnp.zeros((len(images), samples), rows.dtype).at[:, numbers].add(rows)
+    def drawn(number: Int[Array, ""]) -> Bool[Array, " most"]:
+        found = jax.random.bernoulli(jax.random.fold_in(key, number), 0.5, (most,))
+        return (found | (number == 0)) & there  # the first shows everything
 
-    def finish(found: Float[Array, "b samples"]) -> Float[Array, "b h w"]:
-        visible = drawn(jnp.arange(samples)).astype(jnp.float32)
-        share = visible.sum(-1) / there.sum(-1).astype(jnp.float32)[None]
+    def make(number: Int[Array, ""]) -> tuple[Float[Array, "h w c"], tuple[()]]:
+        return where(drawn(number)[segments][..., None], image, nothing), ()
+
+    def add(number: Int[Array, ""], kept: tuple[()], score: Array) -> Float[Array, " samples"]:
+        return jnp.zeros(samples, score.dtype).at[number].set(score)
+
+    def finish(found: Float[Array, " samples"]) -> Float[Array, "h w"]:
+        visible = jax.vmap(drawn)(jnp.arange(samples)).astype(jnp.float32)
+        share = visible.sum(-1) / there.sum().astype(jnp.float32)
         weight = jnp.exp(-((1 - jnp.sqrt(share)) ** 2) / (2 * _KERNEL**2))
-        fit = jax.vmap(_ridge, (1, 0, 1, None))(visible, found, weight, jnp.float32(ridge))
-        return jax.vmap(lambda own, at: own[at])(fit, places)
+        return _ridge(visible, found, weight, ridge)[segments]
 
-    return Passes(samples, each, finish)
+    return Versions(samples, scores, make, add, finish)
 
 
 def superpixels(images: Float[np.ndarray, "b h w c"], most: int = 64) -> Int[np.ndarray, "b h w"]:
@@ -165,26 +149,19 @@ def superpixels(images: Float[np.ndarray, "b h w c"], most: int = 64) -> Int[np.
 
 
 def _hidden(
-    images: Float[Array, "b h w c"],
-    places: Int[Array, "b h w"],
-    most: int,
-    baseline: Baseline,
-) -> Float[Array, "b h w c"]:
+    image: Float[Array, "h w c"], segments: Int[Array, "h w"], most: int, baseline: Baseline
+) -> Float[Array, "h w c"]:
     """Return what is seen where a superpixel is hidden."""
     if not (isinstance(baseline, str) and baseline == MEAN):
-        return baseline_of(images, baseline)
-
-    def one(image: Float[Array, "h w c"], at: Int[Array, "h w"]) -> Float[Array, "h w c"]:
-        flat = image.reshape(-1, image.shape[-1])
-        total = jax.ops.segment_sum(flat, at.ravel(), most)
-        count = jax.ops.segment_sum(jnp.ones_like(flat), at.ravel(), most)
-        return (total / jnp.maximum(count, 1))[at]
-
-    return jax.vmap(one)(images, places)
+        return baseline_of(image, baseline)
+    flat = image.reshape(-1, image.shape[-1])
+    total = jax.ops.segment_sum(flat, segments.ravel(), most)
+    count = jax.ops.segment_sum(jnp.ones_like(flat), segments.ravel(), most)
+    return (total / jnp.maximum(count, 1))[segments]
 
 
 def _ridge(
-    x: Float[Array, "n d"], y: Float[Array, " n"], weight: Float[Array, " n"], ridge: Array
+    x: Float[Array, "n d"], y: Float[Array, " n"], weight: Float[Array, " n"], ridge: float | int
 ) -> Float[Array, " d"]:
     """Return the coefficients of a weighted ridge regression with an intercept."""
     part = weight / weight.sum()

@@ -1,7 +1,6 @@
 """Maps of many images, methods and targets: compiled once for each method, split over devices."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -9,25 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Key, PyTree, UInt8
+from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.parallel import (
-    accelerated,
-    batch_mesh,
-    overlapped,
-    pad_batch,
-    replicate,
-    share_of,
-    split_batch,
-)
+from atlasjax.parallel import accelerated, batch_mesh, overlapped, pad_batch, replicate
 from atlasjax.progress import Progress, silent
+from atlasjax.saliency.baselines import with_baseline
 from atlasjax.saliency.methods import Method, check_methods, map_of, methods_for
-from atlasjax.saliency.passes import CHUNK, chunks, image_keys
+from atlasjax.saliency.passes import CHUNK, passed, rows_of, width
+from atlasjax.saliency.versions import Items, Recipe, Versions, at_least, image_keys, plan
 from atlasjax.taps import Model, as_pytree
 from atlasjax.targets import Target, as_target, check_targets
 
-_SINGLE = 8  # images that a device takes at a time where each passes once
 _FASTER = 4  # times as many on an accelerator, which few would leave idle
 
 
@@ -40,6 +32,7 @@ def saliency_maps(
     layer: str | None = None,
     key: Key[Array, ""] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    chunk: int | None = None,
     mesh: Mesh | None = None,
     progress: Progress = silent,
 ) -> dict[str, Float[np.ndarray, "..."]]:
@@ -58,8 +51,10 @@ def saliency_maps(
         key: of what is drawn at random; `jax.random.key(0)` by default. Each image makes its own by
             its number.
         settings: for a method's name whatever else its function takes.
+        chunk: versions of images that a device passes through the network at a time; by default as
+            many as waste least. With the same chunk, calls of other methods share what is compiled.
         mesh: the devices to share the work; all by default.
-        progress: called with the number of maps done, of each method all targets at once.
+        progress: called with the number of maps done, and to do.
 
     Returns:
         For each method the maps [b, h, w] of one target, or [b, targets, h, w] of a list.
@@ -81,167 +76,97 @@ def saliency_maps(
     names = methods_for(model, shape, layer) if methods is None else methods
     chosen = check_methods(names, model, shape, layer)
     given = _settings(settings or {}, chosen)
-    mesh = _of_use(batch_mesh() if mesh is None else mesh, len(images))
-    network = replicate(as_pytree(model), mesh)
     keys = image_keys(jax.random.key(0) if key is None else key, len(images))
-    total, found = len(chosen) * len(images), {}
+    tasks = [
+        _Task(method, *_divided(method, images, keys, layer, given.get(method.name, {})), *group)
+        for method in chosen
+        for group in _groups(asked, len(images))
+    ]
+    needs = [task.count * task.versions.count for task in tasks]
+    mesh, network, rows = _together(model, mesh, chunk, needs)
+    found = {m.name: np.empty((len(images), len(asked), *shape[:2]), np.float32) for m in chosen}
+    done, total = 0, len(chosen) * len(images) * len(asked)
     progress(0, total)
-    for i, method in enumerate(chosen):
-        done = partial(lambda base, n: progress(base + n, total), i * len(images))
-        options, own = _divided(method, images, given.get(method.name, {}))
-        maps = np.empty((len(images), len(asked), *shape[:2]), np.float32)
-        groups = list(_groups(asked, len(images)))
-        if not method.shares:  # one after another is as fast, and one program serves any number
-            groups = [alone for group in groups for alone in _singly(*group)]
-        for at, stacked in groups:
-            rows = (images, stacked, keys, own)
-            parts = _batches(method, network, rows, options, layer, len(at), mesh)
-            first = 0
-            for part in parts:
-                maps[first : first + len(part), at] = part
-                first += len(part)
-                if at is groups[-1][0]:
-                    done(first)
-        found[method.name] = maps if isinstance(target, list) else maps[:, 0]
-    return found
+    for task in tasks:
+        maps = found[task.method.name]
+        for image, of, part in _maps(task, network, mesh, rows):
+            maps[image, of] = part
+            done += part.shape[0] * part.shape[1]
+            progress(done, total)
+    several = isinstance(target, list)
+    return {name: maps if several else maps[:, 0] for name, maps in found.items()}
 
 
-def _batches(
-    method: Method,
-    model: Model,
-    rows: tuple[Any, ...],
-    options: Mapping[str, Any],
-    layer: str | None,
-    targets: int,
-    mesh: Mesh,
-) -> Iterator[Float[np.ndarray, "b targets h w"]]:
-    """Give the maps of one method for targets of one make, batch after batch."""
-    more = _FASTER if accelerated(mesh) else 1
-    static, arrays = {}, {}
-    for name, value in options.items():
-        (arrays if isinstance(value, np.ndarray | jax.Array) else static)[name] = value
-    shares = 1 if method.shares else targets
-    chunk = static.pop("chunk", max(CHUNK * more // shares, 1))
-    each = 1 if method.split else max(_SINGLE * more // targets, 1)
-    count = len(rows[0])
-    size = min(each * mesh.size, share_of(count, mesh))
-    program = _Program(method, layer, tuple(sorted(static.items())), mesh)
+class _Task(NamedTuple):
+    """A method for all images, and all targets of one make.
 
-    def begun() -> Iterator[tuple[int, Array]]:
-        for first in range(0, count, size):
-            here = jax.tree.map(lambda x: x[first : first + size], rows)  # noqa: B023
-            n = len(here[0])
-            yield n, _begin(program, model, arrays, pad_batch(here, size), chunk)
-
-    for n, maps in overlapped(begun(), mesh):
-        yield np.asarray(jax.device_get(maps))[:n]
-
-
-class _Program(NamedTuple):
-    """What a method is compiled for."""
+    Attributes:
+        method: it.
+        recipe: with its settings.
+        at_a_time: versions that a device passes through the network at a time, where that is set.
+        images: of the user.
+        own: what is each image's own.
+        at: which targets they are.
+        targets: their data [images, targets, ...].
+    """
 
     method: Method
-    layer: str | None
-    fixed: tuple[tuple[str, Hashable], ...]
-    mesh: Mesh
+    recipe: Recipe
+    at_a_time: int | None
+    images: Float[np.ndarray, "b h w c"]
+    own: Mapping[str, Any]
+    at: Int[np.ndarray, " targets"]
+    targets: Target
+
+    @property
+    def count(self) -> int:
+        """How many items there are: images, or pairs of an image and a target."""
+        return len(self.images) * (1 if self.method.shares else len(self.at))
+
+    @property
+    def versions(self) -> Versions:
+        """What is done with each of them."""
+        return plan(self.recipe, self.items(np.zeros(1, int))[2])
+
+    def items(self, which: Int[np.ndarray, " n"]) -> tuple[np.ndarray, np.ndarray, Items]:
+        """Return the images and the targets [n, targets] of some items, and these."""
+        if self.method.shares:
+            image = which
+            target = np.broadcast_to(np.arange(len(self.at)), (len(which), len(self.at)))
+        else:
+            image, target = which // len(self.at), which[:, None] % len(self.at)
+        data = jax.tree.map(lambda leaf: leaf[image[:, None], target], self.targets)
+        own = {name: value[image] for name, value in self.own.items()}
+        return image[:, None], self.at[target], Items(self.images[image], data, own)
 
 
-def _begin(program: _Program, model: Model, arrays: PyTree, rows: PyTree, chunk: int) -> Array:
-    """Begin a batch, chunk after chunk: XLA's loops on CPUs would be many times slower."""
-    if program.method.split is None:
-        return _whole(program, model, arrays, rows)
-    total = None
-    for numbers, real in chunks(_count(program, model, arrays, rows), chunk):
-        part = _chunk(program, model, arrays, numbers, real, rows)
-        total = part if total is None else _sum(total, part)
-    return _finish(program, model, arrays, rows, total)
+def _maps(
+    task: _Task, model: Model, mesh: Mesh, rows: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, Float[np.ndarray, "n targets h w"]]]:
+    """Give the maps of some items after the other: of which images and targets, and these."""
+    count, versions = task.count, task.versions
+    rows = rows if task.at_a_time is None else task.at_a_time * mesh.size
+    size = min(count, rows)
+
+    def begun() -> Iterator[tuple[np.ndarray, np.ndarray, Array]]:
+        for first in range(0, count, size):
+            which = np.arange(first, min(first + size, count))
+            image, target, items = task.items(which)
+            parts = rows_of(len(which), versions.count, rows)
+            items = Items(*pad_batch(tuple(items), size))
+            yield (
+                image,
+                target,
+                map_of(passed(task.recipe, versions.look, model, items, parts, mesh)),
+            )
+
+    for image, target, maps in overlapped(begun(), mesh):
+        yield image, target, np.asarray(jax.device_get(maps))[: len(image)]
 
 
-@partial(jax.jit, static_argnums=0)
-def _whole(program: _Program, model: Model, arrays: PyTree, rows: PyTree) -> Array:
-    """Compute a batch; compiled once for each method, however often it is called."""
-
-    def share(model: Model, arrays: PyTree, rows: PyTree) -> Float[Array, "b targets h w"]:
-        def one(target: Target) -> Float[Array, "b h w"]:
-            return map_of(_call(program, program.method.function, model, arrays, rows, target))
-
-        return _each_target(one, rows[1])
-
-    return split_batch(share, program.mesh, replicated=2)(model, arrays, rows)
-
-
-@partial(jax.jit, static_argnums=0)
-def _chunk(
-    program: _Program, model: Model, arrays: PyTree, numbers: Array, real: Array, rows: PyTree
-) -> PyTree:
-    """Compute the sum over a chunk of versions of each image of a batch."""
-
-    def share(model: Model, arrays: PyTree, numbers: Array, real: Array, rows: PyTree) -> PyTree:
-        def one(target: Target) -> PyTree:
-            passes = _call(program, program.method.split, model, arrays, rows, target)
-            return passes.each(numbers, real)
-
-        return _each_target(one, rows[1])
-
-    return split_batch(share, program.mesh, replicated=4)(model, arrays, numbers, real, rows)
-
-
-@partial(jax.jit, static_argnums=0)
-def _finish(program: _Program, model: Model, arrays: PyTree, rows: PyTree, total: PyTree) -> Array:
-    """Compute a batch's maps from the sum over all versions."""
-
-    def share(model: Model, arrays: PyTree, rows: PyTree, total: PyTree) -> Array:
-        def one(target: Target, total: PyTree) -> Float[Array, "b h w"]:
-            passes = _call(program, program.method.split, model, arrays, rows, target)
-            return map_of(passes.finish(total))
-
-        return _each_target(one, rows[1], total)
-
-    return split_batch(share, program.mesh, replicated=2)(model, arrays, rows, total)
-
-
-@jax.jit
-def _sum(one: PyTree, other: PyTree) -> PyTree:
-    return jax.tree.map(jnp.add, one, other)
-
-
-def _count(program: _Program, model: Model, arrays: PyTree, rows: PyTree) -> int:
-    """Return how many versions of an image a method looks at."""
-    found = []
-
-    def look(model: Model, arrays: PyTree, rows: PyTree) -> tuple[()]:
-        target = jax.tree.map(lambda x: x[:, 0], rows[1])
-        found.append(_call(program, program.method.split, model, arrays, rows, target).versions)
-        return ()
-
-    jax.eval_shape(look, model, arrays, rows)
-    return found[0]
-
-
-def _call(
-    program: _Program,
-    function: Callable[..., Any] | None,
-    model: Model,
-    arrays: PyTree,
-    rows: PyTree,
-    target: Target,
-) -> Any:
-    assert function is not None
-    images, _, keys, own = rows
-    options = {**dict(program.fixed), **arrays, **own}
-    return function(model, images, target, **program.method.given(program.layer, keys), **options)
-
-
-def _each_target(one: Callable[..., Any], targets: Target, *more: PyTree) -> Any:
-    """Return what a function of one target gives for each, along the second axis."""
-    if jax.tree.leaves(targets):
-        return jax.vmap(one, 1, 1)(targets, *more)
-    # Nothing tells such targets apart, so that there is a single one.
-    alone = jax.tree.map(lambda x: x[:, 0], more)
-    return jax.tree.map(lambda x: x[:, None], one(targets, *alone))
-
-
-def _groups(targets: Sequence[Target], images: int) -> Iterator[tuple[list[int], Target]]:
+def _groups(
+    targets: Sequence[Target], images: int
+) -> Iterator[tuple[Int[np.ndarray, " targets"], Target]]:
     """Give targets of one make together: which they are, and their data [images, targets, ...]."""
 
     def make(target: Target) -> Hashable:
@@ -261,13 +186,7 @@ def _groups(targets: Sequence[Target], images: int) -> Iterator[tuple[list[int],
         makes.setdefault(make(target), []).append(i)
     for at in makes.values():
         rows = [jax.tree.map(row, targets[i]) for i in at]
-        yield at, jax.tree.map(lambda *leaves: np.stack(leaves, 1), *rows)
-
-
-def _singly(at: list[int], stacked: Target) -> Iterator[tuple[list[int], Target]]:
-    """Give targets of one make each by itself."""
-    for place, number in enumerate(at):
-        yield [number], jax.tree.map(lambda x, i=place: x[:, i : i + 1], stacked)
+        yield np.array(at), jax.tree.map(lambda *leaves: np.stack(leaves, 1), *rows)
 
 
 def _settings(
@@ -286,24 +205,42 @@ def _settings(
 
 
 def _divided(
-    method: Method, images: Float[np.ndarray, "b h w c"], options: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return what all images have in common, and what is each image's own, as arrays."""
-    common = dict(options)
-    own = {
-        name: np.asarray(common.pop(name))
-        for name, value in options.items()
-        if name == "baseline" and np.ndim(value) == images.ndim and len(value) == len(images)
-    }
+    method: Method,
+    images: Float[np.ndarray, "b h w c"],
+    keys: Key[Array, " b"],
+    layer: str | None,
+    options: Mapping[str, Any],
+) -> tuple[Recipe, int | None, Float[np.ndarray, "b h w c"], dict[str, Any]]:
+    """Return what all images have in common, the images, and what is each image's own."""
+    common, own = {**options}, {}
+    at_a_time = common.pop("chunk", None)
+    if at_a_time is not None:
+        at_least("chunk", at_a_time)
+    if "baseline" in common:
+        common, own = with_baseline(common, jnp.asarray(images), common.pop("baseline"))
     if method.prepare is not None:
         name, prepare = method.prepare
         own[name] = np.asarray(common.pop(name)) if name in common else prepare(images)
-    return common, own
+    asked = method.given(layer, keys)
+    own |= {name: asked.pop(name) for name in ("key",) if name in asked}
+    recipe = Recipe(method.versions, tuple(sorted({**common, **asked}.items())))
+    return recipe, at_a_time, images, own
 
 
-def _of_use(mesh: Mesh, images: int) -> Mesh:
-    """Return the mesh without devices that would only repeat what others do."""
-    return batch_mesh(list(mesh.devices.flat)[: max(min(mesh.size, images), 1)])
+def _together(
+    model: Model, mesh: Mesh | None, chunk: int | None, needs: Sequence[int]
+) -> tuple[Mesh, Model, int]:
+    """Return the devices, the network on them, and how many versions pass through it at a time."""
+    mesh = batch_mesh() if mesh is None else mesh
+    if chunk is None:
+        # Devices that would only repeat what others do are left out.
+        mesh = batch_mesh(list(mesh.devices.flat)[: min(mesh.size, max(needs))])
+        most = CHUNK * mesh.size * (_FASTER if accelerated(mesh) else 1)
+        rows = width(needs, most, mesh.size)
+    else:
+        at_least("chunk", chunk)
+        rows = chunk * mesh.size
+    return mesh, replicate(as_pytree(model), mesh), rows
 
 
 def _floating(images: Any) -> Float[np.ndarray, "b h w c"]:

@@ -13,18 +13,34 @@ from jaxtyping import Array, Float, Key
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
 from atlasjax.rectifiers import guided
-from atlasjax.saliency.attention_rollout import attention_layers, attention_rollout
-from atlasjax.saliency.grad_cam import grad_cam, grad_cam_plus_plus, guided_grad_cam
-from atlasjax.saliency.gradient import gradient, gradient_times_input
+from atlasjax.saliency.attention_rollout import (
+    attention_layers,
+    attention_rollout,
+    attention_rollout_versions,
+)
+from atlasjax.saliency.grad_cam import (
+    grad_cam,
+    grad_cam_plus_plus,
+    grad_cam_plus_plus_versions,
+    grad_cam_versions,
+    guided_grad_cam,
+    guided_grad_cam_versions,
+)
+from atlasjax.saliency.gradient import (
+    gradient,
+    gradient_times_input,
+    gradient_times_input_versions,
+    gradient_versions,
+)
 from atlasjax.saliency.integrated_gradients import (
     integrated_gradients,
-    integrated_gradients_passes,
+    integrated_gradients_versions,
 )
-from atlasjax.saliency.lime import lime, lime_passes, superpixels
-from atlasjax.saliency.occlusion import occlusion, occlusion_passes
-from atlasjax.saliency.passes import Passes
-from atlasjax.saliency.rise import rise, rise_passes
-from atlasjax.saliency.smoothgrad import smoothgrad, smoothgrad_passes
+from atlasjax.saliency.lime import lime, lime_versions, superpixels
+from atlasjax.saliency.occlusion import occlusion, occlusion_versions
+from atlasjax.saliency.rise import rise, rise_versions
+from atlasjax.saliency.smoothgrad import smoothgrad, smoothgrad_versions
+from atlasjax.saliency.versions import Versions
 from atlasjax.taps import Model, as_pytree, identity, layers
 from atlasjax.targets import Target
 
@@ -38,9 +54,9 @@ class Method:
         title: as people write it, such as `"Integrated gradients"`.
         citation: who found it, and where to read of it.
         function: it, with the arguments that it needs.
-        split: the same as passes through the network, where it looks at many versions of an image.
+        versions: what it does with one image, see `versions.Versions`.
         signed: whether negative values mean that a pixel speaks against the target.
-        shares: whether all of its passes are the same for every target: they only look forward.
+        shares: whether it looks at the same versions for every target, and only forward.
         needs_layer: whether it is of a layer with positions.
         needs_key: whether it draws at random.
         needs_attention: whether the network must tap its attention.
@@ -53,8 +69,8 @@ class Method:
     title: str
     citation: str
     function: Callable[..., Any]
+    versions: Callable[..., Versions]
     signed: bool
-    split: Callable[..., Passes] | None = None
     shares: bool = False
     needs_layer: bool = False
     needs_key: bool = False
@@ -110,7 +126,7 @@ class Method:
         return found
 
 
-def map_of(found: Any) -> Float[Array, "b h w"]:
+def map_of(found: Any) -> Float[Array, "... h w"]:
     """Return the maps of what a method returns, which may tell more."""
     return found[0] if isinstance(found, tuple) else found
 
@@ -118,12 +134,13 @@ def map_of(found: Any) -> Float[Array, "b h w"]:
 _SIMONYAN = "Simonyan, Vedaldi and Zisserman 2014, arXiv:1312.6034"
 _SELVARAJU = "Selvaraju et al. 2017, arXiv:1610.02391"
 _ALL = (
-    Method("gradient", "Gradient", _SIMONYAN, gradient, signed=False),
+    Method("gradient", "Gradient", _SIMONYAN, gradient, gradient_versions, signed=False),
     Method(
         "gradient_times_input",
         "Gradient times input",
         "Shrikumar et al. 2016, arXiv:1605.01713",
         gradient_times_input,
+        gradient_times_input_versions,
         signed=True,
     ),
     Method(
@@ -131,8 +148,8 @@ _ALL = (
         "SmoothGrad",
         "Smilkov et al. 2017, arXiv:1706.03825",
         smoothgrad,
+        smoothgrad_versions,
         signed=False,
-        split=smoothgrad_passes,
         needs_key=True,
     ),
     Method(
@@ -140,15 +157,24 @@ _ALL = (
         "Integrated gradients",
         "Sundararajan, Taly and Yan 2017, arXiv:1703.01365",
         integrated_gradients,
+        integrated_gradients_versions,
         signed=True,
-        split=integrated_gradients_passes,
     ),
-    Method("grad_cam", "Grad-CAM", _SELVARAJU, grad_cam, signed=False, needs_layer=True),
+    Method(
+        "grad_cam",
+        "Grad-CAM",
+        _SELVARAJU,
+        grad_cam,
+        grad_cam_versions,
+        signed=False,
+        needs_layer=True,
+    ),
     Method(
         "grad_cam_plus_plus",
         "Grad-CAM++",
         "Chattopadhay et al. 2018, arXiv:1710.11063",
         grad_cam_plus_plus,
+        grad_cam_plus_plus_versions,
         signed=False,
         needs_layer=True,
     ),
@@ -157,6 +183,7 @@ _ALL = (
         "Guided Grad-CAM",
         f"{_SELVARAJU}; Springenberg et al. 2015, arXiv:1412.6806",
         guided_grad_cam,
+        guided_grad_cam_versions,
         signed=True,
         needs_layer=True,
         needs_rectifiers=True,
@@ -166,8 +193,8 @@ _ALL = (
         "Occlusion",
         "Zeiler and Fergus 2014, arXiv:1311.2901",
         occlusion,
+        occlusion_versions,
         signed=True,
-        split=occlusion_passes,
         shares=True,
     ),
     Method(
@@ -175,8 +202,8 @@ _ALL = (
         "RISE",
         "Petsiuk, Das and Saenko 2018, arXiv:1806.07421",
         rise,
+        rise_versions,
         signed=True,
-        split=rise_passes,
         shares=True,
         needs_key=True,
     ),
@@ -185,8 +212,8 @@ _ALL = (
         "LIME",
         "Ribeiro, Singh and Guestrin 2016, arXiv:1602.04938",
         lime,
+        lime_versions,
         signed=True,
-        split=lime_passes,
         shares=True,
         needs_key=True,
         prepare=("segments", superpixels),
@@ -196,6 +223,7 @@ _ALL = (
         "Attention rollout",
         "Abnar and Zuidema 2020, arXiv:2005.00928",
         attention_rollout,
+        attention_rollout_versions,
         signed=False,
         needs_attention=True,
     ),

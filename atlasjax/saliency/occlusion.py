@@ -2,20 +2,14 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from atlasjax.saliency.passes import (
-    CHUNK,
-    Baseline,
-    Passes,
-    at_least,
-    baseline_of,
-    run,
-    scores,
-    where,
-)
+from atlasjax.saliency.baselines import Baseline, baseline_of, where, with_baseline
+from atlasjax.saliency.looks import scores
+from atlasjax.saliency.passes import CHUNK, run
+from atlasjax.saliency.versions import Versions, at_least
 from atlasjax.taps import Model
-from atlasjax.targets import Target, evaluate
+from atlasjax.targets import Target
 
 
 def occlusion(
@@ -58,44 +52,52 @@ def occlusion(
     >>> float(found[0, 0, 0])
     4.0
     """
-    options = {"window": window, "stride": stride, "baseline": baseline}
-    return run(occlusion_passes(model, images, target, **options), chunk, model, images, target)
+    options = {"window": window, "stride": stride}
+    settings, own = with_baseline(options, images, baseline)
+    return run(occlusion_versions, model, images, target, settings, own, chunk)
 
 
-def occlusion_passes(
-    model: Model,
-    images: Float[Array, "b h w c"],
-    target: Target,
+def occlusion_versions(
+    image: Float[Array, "h w c"],
     *,
     window: int | None = None,
     stride: int | None = None,
     baseline: Baseline = "black",
-) -> Passes:
-    """Return `occlusion` as passes through the network."""
-    height, width = images.shape[1:3]
+) -> Versions:
+    """Return `occlusion` as what it does with one image; at last it looks at the whole image."""
+    height, width = image.shape[:2]
+    window, stride = _check(height, width, window, stride)
+    rows, columns = (_covered(side, window, stride) for side in (height, width))
+    times = jnp.asarray(rows.sum(0)[:, None] * columns.sum(0))
+    nothing, windows = baseline_of(image, baseline), len(rows) * len(columns)
+
+    def cover(number: Int[Array, ""]) -> Float[Array, "h w"]:
+        row = jnp.asarray(rows)[number // len(columns)]
+        found = row[:, None] * jnp.asarray(columns)[number % len(columns)][None]
+        return jnp.where(number < windows, found, 0)
+
+    def make(number: Int[Array, ""]) -> tuple[Float[Array, "h w c"], tuple[()]]:
+        return where(1 - cover(number)[..., None], image, nothing), ()
+
+    def add(number: Int[Array, ""], kept: tuple[()], score: Array) -> tuple[Array, Array]:
+        return score * cover(number), jnp.where(number < windows, 0, score)
+
+    def finish(sums: tuple[Array, Array]) -> Float[Array, "h w"]:
+        covered, whole = sums
+        return whole - covered / times
+
+    return Versions(windows + 1, scores, make, add, finish)
+
+
+def _check(height: int, width: int, window: int | None, stride: int | None) -> tuple[int, int]:
+    """Return the window and the stride, and refuse what leaves pixels out."""
     window = max(min(height, width) // 7, 1) if window is None else window
     stride = max(window // 2, 1) if stride is None else stride
     at_least("window", window)
     at_least("stride", stride)
     at_least(f"image of {height} x {width} px: its shorter side", min(height, width), window)
     at_least("window", window, stride)
-    rows, columns = (_covered(side, window, stride) for side in (height, width))
-    nothing = baseline_of(images, baseline)
-
-    def each(numbers: Array, real: Array) -> Array:
-        row = jnp.asarray(rows)[numbers // len(columns)]
-        column = jnp.asarray(columns)[numbers % len(columns)]
-        cover = row[:, :, None] * column[:, None, :]
-        copies = where(1 - cover[:, None, :, :, None], images[None], nothing[None])
-        return jnp.einsum("k,kb,khw->bhw", real, scores(model, copies, target), cover)
-
-    times = rows.sum(0)[:, None] * columns.sum(0)
-
-    def finish(total: Array) -> Float[Array, "b h w"]:
-        whole = evaluate(target, model, images)
-        return whole[:, None, None] - total / jnp.asarray(times)[None]
-
-    return Passes(len(rows) * len(columns), each, finish)
+    return window, stride
 
 
 def _covered(side: int, window: int, stride: int) -> Float[np.ndarray, "windows side"]:

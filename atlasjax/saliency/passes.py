@@ -1,305 +1,220 @@
-"""What the methods share: passes through the network in chunks, random keys, baselines, sizes."""
+"""Passes: versions of images on their way through the network, a chunk of them at a time.
 
-from collections.abc import Callable
+A method says which versions of one image it looks at, what it asks the network of each, and what it
+makes of the answers: see `versions`. Here the versions of all images stand in one row, are passed
+through the network in chunks of one size, and what is found is added up for each image. What
+depends on the network is compiled once for all methods that ask the same of it.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, PyTree
 
-from atlasjax.errors import UserError, unknown
-from atlasjax.planes import as_planes
-from atlasjax.taps import Model, capture
-from atlasjax.targets import Target, evaluate
+from atlasjax.parallel import batch_mesh, split_batch
+from atlasjax.saliency.looks import Look
+from atlasjax.saliency.versions import Items, Recipe, Versions, at_least, plan
+from atlasjax.taps import Model, as_pytree
+from atlasjax.targets import Target
 
 CHUNK = 12
-"""Images that one pass takes through the network at most: memory grows with them."""
-
-Baseline = str | Float[Array | np.ndarray, "..."]
-"""What stands for nothing: "black", "grey", "blurred", or an array that broadcasts to the images"""
-
-_SHADES = {"black": 0.0, "grey": 0.5}
-_BLURRED = "blurred"
-_BLUR = 1 / 20  # standard deviation, of the image's side
+"""Images that pass through the network at a time, on one device: memory grows with them."""
 
 
-def image_gradient(
-    model: Model, images: Float[Array, "b h w c"], target: Target
-) -> Float[Array, "b h w c"]:
-    """Return the gradient of each image's target by its pixels.
+def run(
+    function: Callable[..., Versions],
+    model: Model,
+    images: Float[Array, "b h w c"],
+    target: Target,
+    settings: Mapping[str, Hashable],
+    own: Mapping[str, Any] | None = None,
+    chunk: int | None = CHUNK,
+) -> Any:
+    """Return what a method makes of each image, on one device.
 
     Args:
+        function: as for `Recipe`.
         model: a callable pytree `model(images, tap)`.
         images: as the model takes them.
         target: what is asked for.
-
-    >>> from atlasjax.targets import class_logit
-    >>> toy = lambda images, tap: (images**2).sum((1, 2))
-    >>> float(image_gradient(toy, jnp.full((1, 1, 1, 1), 3.0), class_logit(0))[0, 0, 0, 0])
-    6.0
+        settings: those of the method that all images have in common.
+        own: what is each image's own.
+        chunk: versions that pass through the network at a time; all by default.
     """
-    return jax.grad(lambda x: evaluate(target, model, x).sum())(images)
+    if chunk is not None:
+        at_least("chunk", chunk)
+    count = len(images)
+    spread = jax.tree.map(lambda leaf: _spread(jnp.asarray(leaf), count)[:, None], target)
+    items = Items(images, spread, dict(own or {}))
+    recipe = Recipe(function, tuple(sorted(settings.items())))
+    model = as_pytree(model)
+    versions = plan(recipe, items)
+    rows = rows_of(count, versions.count, chunk or count * versions.count)
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((model, items))):
+        found = _traced(recipe, versions.look, model, items, rows)
+    else:
+        mesh = batch_mesh(jax.local_devices()[:1])
+        found = passed(recipe, versions.look, model, items, rows, mesh)
+    return jax.tree.map(lambda leaf: leaf[:, 0], found)
 
 
-def scores(model: Model, images: Float[Array, "k b h w c"], target: Target) -> Float[Array, "k b"]:
-    """Return the target of k versions of each image, by one pass through the network.
-
-    Args:
-        model: a callable pytree `model(images, tap)`.
-        images: k versions of b images.
-        target: what is asked for, of b images.
-    """
-    return evaluate(_repeated(target, len(images)), model, _flat(images)).reshape(images.shape[:2])
-
-
-def gradients(
-    model: Model, images: Float[Array, "k b h w c"], target: Target
-) -> Float[Array, "k b h w c"]:
-    """Return `image_gradient` of k versions of each image, by one pass through the network.
-
-    Args:
-        model: a callable pytree `model(images, tap)`.
-        images: k versions of b images.
-        target: what is asked for, of b images.
-    """
-    found = image_gradient(model, _flat(images), _repeated(target, len(images)))
-    return found.reshape(images.shape)
-
-
-def layer_gradient(
-    model: Model, images: Float[Array, "b h w c"], target: Target, layer: str
-) -> tuple[Float[Array, "b rows columns channels"], Float[Array, "b rows columns channels"]]:
-    """Return a layer's value, and the gradient of each image's target by it.
-
-    Args:
-        model: a callable pytree `model(images, tap)`.
-        images: as the model takes them.
-        target: what is asked for.
-        layer: one with positions, as `planes.as_planes` shows it.
-
-    Raises:
-        UserError: a layer that the model does not tap, or that has a single position.
-    """
-    shape = jax.eval_shape(
-        lambda m, x: capture(as_planes(m), x, [layer])[layer], as_planes(model), images
-    ).shape
-    if len(shape) != 4 or shape[1] * shape[2] == 1:
-        raise UserError(f"layer {layer!r} has no rows and columns of positions to make a map of")
-
-    def score(change: Array) -> tuple[Array, Array]:
-        seen = []
-
-        def shift(value: Array) -> Array:
-            seen.append(value)
-            return value + change.astype(value.dtype)
-
-        return evaluate(target, model, images, {layer: shift}).sum(), seen[0]
-
-    gradient, value = jax.grad(score, has_aux=True)(jnp.zeros(shape, jnp.float32))
-    return value.astype(jnp.float32), gradient
-
-
-def channels_joined(value: Float[Array, "b h w c"], signed: bool) -> Float[Array, "b h w"]:
-    """Return one number for each pixel: the sum over its channels, or the largest magnitude.
-
-    Args:
-        value: of every channel.
-        signed: whether channels are summed.
-
-    >>> channels_joined(jnp.array([[[[1.0, -3.0]]]]), signed=False)
-    Array([[[3.]]], dtype=float32)
-    """
-    return value.sum(-1) if signed else jnp.abs(value).max(-1)
-
-
-def widths(count: int, most: int) -> tuple[int, int]:
-    """Return in how many chunks of which length to pass through `count` versions of an image.
-
-    Args:
-        count: at least 1.
-        most: versions in a chunk.
-
-    Returns:
-        Chunks and their length, from half of `most` up to it: those that waste least.
-
-    >>> widths(50, 12), widths(8, 12), widths(25, 8)
-    ((5, 10), (1, 8), (5, 5))
-    """
-    most = max(min(most, count), 1)
-    within = range(most, max(most // 2, 1) - 1, -1)
-    best = min(within, key=lambda width: -(-count // width) * (width + 0.5))  # .5: of a chunk's own
-    return -(-count // best), best
-
-
-class Passes(NamedTuple):
-    """A method that looks at many versions of each image, as a sum over chunks of them.
+class Rows(NamedTuple):
+    """A chunk of versions.
 
     Attributes:
-        versions: how many there are.
-        each: takes the numbers of k versions, and 1 for each that counts and 0 for one that only
-            fills the last chunk; returns arrays whose leading axis is that of the images, summed
-            over the versions.
-        finish: from the sum over all chunks to the result.
+        item: which each is of.
+        number: of the version.
+        real: 1, or 0 for what only fills the last chunk.
     """
 
-    versions: int
-    each: Callable[[Int[Array, " k"], Float[Array, " k"]], PyTree]
-    finish: Callable[[PyTree], Any]
+    item: Int[np.ndarray, " n"]
+    number: Int[np.ndarray, " n"]
+    real: Float[np.ndarray, " n"]
 
 
-def chunks(count: int, most: int) -> list[tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]]:
-    """Return the numbers of each chunk, and which of them count; see `Passes`.
-
-    >>> [(numbers.tolist(), real.tolist()) for numbers, real in chunks(7, 4)]
-    [([0, 1, 2, 3], [1.0, 1.0, 1.0, 1.0]), ([4, 5, 6, 6], [1.0, 1.0, 1.0, 0.0])]
-    """
-    many, width = widths(count, most)
-    numbers = np.arange(many * width, dtype=np.int32).reshape(many, width)
-    real = (numbers < count).astype(np.float32)
-    return list(zip(np.minimum(numbers, count - 1), real, strict=True))
-
-
-def run(passes: Passes, chunk: int, *given: PyTree) -> Any:
-    """Return the result of a method, of one chunk after another, so that memory holds one.
-
-    Under `jit` they are a loop. XLA's CPU backend runs convolutions in loops many times slower, so
-    that outside of `jit` Python loops instead; `saliency_maps` does, and compiles once.
+def rows_of(items: int, versions: int, chunk: int) -> list[Rows]:
+    """Return all versions of all items, in chunks of one size.
 
     Args:
-        passes: the method.
-        chunk: versions that pass through the network at a time.
-        given: the arrays that it computes with, which tell whether this is under `jit`.
+        items: how many there are.
+        versions: of each.
+        chunk: how many pass through the network at a time.
 
-    >>> six = Passes(4, lambda numbers, real: (numbers.astype(float) * real).sum(), lambda x: x)
-    >>> float(run(six, 3))
-    6.0
+    >>> [(rows.item.tolist(), rows.number.tolist()) for rows in rows_of(2, 2, 3)]
+    [([0, 0, 1], [0, 1, 0]), ([1, 1, 1], [1, 1, 1])]
     """
-    parts = chunks(passes.versions, chunk)
-    shapes = jax.eval_shape(passes.each, *parts[0])
-    total = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given))
-    if traced:
-        rows = tuple(jnp.asarray(np.stack(side)) for side in zip(*parts, strict=True))
-        step = lambda sums, row: (_add(sums, passes.each(*row)), None)  # noqa: E731
-        return passes.finish(jax.lax.scan(step, total, rows)[0])
-    each = jax.jit(passes.each)
-    for part in parts:
-        total = _add(total, each(*part))
-    return passes.finish(total)
+    place = np.arange(-(-items * versions // chunk) * chunk).reshape(-1, chunk)
+    real = (place < items * versions).astype(np.float32)
+    item, number = np.divmod(np.minimum(place, items * versions - 1).astype(np.int32), versions)
+    return [Rows(*row) for row in zip(item, number, real, strict=True)]
 
 
-def image_keys(key: Key[Array, "..."], count: int) -> Key[Array, " b"]:
-    """Return a key for each image, which depends on its number alone.
+def width(needs: Sequence[int], most: int, multiple: int = 1) -> int:
+    """Return how many versions to pass through the network at a time, so that few are wasted.
 
     Args:
-        key: one for all images, which are numbered from 0; or one for each already.
-        count: how many images there are.
+        needs: how many versions each of several methods has to look at in all.
+        most: at a time.
+        multiple: what it must be a multiple of, such as the number of devices.
 
-    >>> image_keys(jax.random.key(0), 3).shape
-    (3,)
+    Returns:
+        From half of `most` up to it, or what the longest of them needs.
+
+    >>> width([50], 12), width([1, 6], 12), width([1], 12, 2), width([51, 26, 2], 24, 2)
+    (10, 3, 2, 14)
     """
-    if key.ndim:
-        return key
-    return jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(count))
+    up = lambda count: -(-count // multiple) * multiple  # noqa: E731
+    most = min(up(max(needs)), max(most // multiple, 1) * multiple)
+    within = range(most, most // 2 - 1, -multiple)
+    # A half for what a chunk takes by itself.
+    cost = {n: sum(-(-need // n) for need in needs) * (n + 0.5) for n in within if n >= multiple}
+    return min(cost, key=lambda n: cost[n])
 
 
-def sample_keys(keys: Key[Array, " b"], numbers: Int[Array, " k"]) -> Key[Array, "k b"]:
-    """Return the key of each sample of each image.
+def passed(
+    recipe: Recipe, look: Look, model: Model, items: Items, rows: Iterable[Rows], mesh: Mesh
+) -> Any:
+    """Return what a method makes of each item and target, by a loop in Python.
+
+    XLA's CPU backend runs convolutions in loops of its own many times slower.
 
     Args:
-        keys: of the images.
-        numbers: of the samples.
+        recipe: the method.
+        look: what it asks the network.
+        model: a callable pytree, on the devices.
+        items: what the method is applied to.
+        rows: chunks of their versions, which the devices share.
+        mesh: the devices.
+
+    Returns:
+        What the method returns, [items, targets, ...].
     """
-    of_image = jax.vmap(jax.random.fold_in, (0, None))
-    return jax.vmap(of_image, (None, 0))(keys, numbers)
+    total, first = None, mesh.devices.flat[0]
+    for row in rows:
+        images, targets, kept = _make(recipe, items, row)
+        found = _look(look, mesh, model, images, targets)
+        total = _add(recipe, items, total, row, kept, jax.device_put(found, first))
+    return _finish(recipe, items, total)
 
 
-def baseline_of(images: Float[Array, "b h w c"], baseline: Baseline) -> Float[Array, "b h w c"]:
-    """Return what stands for nothing, for each image.
+def _traced(recipe: Recipe, look: Look, model: Model, items: Items, rows: Sequence[Rows]) -> Any:
+    """Do the same under `jit`, where one chunk after another is a loop of XLA."""
 
-    Args:
-        images: in [0, 1].
-        baseline: "black"; "grey", a half; "blurred", by a Gaussian of a twentieth of the image's
-            sides; or an array that broadcasts to the images.
+    def step(total: PyTree, row: Rows) -> tuple[PyTree, None]:
+        images, targets, kept = _made(recipe, items, row)
+        found = _each_target(lambda target: look(model, images, target), targets)
+        return _added(recipe, items, total, row, kept, found), None
 
-    Raises:
-        UserError: another name, or an array of another shape.
-
-    >>> baseline_of(jnp.ones((1, 1, 1, 1)), "grey")
-    Array([[[[0.5]]]], dtype=float32)
-    """
-    if isinstance(baseline, str):
-        if baseline == _BLURRED:
-            rows, columns = (jnp.asarray(_blur(side)) for side in images.shape[1:3])
-            return jnp.einsum("rh,sw,bhwc->brsc", rows, columns, images)
-        if baseline not in _SHADES:
-            raise unknown("baseline", baseline, (*_SHADES, _BLURRED))
-        return jnp.full_like(images, _SHADES[baseline])
-    shape = tuple(np.shape(baseline))
-    padded = (1,) * (images.ndim - len(shape)) + shape
-    fits = zip(padded, images.shape, strict=False)
-    if len(padded) != images.ndim or any(own not in (1, other) for own, other in fits):
-        raise UserError(
-            f"a baseline of shape {list(shape)} for images {list(images.shape)}: "
-            "it must broadcast to them"
-        )
-    return jnp.broadcast_to(jnp.asarray(baseline, images.dtype).reshape(padded), images.shape)
+    first, *others = rows
+    total, _ = step(None, first)
+    if others:
+        stacked = Rows(*map(np.stack, zip(*others, strict=True)))
+        total, _ = jax.lax.scan(step, total, stacked)
+    return _finished(recipe, items, total)
 
 
-def resized(
-    value: Float[Array, "b rows columns"], images: Float[Array, "b h w c"]
-) -> Float[Array, "b h w"]:
-    """Return a map in the size of the images, by bilinear interpolation.
-
-    >>> resized(jnp.ones((1, 2, 2)), jnp.ones((1, 4, 6, 3))).shape
-    (1, 4, 6)
-    """
-    return jax.image.resize(value, images.shape[:3], "bilinear")
+def _made(recipe: Recipe, items: Items, rows: Rows) -> tuple[Array, Target, PyTree]:
+    """Make a chunk of versions."""
+    images, targets, own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[rows.item], tuple(items))
+    make = jax.vmap(lambda image, own, number: recipe.of(image, own).make(number))
+    made, kept = make(images, own, jnp.asarray(rows.number))
+    return made, targets, kept
 
 
-def _add(one: PyTree, other: PyTree) -> PyTree:
-    return jax.tree.map(jnp.add, one, other)
+def _added(
+    recipe: Recipe, items: Items, total: PyTree, rows: Rows, kept: PyTree, found: PyTree
+) -> PyTree:
+    """Add what is found of a chunk of versions to the sums [items, targets, ...]."""
+
+    def one(image: Array, own: Mapping[str, Array], number: Array, kept: Any, found: Any) -> PyTree:
+        return jax.vmap(lambda of: recipe.of(image, own).add(number, kept, of))(found)
+
+    images, own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[rows.item], (items.images, items.own))
+    parts = jax.vmap(one)(images, own, jnp.asarray(rows.number), kept, found)
+    which = jnp.arange(len(items.images))[:, None] == rows.item[None]
+    share = which.astype(jnp.float32) * rows.real[None]
+    sums = jax.tree.map(lambda part: jnp.tensordot(share, part, 1, precision="highest"), parts)
+    return sums if total is None else jax.tree.map(jnp.add, total, sums)
 
 
-def at_least(name: str, value: int, least: int = 1) -> None:
-    """Refuse a setting that is too small.
+def _finished(recipe: Recipe, items: Items, total: PyTree) -> Any:
+    """Return the results [items, targets, ...] from the sums."""
 
-    >>> at_least("samples", 0)
-    Traceback (most recent call last):
-    atlasjax.errors.UserError: samples 0: must be at least 1
-    """
-    if value < least:
-        raise UserError(f"{name} {value}: must be at least {least}")
+    def one(image: Array, own: Mapping[str, Array], total: PyTree) -> Any:
+        return jax.vmap(recipe.of(image, own).finish)(total)
+
+    return jax.vmap(one)(jnp.asarray(items.images), items.own, total)
 
 
-def where(
-    shown: Bool[Array, "..."] | Float[Array, "..."],
-    images: Float[Array, "..."],
-    nothing: Float[Array, "..."],
-) -> Float[Array, "..."]:
-    """Return the images where a mask is 1, and the baseline where it is 0."""
-    mask = shown.astype(images.dtype)
-    return mask * images + (1 - mask) * nothing
+_make = jax.jit(_made, static_argnums=0)
+_add = jax.jit(_added, static_argnums=0)
+_finish = jax.jit(_finished, static_argnums=0)
 
 
-def _flat(images: Float[Array, "k b h w c"]) -> Float[Array, "kb h w c"]:
-    return images.reshape(-1, *images.shape[2:])
+@partial(jax.jit, static_argnums=(0, 1))
+def _look(look: Look, mesh: Mesh, model: Model, images: Array, targets: Target) -> PyTree:
+    """Pass a chunk of images through the network; compiled once for all methods that look so."""
+
+    def share(model: Model, images: Array, targets: Target) -> PyTree:
+        return _each_target(lambda target: look(model, images, target), targets)
+
+    return split_batch(share, mesh, replicated=1)(model, images, targets)
 
 
-def _repeated(target: Target, times: int) -> Target:
-    """Return the target of `times` versions of its images, all of the first version first."""
+def _each_target(one: Callable[[Target], PyTree], targets: Target) -> PyTree:
+    """Return what a function of one target gives for each, along the second axis."""
+    leaves = jax.tree.leaves(targets)
+    if leaves and leaves[0].shape[1] > 1:
+        return jax.vmap(one, 1, 1)(targets)
+    alone = jax.tree.map(lambda leaf: leaf[:, 0], targets)
+    return jax.tree.map(lambda leaf: leaf[:, None], one(alone))
 
-    def repeat(leaf: Any) -> Any:
-        leaf = jnp.asarray(leaf)
-        return leaf if len(leaf) == 1 else jnp.tile(leaf, (times, *[1] * (leaf.ndim - 1)))
 
-    return jax.tree.map(repeat, target)
-
-
-def _blur(side: int) -> Float[np.ndarray, "side side"]:
-    """Return the matrix that blurs a line of so many pixels; it looks at no more than there are."""
-    places = np.arange(side)
-    weight = np.exp(-0.5 * ((places[:, None] - places) / (_BLUR * side)) ** 2)
-    return (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+def _spread(leaf: Array, count: int) -> Array:
+    return leaf if len(leaf) == count else jnp.broadcast_to(leaf, (count, *leaf.shape[1:]))

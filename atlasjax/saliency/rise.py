@@ -2,21 +2,13 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from atlasjax.errors import UserError
-from atlasjax.saliency.passes import (
-    CHUNK,
-    Baseline,
-    Passes,
-    at_least,
-    baseline_of,
-    image_keys,
-    run,
-    sample_keys,
-    scores,
-    where,
-)
+from atlasjax.saliency.baselines import Baseline, baseline_of, where, with_baseline
+from atlasjax.saliency.looks import scores
+from atlasjax.saliency.passes import CHUNK, run
+from atlasjax.saliency.versions import Versions, at_least, image_keys
 from atlasjax.taps import Model
 from atlasjax.targets import Target
 
@@ -67,44 +59,40 @@ def rise(
     >>> bool(found[:4, :4].mean() > 2 * abs(found[4:, 4:]).mean())
     True
     """
-    options = {"samples": samples, "cells": cells, "shown": shown, "baseline": baseline}
-    return run(rise_passes(model, images, target, key=key, **options), chunk, model, images, target)
+    options = {"samples": samples, "cells": cells, "shown": shown}
+    settings, own = with_baseline(options, images, baseline)
+    own["key"] = image_keys(key, len(images))
+    return run(rise_versions, model, images, target, settings, own, chunk)
 
 
-def rise_passes(
-    model: Model,
-    images: Float[Array, "b h w c"],
-    target: Target,
+def rise_versions(
+    image: Float[Array, "h w c"],
     *,
-    key: Key[Array, "..."],
+    key: Key[Array, ""],
     samples: int = 1000,
     cells: int = 7,
     shown: float = 0.5,
     baseline: Baseline = "black",
-) -> Passes:
-    """Return `rise` as passes through the network."""
+) -> Versions:
+    """Return `rise` as what it does with one image."""
     at_least("samples", samples)
     at_least("cells", cells)
     if not 0 < shown < 1:
         raise UserError(f"shown {shown}: must be between 0 and 1")
-    nothing, keys = baseline_of(images, baseline), image_keys(key, len(images))
-    height, width = images.shape[1:3]
+    nothing, (height, width) = baseline_of(image, baseline), image.shape[:2]
 
-    def each(numbers: Array, real: Array) -> tuple[Array, Array, Array]:
-        def draw(key: Key[Array, ""]) -> Float[Array, "h w"]:
-            return mask(key, height, width, cells, shown)
+    def make(number: Int[Array, ""]) -> tuple[Float[Array, "h w c"], Float[Array, "h w"]]:
+        seen = mask(jax.random.fold_in(key, number), height, width, cells, shown)
+        return where(seen[..., None], image, nothing), seen
 
-        masks = jax.vmap(jax.vmap(draw))(sample_keys(keys, numbers))
-        copies = where(masks[..., None], images[None], nothing[None])
-        found = scores(model, copies, target) * real[:, None]
-        masks = masks * real[:, None, None, None]
-        return jnp.einsum("kb,kbhw->bhw", found, masks), found.sum(0), masks.sum(0)
+    def add(number: Array, seen: Float[Array, "h w"], score: Array) -> tuple[Array, Array, Array]:
+        return score * seen, score, seen
 
-    def finish(sums: tuple[Array, Array, Array]) -> Float[Array, "b h w"]:
+    def finish(sums: tuple[Array, Array, Array]) -> Float[Array, "h w"]:
         together, total, seen = sums
-        return (together - (total / samples)[:, None, None] * seen) / (samples * shown)
+        return (together - total / samples * seen) / (samples * shown)
 
-    return Passes(samples, each, finish)
+    return Versions(samples, scores, make, add, finish)
 
 
 def mask(

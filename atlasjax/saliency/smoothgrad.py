@@ -1,20 +1,13 @@
 """SmoothGrad: the gradient averaged over noisy copies of the image."""
 
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from atlasjax.errors import UserError
-from atlasjax.saliency.passes import (
-    CHUNK,
-    Passes,
-    at_least,
-    channels_joined,
-    gradients,
-    image_keys,
-    run,
-    sample_keys,
-)
+from atlasjax.saliency.looks import Slopes, slopes
+from atlasjax.saliency.passes import CHUNK, run
+from atlasjax.saliency.pixels import channels_joined
+from atlasjax.saliency.versions import Versions, at_least, image_keys
 from atlasjax.taps import Model
 from atlasjax.targets import Target
 
@@ -52,48 +45,37 @@ def smoothgrad(
 
     Source: Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise".
 
+    >>> import jax.numpy as jnp
     >>> from atlasjax.targets import class_logit
     >>> toy = lambda images, tap: (images**2).sum((1, 2))
     >>> half = jnp.full((1, 2, 2, 1), 0.5)
-    >>> float(smoothgrad(toy, half, class_logit(0), key=jax.random.key(0))[0, 0, 0])
+    >>> round(float(smoothgrad(toy, half, class_logit(0), key=jax.random.key(0))[0, 0, 0]), 3)
     1.0
     """
-    options = {"samples": samples, "noise": noise, "signed": signed}
-    return run(
-        smoothgrad_passes(model, images, target, key=key, **options), chunk, model, images, target
-    )
+    settings = {"samples": samples, "noise": noise, "signed": signed}
+    own = {"key": image_keys(key, len(images))}
+    return run(smoothgrad_versions, model, images, target, settings, own, chunk)
 
 
-def smoothgrad_passes(
-    model: Model,
-    images: Float[Array, "b h w c"],
-    target: Target,
+def smoothgrad_versions(
+    image: Float[Array, "h w c"],
     *,
-    key: Key[Array, "..."],
+    key: Key[Array, ""],
     samples: int = 25,
     noise: float | int = 0.15,
     signed: bool = False,
-) -> Passes:
-    """Return `smoothgrad` as passes through the network."""
+) -> Versions:
+    """Return `smoothgrad` as what it does with one image."""
     at_least("samples", samples)
     if noise < 0:
         raise UserError(f"noise {noise}: must be at least 0")
-    keys = image_keys(key, len(images))
+    reach = noise * (image.max() - image.min())
 
-    def each(numbers: Array, real: Array) -> Array:
-        copies = images[None] + noise * _noise(keys, numbers, images)
-        return jnp.einsum("k,kbhwc->bhwc", real, gradients(model, copies, target))
+    def make(number: Int[Array, ""]) -> tuple[Float[Array, "h w c"], tuple[()]]:
+        drawn = jax.random.normal(jax.random.fold_in(key, number), image.shape, image.dtype)
+        return image + reach * drawn, ()
 
-    return Passes(samples, each, lambda total: channels_joined(total / samples, signed))
+    def add(number: Array, kept: tuple[()], found: Slopes) -> Float[Array, "h w c"]:
+        return found.gradient / samples
 
-
-def _noise(
-    keys: Key[Array, " b"], numbers: Array, images: Float[Array, "b h w c"]
-) -> Float[Array, "k b h w c"]:
-    """Return the noise of some copies, whose standard deviation is the range of each image."""
-    reach = images.max((1, 2, 3), keepdims=True) - images.min((1, 2, 3), keepdims=True)
-
-    def draw(key: Key[Array, ""]) -> Float[Array, "h w c"]:
-        return jax.random.normal(key, images.shape[1:], images.dtype)
-
-    return jax.vmap(jax.vmap(draw))(sample_keys(keys, numbers)) * reach[None]
+    return Versions(samples, slopes, make, add, lambda mean: channels_joined(mean, signed))

@@ -5,9 +5,10 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +19,10 @@ from jaxtyping import Array, Float
 
 from atlasjax.classes import short_names
 from atlasjax.errors import UserError
-from atlasjax.page.explanation.contents import Explanation, Layer, Picture
+from atlasjax.page.explanation.contents import Explanation, Flow, Layer, Method, Picture
 from atlasjax.page.explanation.write import write
 from atlasjax.planes import as_planes
-from atlasjax.progress import bar
+from atlasjax.progress import Progress, at_once, bar, spinner
 from atlasjax.runs.record import versions
 from atlasjax.saliency.methods import METHODS, check_methods, methods_for
 from atlasjax.storage import artifacts
@@ -33,7 +34,8 @@ from atlasjax.workflows.explaining.choices import Asked, layers_of, targets_of, 
 from atlasjax.workflows.explaining.images import Given, read
 from atlasjax.workflows.explaining.layers import LayerSettings
 from atlasjax.workflows.explaining.maps import maps
-from atlasjax.workflows.networks import Opened, as_recorded, find, open_network, shapes
+from atlasjax.workflows.networks import Opened, as_recorded, open_network, shapes
+from atlasjax.workflows.networks import find as find_network
 
 DEFAULT_METHOD = "occlusion"
 """The map that the page shows at first: it asks the network itself, and works for any."""
@@ -106,7 +108,7 @@ def explain(
     settings = replace(settings or LayerSettings(), groups=groups)
     if groups < 1:
         raise UserError(f"groups {groups}: must be at least 1")
-    opened = open_network(find(model), weights, seed, class_names)
+    opened = open_network(find_network(model), weights, seed, class_names)
     given = read(images, opened)
     folder = Path(out) if out is not None else Path("explained") / _called(given[0].name)
     network, shape = as_planes(as_pytree(opened.network.model)), opened.shape
@@ -114,22 +116,27 @@ def explain(
     names, left_out = _methods(network, shape, chosen[-1], methods)
     seen = np.stack([one.image for one in given]).astype(np.float32) / 255
     asked, outputs = _asked(opened, network, seen, given, chosen[-1], classes)
-    values = _values(network, seen, [one.target for one in asked])
-    key, pictures = jax.random.key(seed), []
-    with bar("explain: maps", "maps") as progress:
-        targets = [one.target for one in asked]
-        found = maps(
-            network, seen, targets, names, chosen[-1], key, checked=checked, progress=progress
+    targets = [one.target for one in asked]
+    values, of_black = (_values(network, x, targets) for x in (seen, np.zeros_like(seen)))
+    key = jax.random.key(seed)
+    by_layer = (settings, len(opened.classes), key)
+    find = partial(
+        maps, network, seen, targets, names, values - of_black, chosen[-1], key, checked=checked
+    )
+    found, shown, lines = _found(network, seen, targets, chosen, find, by_layer)
+    pictures = [
+        Picture(
+            one.name,
+            one.image,
+            one.label,
+            outputs[i],
+            values[i],
+            tuple(layer[i] for layer in shown),
+            tuple(flow[i] for flow in lines),
+            found[i],
         )
-    shown, lines = _layers(opened, network, chosen, seen, targets, settings, seed)
-    for i, one in enumerate(given):
-        by_layer = tuple(layer[i] for layer in shown)
-        between = tuple(flow[i] for flow in lines)
-        pictures.append(
-            Picture(
-                one.name, one.image, one.label, outputs[i], values[i], by_layer, between, found[i]
-            )
-        )
+        for i, one in enumerate(given)
+    ]
     record = _record(opened, given, chosen, seed, command) | {
         "seconds": round(time.perf_counter() - began, 1)
     }
@@ -196,24 +203,32 @@ def _values(
     return np.stack(jax.device_get(all_of(network, images, list(targets))), 1)
 
 
-def _layers(
-    opened: Opened,
+def _found(
     network: Any,
-    names: Sequence[str],
     images: Float[np.ndarray, "b h w c"],
     targets: Sequence[Target],
-    settings: LayerSettings,
-    seed: int,
-) -> tuple[list[list[Layer]], list[list[Any]]]:
-    """Return what each layer shows of each image, and what lies between each and the next."""
-    key = jax.random.key(seed)
-    seen = [of_layers.see(network, name, images, targets, settings, key) for name in names]
-    shown = []
-    for one in seen:
-        with bar(f"explain: {one.layer}", "icons") as progress:
-            classes = len(opened.classes)
-            shown.append(of_layers.drawn(network, one, images, settings, classes, key, progress))
-    return shown, [of_layers.flows(network, a, b, images) for a, b in pairwise(seen)]
+    layers: Sequence[str],
+    find: Callable[..., list[tuple[Method, ...]]],
+    how: tuple[LayerSettings, int, Any],
+) -> tuple[list[tuple[Method, ...]], list[list[Layer]], list[list[Flow]]]:
+    """Return maps of each image, what each layer shows of it, and what lies between layers."""
+
+    def look(name: str, progress: Progress) -> tuple[of_layers.Seen, list[Layer]]:
+        settings, classes, key = how
+        seen = of_layers.see(network, name, images, targets, settings, key)
+        return seen, of_layers.drawn(network, seen, images, settings, classes, key, progress)
+
+    def line(pair: tuple[of_layers.Seen, of_layers.Seen], progress: Progress) -> list[Flow]:
+        return of_layers.flows(network, *pair, images)
+
+    with bar("explain", "%") as progress:
+        found: list[Any] = at_once(
+            [lambda own: find(progress=own), *(partial(look, name) for name in layers)], progress
+        )
+    by_image, *shown = found
+    with spinner("lines between layers"):
+        lines = at_once([partial(line, pair) for pair in pairwise(seen for seen, _ in shown)])
+    return by_image, [made for _, made in shown], lines
 
 
 def _record(

@@ -11,7 +11,8 @@ from toy_saliency import CUBIC, LINEAR, SIZE, cubic, images, linear
 from atlasjax import targets
 from atlasjax.errors import UserError
 from atlasjax.parallel import batch_mesh
-from atlasjax.saliency import METHODS, maps, methods_for, saliency_maps
+from atlasjax.saliency import METHODS, maps, methods_for, passes, saliency_maps
+from atlasjax.saliency.looks import scores
 
 SEGMENTS = np.tile(np.arange(36) // 9, (3, 1)).reshape(3, 6, 6)
 SHAPE = (SIZE, SIZE, 3)
@@ -84,27 +85,37 @@ def test_a_method_compiles_once_for_every_class_and_batch(monkeypatch: pytest.Mo
     saliency_maps(counted, x[::-1], 2, methods=["gradient"])
     # To list the layers and check the target; nothing of it computes.
     assert {shape[0] for shape in traced} == {1}
-    monkeypatch.setattr(maps, "_SINGLE", 1)
-    monkeypatch.setattr(maps, "batch_mesh", lambda *_: batch_mesh(jax.local_devices()[:1]))
-    found = saliency_maps(counted, x, 1, methods=["gradient"])["gradient"]
+    monkeypatch.setattr(maps, "CHUNK", 1)  # image after image
+    one = batch_mesh(jax.local_devices()[:1])
+    found = saliency_maps(counted, x, 1, methods=["gradient"], mesh=one)["gradient"]
     expected = np.abs(LINEAR[..., 1] + 3 * CUBIC[..., 1] * x**2).max(-1)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_methods_that_ask_the_same_share_what_is_compiled():
+    traced = []
+
+    def counted(x, tap):
+        traced.append(x.shape)
+        return cubic(x, tap)
+
+    x = np.asarray(images(2))
+    few = {"smoothgrad": {"samples": 2}, "integrated_gradients": {"steps": 3}}
+    names = ["gradient", "gradient_times_input", "smoothgrad", "integrated_gradients"]
+    saliency_maps(counted, x, [0, 1], methods=names, settings=few)
+    # Shapes are asked for with one image; what computes is traced for a chunk, once.
+    chunks = [shape for shape in traced if shape[0] > 1]
+    assert len(chunks) == 1
+
+
 def test_targets_share_the_way_forward():
     """Maps that only look forward cost no more for ten targets than for one."""
-    method = METHODS["occlusion"]
-    x, keys = images(1), jax.random.split(KEY, 1)
-    mesh = batch_mesh(jax.local_devices()[:1])
+    x, mesh = images(3), batch_mesh(jax.local_devices()[:1])
 
     def work(count: int) -> float:
         several = [targets.class_logit(i % 3) for i in range(count)]
-        target = jax.tree.map(lambda *leaves: np.stack(leaves, 1), *several)
-        rows = (x, target, keys, {})
-        program = maps._Program(method, None, (), mesh)
-        part = (np.arange(12, dtype=np.int32), np.ones(12, np.float32))
-        lowered = maps._chunk.lower(program, wide, {}, *part, rows)
-        cost = lowered.compile().cost_analysis()
+        target = jax.tree.map(lambda *leaves: np.stack(leaves, 1).repeat(3, 0), *several)
+        cost = passes._look.lower(scores, mesh, wide, x, target).compile().cost_analysis()
         assert cost is not None
         return cost["flops"]
 
@@ -142,8 +153,8 @@ def test_settings_reach_the_method_and_progress_is_told():
     np.testing.assert_allclose(
         found["gradient"][0, 0], LINEAR[..., 0].sum(-1), rtol=1e-5, atol=1e-5
     )
-    assert seen[0] == (0, 4)
-    assert seen[-1] == (4, 4)
+    assert seen[0] == (0, 8)
+    assert seen[-1] == (8, 8)
     assert seen == sorted(seen)
 
 

@@ -22,8 +22,8 @@ from atlasjax.saliency import (
     occlusion,
     smoothgrad,
 )
-from atlasjax.saliency.passes import image_keys
-from atlasjax.saliency.smoothgrad import _noise
+from atlasjax.saliency.smoothgrad import smoothgrad_versions
+from atlasjax.saliency.versions import image_keys
 from atlasjax.targets import class_logit
 
 HOW = "needs Captum and PAIR's saliency: pip install 'atlasjax[parity]'"
@@ -112,13 +112,25 @@ def test_integrated_gradients_are_captums(network: Any, model: Any, captum: Any,
     np.testing.assert_allclose(found.error, numbers(delta), atol=1e-5)
 
 
+def noise(x: jax.Array, samples: int, spread: float) -> np.ndarray:
+    """Return what is added to each image in each of its copies."""
+
+    def of(image: jax.Array, key: jax.Array) -> jax.Array:
+        make = smoothgrad_versions(image, key=key, samples=samples, noise=spread).make
+        return jax.vmap(lambda number: make(number)[0])(jnp.arange(samples)) - image[None]
+
+    return np.asarray(jax.vmap(of)(x, image_keys(KEY, len(x))))
+
+
 def test_smoothgrad_is_captums_with_the_same_noise(
     network: Any, model: Any, captum: Any, monkeypatch: pytest.MonkeyPatch
 ):
     samples, spread = 6, 0.2
-    keys = image_keys(KEY, 2)
-    noise = spread * np.asarray(_noise(keys, jnp.arange(samples), images()))
-    theirs = noise.transpose(1, 0, 4, 2, 3).reshape(2 * samples, 3, SIZE, SIZE)
+    theirs = (
+        noise(images(), samples, spread)
+        .transpose(0, 1, 4, 2, 3)
+        .reshape(2 * samples, 3, SIZE, SIZE)
+    )
     monkeypatch.setattr(torch, "normal", lambda mean, deviation: torch.from_numpy(theirs.copy()))
     expected = captum.NoiseTunnel(captum.Saliency(network)).attribute(
         tensor(), nt_samples=samples, target=CLASSES, abs=False
@@ -192,12 +204,12 @@ def test_smoothgrad_is_pairs_with_the_same_noise(
     network: Any, model: Any, pair: Any, monkeypatch: pytest.MonkeyPatch
 ):
     x, samples, spread = images()[:1], 5, 0.15
-    noise = iter(spread * np.asarray(_noise(image_keys(KEY, 1), jnp.arange(samples), x))[:, 0])
+    drawn = iter(noise(x, samples, spread)[0])
     seen = []
 
     def normal(mean: float, deviation: float, shape: Any) -> np.ndarray:
         seen.append(deviation)
-        return next(noise)
+        return next(drawn)
 
     monkeypatch.setattr(np.random, "normal", normal)
     expected = pair.GradientSaliency().GetSmoothedMask(

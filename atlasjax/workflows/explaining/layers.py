@@ -22,7 +22,7 @@ from atlasjax.taps import Model
 from atlasjax.targets import Target
 
 STRONG = 8  # channels that are shown for what they do, for and against
-MOST = 24  # channels that are drawn of a layer and image
+MOST = 16  # channels that are drawn of a layer and image
 DEPTH = 4  # channels of a position in the dictionary
 
 
@@ -44,7 +44,7 @@ class LayerSettings:
     path: bool = True
     steps: int = 16
     icon: int = 80
-    icon_steps: int = 64
+    icon_steps: int = 48
     grid: GridSettings = GridSettings()  # noqa: RUF009 (frozen)
 
 

@@ -1,6 +1,9 @@
 """Maps: every saliency method's, with how far each can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +15,24 @@ from atlasjax.fidelity.perturbation import areas, perturbation
 from atlasjax.fidelity.randomization import randomized, similarity
 from atlasjax.page.explanation.contents import Checks, Method
 from atlasjax.progress import Progress, silent
+from atlasjax.saliency.baselines import baseline_of
 from atlasjax.saliency.maps import saliency_maps
 from atlasjax.saliency.methods import METHODS
-from atlasjax.saliency.passes import baseline_of
-from atlasjax.taps import Model, as_pytree
-from atlasjax.targets import Target, evaluate
+from atlasjax.saliency.passes import CHUNK
+from atlasjax.taps import Model
+from atlasjax.targets import Target
 
 STEPS = 8  # of insertion and deletion
-BLACK, BLURRED = "black", "blurred"
+SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "smoothgrad": {"samples": 16},
+        "integrated_gradients": {"steps": 24},
+        "rise": {"samples": 400},
+        "lime": {"samples": 256},
+    }
+)
+"""Fewer versions of an image than the methods take by default, for a page within a minute."""
+BLURRED = "blurred"
 COMPLETE = ("integrated_gradients", "gradient_times_input")
 """Methods whose maps should add up to the change of the target from a black image."""
 
@@ -29,6 +42,7 @@ def maps(
     images: Float[np.ndarray, "b h w c"],
     targets: Sequence[Target],
     methods: Sequence[str],
+    change: Float[np.ndarray, "b targets"],
     layer: str,
     key: Key[Array, ""],
     *,
@@ -42,21 +56,16 @@ def maps(
         images: as the model takes them.
         targets: what is explained.
         methods: their names.
+        change: how far each target lies above that of a black image.
         layer: for those that need one.
         key: what is drawn at random.
         checked: whether it is measured how far the maps of the first target can be trusted.
         progress: called with the number of maps done, and to do.
     """
-    found = saliency_maps(
-        model,
-        images,
-        list(targets),
-        methods=methods,
-        layer=layer,
-        key=key,
-        progress=progress,
-    )
-    checks = _checks(model, images, targets, found, layer, key) if checked else {}
+    settings = {name: options for name, options in SETTINGS.items() if name in methods}
+    find = partial(saliency_maps, layer=layer, key=key, settings=settings, chunk=CHUNK)
+    found = find(model, images, list(targets), methods=methods, progress=progress)
+    checks = _checks(model, images, targets, found, change, find, key) if checked else {}
     nothing = tuple(Checks() for _ in targets)
     return [
         tuple(
@@ -78,14 +87,14 @@ def _checks(
     images: Float[np.ndarray, "b h w c"],
     targets: Sequence[Target],
     found: dict[str, Float[np.ndarray, "b targets h w"]],
-    layer: str,
+    change: Float[np.ndarray, "b targets"],
+    find: Callable[..., dict[str, Any]],
     key: Key[Array, ""],
 ) -> dict[str, list[tuple[Checks, ...]]]:
     """Measure the maps of the first target; those of others have completeness and labels."""
     first = targets[0]
     blurred = np.asarray(baseline_of(jnp.asarray(images), BLURRED))
-    shuffled = _of_shuffled(model, images, targets, list(found), layer, key)
-    change = _change(model, images, targets) if set(COMPLETE) & set(found) else None
+    shuffled = _of_shuffled(model, images, targets, list(found), find, key)
     checks = {}
     for name, maps in found.items():
         put = areas(perturbation(model, images, first, maps[:, 0], blurred, steps=STEPS))
@@ -96,7 +105,7 @@ def _checks(
             tuple(
                 Checks(
                     completeness=_gap(float(sums[i, t]), float(change[i, t]))
-                    if change is not None and name in COMPLETE
+                    if name in COMPLETE
                     else np.nan,
                     insertion=float(put.insertion[i]) if t == 0 else np.nan,
                     deletion=float(put.deletion[i]) if t == 0 else np.nan,
@@ -115,7 +124,7 @@ def _of_shuffled(
     images: Float[np.ndarray, "b h w c"],
     targets: Sequence[Target],
     methods: Sequence[str],
-    layer: str,
+    find: Callable[..., dict[str, Any]],
     key: Key[Array, ""],
 ) -> dict[str, Float[np.ndarray, "b h w"]]:
     """Return the first target's maps of the network with shuffled weights; none without weights."""
@@ -129,21 +138,9 @@ def _of_shuffled(
     found = {}
     for names, asked in ((shared, list(targets)), (alone, [targets[0]])):
         if names:
-            found |= saliency_maps(network, images, asked, methods=names, layer=layer, key=key)
+            options = {name: o for name, o in SETTINGS.items() if name in names}
+            found |= find(network, images, asked, methods=names, settings=options)
     return {name: maps[:, 0] for name, maps in found.items()}
-
-
-def _change(
-    model: Model, images: Float[np.ndarray, "b h w c"], targets: Sequence[Target]
-) -> Float[np.ndarray, "b targets"]:
-    """Return how far each target of each image lies above that of a black one."""
-
-    @jax.jit
-    def both(model: Model, images: Array, target: Target) -> Array:
-        black = jnp.zeros_like(images)
-        return evaluate(target, model, images) - evaluate(target, model, black)
-
-    return np.stack([np.asarray(both(as_pytree(model), images, target)) for target in targets], 1)
 
 
 def _gap(total: float, change: float) -> float:
