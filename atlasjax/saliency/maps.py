@@ -82,7 +82,7 @@ def saliency_maps(
         for method in chosen
         for group in _groups(asked, len(images))
     ]
-    needs = [task.count * task.versions.count for task in tasks]
+    needs = [task.total * task.versions.total for task in tasks]
     mesh, network, rows = _together(model, mesh, chunk, needs)
     found = {m.name: np.empty((len(images), len(asked), *shape[:2]), np.float32) for m in chosen}
     done, total = 0, len(chosen) * len(images) * len(asked)
@@ -119,7 +119,7 @@ class _Task(NamedTuple):
     targets: Target
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many items there are: images, or pairs of an image and a target."""
         return len(self.images) * (1 if self.method.shares else len(self.at))
 
@@ -144,15 +144,15 @@ def _maps(
     task: _Task, model: Model, mesh: Mesh, rows: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Float[np.ndarray, "n targets h w"]]]:
     """Give the maps of some items after the other: of which images and targets, and these."""
-    count, versions = task.count, task.versions
+    total, versions = task.total, task.versions
     rows = rows if task.at_a_time is None else task.at_a_time * mesh.size
-    size = min(count, rows)
+    size = min(total, rows)
 
     def begun() -> Iterator[tuple[np.ndarray, np.ndarray, Array]]:
-        for first in range(0, count, size):
-            which = np.arange(first, min(first + size, count))
+        for first in range(0, total, size):
+            which = np.arange(first, min(first + size, total))
             image, target, items = task.items(which)
-            parts = rows_of(len(which), versions.count, rows)
+            parts = rows_of(len(which), versions.total, rows)
             items = Items(*pad_batch(tuple(items), size))
             yield (
                 image,

@@ -55,7 +55,7 @@ def run(
     recipe = Recipe(function, tuple(sorted(settings.items())))
     model = as_pytree(model)
     versions = plan(recipe, items)
-    rows = rows_of(count, versions.count, chunk or count * versions.count)
+    rows = rows_of(count, versions.total, chunk or count * versions.total)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((model, items))):
         found = _traced(recipe, versions.look, model, items, rows)
     else:

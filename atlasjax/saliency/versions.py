@@ -17,7 +17,7 @@ class Versions(NamedTuple):
     """What a method does with one image.
 
     Attributes:
-        count: how many versions of the image it looks at.
+        total: how many versions of the image it looks at.
         look: what it asks the network of each.
         make: from the number of a version to it, [h, w, c], and whatever `add` is to know of it.
         add: takes a number, what `make` told of it and what `look` found of it; returns arrays,
@@ -25,7 +25,7 @@ class Versions(NamedTuple):
         finish: from the sums to the result.
     """
 
-    count: int
+    total: int
     look: Look
     make: Callable[[Int[Array, ""]], tuple[Float[Array, "h w c"], PyTree]]
     add: Callable[[Int[Array, ""], PyTree, PyTree], PyTree]
