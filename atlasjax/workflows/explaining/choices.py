@@ -38,9 +38,10 @@ def layers_of(
     """Return the layers to look at, from the input to the output.
 
     By default, of those in which a position stands for at least 8 x 8 pixels and of which there are
-    4 x 4: the last of each of the three coarsest sizes; of a network with fewer sizes, such as a
-    transformer, layers at thirds of its depth. Branches are left out, and what hangs beside the
-    network, since later layers are finer.
+    4 x 4: the last of each of the three coarsest sizes; where there are two sizes, the last of the
+    finer one, and the first and the last of the coarser one, since positions of the first see
+    least; and of a single size, as in a transformer, layers at thirds of the depth. Branches are
+    left out, and what hangs beside the network, since later layers are finer.
 
     Args:
         shapes: of every layer, as `workflows.networks.shapes` returns them.
@@ -71,6 +72,14 @@ def layers_of(
     last = list({shapes[n][:2]: n for n in trunk}.values())
     if len(last) >= LAYERS:
         return last[-LAYERS:]
+    # With as many channels, what comes first is the finer layer pooled.
+    coarser = [
+        n
+        for n in trunk
+        if shapes[n][:2] == shapes[last[-1]][:2] and shapes[n][2] != shapes[last[0]][2]
+    ]
+    if len(last) == LAYERS - 1 and len(coarser) > 1:
+        return [last[0], coarser[0], coarser[-1]]
     steps = {round((i + 1) * len(trunk) / LAYERS) - 1 for i in range(LAYERS)}
     return [trunk[i] for i in sorted(steps) if i >= 0]
 

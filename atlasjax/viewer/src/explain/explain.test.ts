@@ -8,7 +8,7 @@ import { iconPlace } from "./icons.ts";
 import { cycled } from "./keys.ts";
 import { bestFor, lightsOf, overlaps, peakOf, scaled, through } from "./lights.ts";
 import { curve } from "./lines.ts";
-import { type Known, readHash, writeHash } from "./permalink.ts";
+import { firstLayer, type Known, readHash, writeHash } from "./permalink.ts";
 import { heat, quantile, reveal, shaded, spotlight, threshold } from "./pixels.ts";
 import { stepped } from "./positions.ts";
 import { decodeMap, openStore } from "./store.ts";
@@ -119,8 +119,9 @@ const known: Known = {
 };
 const start = readHash("", known);
 
-test("a page opens with the last layer, the first target and the method it is told", () => {
+test("a page opens with the middle layer, the first target and the method it is told", () => {
   const { layer, target, method, overlay, pin } = start;
+  assert.deepEqual([1, 2, 3].map(firstLayer), [0, 1, 1]);
   assert.deepEqual({ layer, target, method, overlay, pin }, { layer: 1, target: 0, method: 1, overlay: "colour", pin: null });
 });
 

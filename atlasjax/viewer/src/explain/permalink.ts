@@ -19,8 +19,8 @@ const SHADES: readonly Shade[] = ["effect", "norm", "none"];
 /** How far the slider is pushed where a person has not moved it. */
 export const AMOUNT: Record<Overlay, number> = { colour: 0.75, reveal: 0.15, none: 0 };
 
-/** Which layer is shown at first: the last, whose groups say most about the answer. */
-export const firstLayer = (count: number): number => Math.max(0, count - 1);
+/** Which layer is shown at first: the middle one. Positions of later ones see almost everything. */
+export const firstLayer = (count: number): number => Math.floor(count / 2);
 
 export function writeHash(state: State, known: Known): string {
   const said = new URLSearchParams();
