@@ -10,8 +10,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from atlasjax.circuits.histogram import Histogram, added, counted
+from atlasjax.circuits.layers import shape_of
 from atlasjax.data import Batch
-from atlasjax.errors import UserError, unknown
+from atlasjax.errors import UserError
 from atlasjax.parallel import (
     batch_mesh,
     overlapped,
@@ -23,7 +24,7 @@ from atlasjax.parallel import (
 from atlasjax.planes import as_planes
 from atlasjax.receptive import ReceptiveField, field_within
 from atlasjax.rectifiers import before_rectifier
-from atlasjax.taps import Model, layers
+from atlasjax.taps import Model
 
 RELEVANCE = ("predicted", "label")
 
@@ -59,7 +60,7 @@ class _Layer(NamedTuple):
 
     name: str
     before: str
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int]
     field: ReceptiveField
 
 
@@ -114,18 +115,12 @@ def _planned(
     model: Model, names: Sequence[str], shape: tuple[int, int, int]
 ) -> tuple[Model, tuple[_Layer, ...]]:
     """Return the model, opened before the rectifiers of some layers, and where these are."""
-    known, plan = layers(model, shape), []
     if not names:
         raise UserError("no layer to look at: name one at least")
-    for name in names:
-        if name not in known:
-            raise unknown("layer", name, known)
-        if len(known[name]) != 3:
-            raise UserError(f"layer {name!r} has no positions: its shape is {list(known[name])}")
-        field = field_within(model, name, known[name][0], shape[0], shape[2])
-        plan.append((name, known[name], field))
     opened, made = model, []
-    for name, size, field in plan:
+    for name in names:
+        size = shape_of(model, name, shape)
+        field = field_within(model, name, size[0], shape[0], shape[2])
         opened, before = before_rectifier(opened, name, shape)
         made.append(_Layer(name, before, size, field))
     return opened, tuple(made)

@@ -15,13 +15,14 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PyTree
 
+from atlasjax.circuits.layers import shape_of
 from atlasjax.circuits.stimuli.canvas import Number
-from atlasjax.errors import UserError, unknown
+from atlasjax.errors import UserError
 from atlasjax.parallel import batch_mesh, pad_batch, replicate, share_of, split_batch
 from atlasjax.planes import as_planes
 from atlasjax.receptive import field_within
 from atlasjax.rectifiers import before_rectifier
-from atlasjax.taps import Model, capture, layers
+from atlasjax.taps import Model, capture
 
 Draw = Callable[..., Float[Array, "b h w 3"]]
 """A function of `stimuli`, or one like them: of arrays by name, `size` and `centre`."""
@@ -75,12 +76,12 @@ def stage(
     """
     model = as_planes(model)
     given = most if size is None else size
-    shape = _shape(model, layer, given, channels)
+    shape = shape_of(model, layer, (given, given, channels))
     field = field_within(model, layer, shape[0], given, channels)
     if size is None:
         whole = field.size + 2 * field.stride
         given = min(STEP * int(np.ceil(whole / STEP)), most)
-        shape = _shape(model, layer, given, channels)
+        shape = shape_of(model, layer, (given, given, channels))
     middle = ((given - 1) / 2 - field.offset) / field.stride
     row, column = (int(np.clip(np.round(middle), 0, n - 1)) for n in shape[:2])
     centre = (field.offset + field.stride * row, field.offset + field.stride * column)
@@ -190,16 +191,6 @@ def _reader(name: str, row: int, column: int, mesh: Mesh) -> Callable[[PyTree, A
         return capture(model, images, [name])[name][:, row, column]
 
     return split_batch(read, mesh, replicated=1)
-
-
-def _shape(model: Model, layer: str, size: int, channels: int) -> tuple[int, ...]:
-    """Return a layer's rows, columns and units for images of some size."""
-    found = layers(model, (size, size, channels))
-    if layer not in found:
-        raise unknown("layer", layer, found)
-    if len(found[layer]) != 3:
-        raise UserError(f"layer {layer!r} has no positions: its shape is {list(found[layer])}")
-    return found[layer]
 
 
 def _count(arrays: Mapping[str, np.ndarray]) -> int:

@@ -20,20 +20,20 @@ Shown = tuple[Draw, dict[str, Any]]
 """A kind of stimulus and its parameters, each with its values."""
 
 
-def curved(field: float) -> list[Draw]:
+def curved(field: int) -> list[Draw]:
     """Return how a curve is drawn: light and dark, as a stroke and as an edge."""
     stroke = partial(curves, width=field / STROKES)
     return [partial(draw, ink=ink) for draw in (stroke, curved_edges) for ink in (1.0, 0.0)]
 
 
-def straight(field: float) -> list[Draw]:
+def straight(field: int) -> list[Draw]:
     """Return how a line is drawn, in the same four ways."""
     stroke = partial(lines, width=field / STROKES)
     edge = partial(brightness_gradients, width=1.0, paper=0.5)
     return [partial(draw, ink=ink) for draw in (stroke, edge) for ink in (1.0, 0.0)]
 
 
-def rounded(field: float) -> list[Shown]:
+def rounded(field: int) -> list[Shown]:
     """Return circles and discs of some sizes, light and dark."""
     radii = {"radius": field * np.array([0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45])}
     ring = partial(circles, width=field / STROKES)
@@ -47,14 +47,14 @@ def repeated() -> list[Shown]:
     return [(gratings, waves), (textures, noise)]
 
 
-def cornered(field: float) -> list[Shown]:
+def cornered(field: int) -> list[Shown]:
     """Return corners, light and dark."""
     axes = {"angle": ANGLES[::2], "opening": [45.0, 90.0]}
     stroke = partial(corners, width=field / STROKES)
     return [(partial(stroke, ink=ink), axes) for ink in (1.0, 0.0)]
 
 
-def patterned(field: float) -> list[Shown]:
+def patterned(field: int) -> list[Shown]:
     """Return grey patterns of several kinds."""
     stroke = partial(curves, width=field / STROKES, radius=field / 4)
     return [
