@@ -11,7 +11,7 @@ say in words: that such units do not care how a curve is drawn, and prefer it to
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,6 +26,8 @@ HUES = np.arange(0, 360, 30.0)
 RADII = (0.09, 0.13, 0.2, 0.3, 0.45, 0.65, 0.95)  # of curves, as parts of the field
 SEEDS = (0, 1, 2, 3)
 FINE = ((3.0, 12.0), (4.0, 16.0))  # px: wavelengths side by side
+
+_LEAST = ("strength", "invariance", "noise", "grey", "always")  # other bounds are the most
 
 Measures = dict[str, Float[np.ndarray, " units"]]
 
@@ -148,7 +150,7 @@ def find_curves(
         "others": _part(_largest(ask, others), each.max(0)),
         "corner": _part(_largest(ask, sets.cornered(on.field)), each.max(0)),
     }
-    return _those(sets.ANGLES, answer, measures, wanted, ("strength", "invariance"))
+    return chosen(_all(sets.ANGLES, answer, measures), wanted)
 
 
 def find_high_low(
@@ -179,18 +181,18 @@ def find_high_low(
     ask = partial(tuning_map, model, layer, on=on)
     axes = {"angle": sets.ANGLES[::2], "seed": SEEDS}
     pairs = [ask(stimuli.high_low, axes, {"high": high, "low": low}) for high, low in FINE]
-    every = np.concatenate(pairs, 1)  # [angles, seeds of both pairs, units]
-    answer, units = every.mean(1), np.arange(every.shape[-1])
+    every = np.stack(pairs)  # [pairs, angles, seeds, units]
+    answer, units = every.mean((0, 2)), np.arange(every.shape[-1])
     found, best = angular(sets.ANGLES[::2], answer), answer.argmax(0)
     alone = {"wavelength": np.unique(FINE), "seed": SEEDS}
     texture = ask(stimuli.textures, alone).mean(1).max(0)
     edges = [(draw, {"angle": sets.ANGLES}) for draw in sets.straight(on.field)]
     measures = _angles(found) | {
-        "noise": _part(found.peak, every.std(1)[best, units]),
+        "noise": _part(found.peak, every.std(2).mean(0)[best, units]),
         "texture": _part(texture, found.peak),
         "others": _part(_largest(ask, [*edges, sets.repeated()[0]]), found.peak),
     }
-    return _those(sets.ANGLES[::2], answer, measures, wanted, ("strength", "noise"))
+    return chosen(_all(sets.ANGLES[::2], answer, measures), wanted)
 
 
 def find_black_and_white(
@@ -234,19 +236,35 @@ def find_black_and_white(
         "grey": found.grey,
         "always": (plain[None] > hued).all(0).mean(0),
     }
-    return _those(HUES, answer, measures, wanted, ("grey", "always"))
+    return chosen(_all(HUES, answer, measures), wanted)
 
 
-def _those(
-    axis: np.ndarray, answer: np.ndarray, measures: Measures, wanted: Any, least: tuple[str, ...]
+def chosen(
+    found: Detectors, criterion: CurveCriterion | HighLowCriterion | GreyCriterion
 ) -> Detectors:
-    """Return the units whose measures are all as wanted: at least, or at most, what is named."""
+    """Choose units by another criterion, without asking the network again.
+
+    Args:
+        found: what one of the functions above returned.
+        criterion: of the same kind.
+
+    >>> measures = {name: np.array([0.1, 0.9]) for name in ("peak", "preferred", "grey", "always")}
+    >>> found = Detectors(np.zeros(0, int), np.zeros(0), HUES, np.zeros((12, 2)), measures)
+    >>> chosen(found, GreyCriterion(grey=0.5, always=0.5)).units
+    array([1])
+    """
+    measures = found.measures
     meets = measures["peak"] > 0
-    for name, bound in vars(wanted).items():
-        meets &= measures[name] >= bound if name in least else measures[name] <= bound
+    for name, bound in vars(criterion).items():
+        meets &= measures[name] >= bound if name in _LEAST else measures[name] <= bound
     units = np.flatnonzero(meets)
     units = units[np.argsort(-measures["peak"][units], kind="stable")]
-    return Detectors(units, measures["preferred"][units], axis, answer, measures)
+    return found._replace(units=units, preferred=measures["preferred"][units])
+
+
+def _all(axis: np.ndarray, answer: np.ndarray, measures: Measures) -> Detectors:
+    """Return what was measured, with no unit chosen yet."""
+    return Detectors(np.zeros(0, int), np.zeros(0), axis, answer, measures)
 
 
 def _angles(found: Angular) -> Measures:

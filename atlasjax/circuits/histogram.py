@@ -92,7 +92,7 @@ def quantile(found: Histogram, share: float) -> Float[np.ndarray, " units"]:
     [1.5]
     """
     total = found.counts.cumsum(1)
-    wanted = share * total[:, -1]
+    wanted = np.maximum(share * total[:, -1], 0.5)  # the first bin that is not empty at least
     index = np.array([np.searchsorted(row, w) for row, w in zip(total, wanted, strict=True)])
     index, units = np.minimum(index, found.counts.shape[1] - 1), np.arange(len(total))
     inside = found.counts[units, index]

@@ -1,6 +1,7 @@
 """Tuning of units that were built by hand, so that what they are tuned to is known."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,11 +29,16 @@ def kernels(draw) -> np.ndarray:
 CURVES = kernels(lambda a: stimuli.curves(a, 9, size=SIDE))
 
 
+def correlate(images, kernel: Any):
+    """Return products of kernels [h, w, 3, units] with every window, 4 px apart."""
+    return jax.lax.conv_general_dilated(
+        images, kernel, (4, 4), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
 def detectors(images, tap):
     """A layer of curve detectors, one position every 4 px, after a rectifier, with a threshold."""
-    x = jax.lax.conv_general_dilated(
-        images, CURVES, (4, 4), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    x = correlate(images, CURVES)
     return tap("curves", jax.nn.relu(x - BIAS)).mean((1, 2))
 
 
@@ -68,9 +74,7 @@ def test_lines_tell_orientation_alone():
     bars = kernels(lambda a: stimuli.lines(a, size=SIDE))
 
     def model(images, tap):
-        x = jax.lax.conv_general_dilated(
-            images, bars, (4, 4), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
+        x = correlate(images, bars)
         return tap("bars", jax.nn.relu(x)).mean((1, 2))
 
     angles = np.arange(0, 180, 5.0)
@@ -82,9 +86,7 @@ def branches(images, tap):
     """Rectified branches side by side, as in GoogLeNet's mixed layers but with no other taps."""
     parts = []
     for kernel in (CURVES[..., :2], CURVES[..., 2:]):
-        x = jax.lax.conv_general_dilated(
-            images, kernel, (4, 4), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
+        x = correlate(images, kernel)
         parts.append(jnp.maximum(x - BIAS, 0.0))
     return tap("mixed", jnp.concatenate(parts, -1)).mean((1, 2))
 
