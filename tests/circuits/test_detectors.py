@@ -19,10 +19,11 @@ from atlasjax.circuits.detectors import (
     find_high_low,
 )
 from atlasjax.circuits.stimuli.canvas import GREY
+from atlasjax.circuits.stimuli.colours import LUMA as WEIGHTS
 from atlasjax.circuits.tuning import Stage
 
 SIDE, RADIUS = 31, 12.0
-LUMA = np.asarray(stimuli.colours.LUMA, np.float32)
+LUMA = np.asarray(WEIGHTS, np.float32)
 
 
 LOOSE = CurveCriterion(invariance=0.0, strength=0.3, opposite=0.2, straight=0.6, others=1.5)

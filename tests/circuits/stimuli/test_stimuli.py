@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlasjax.circuits import stimuli
+from atlasjax.circuits.stimuli import colours
 from atlasjax.errors import UserError
 
 SIZE, FINER = 33, 16
@@ -177,7 +178,7 @@ def test_every_stimulus_is_batched_and_compiles():
 
 def test_a_tint_keeps_brightness_and_has_its_hue():
     image = stimuli.textures(6, 0, size=32, contrast=0.5)
-    luma = np.asarray(stimuli.colours.LUMA, np.float32)
+    luma = np.asarray(colours.LUMA, np.float32)
     for hue in (0, 60, 200):
         made = np.asarray(stimuli.tinted(image, hue, 0.2))
         inside = ((made > 0) & (made < 1)).all(-1)
