@@ -100,9 +100,6 @@ _HOME = {
     "compare": "workflows.views",
 }
 _MODULES = (
-    *("blocks", "circuits", "data", "experiments", "models"),
-    *("optvis", "saliency", "targets", "vis"),
-)
     "blocks",
     "circuits",
     "data",

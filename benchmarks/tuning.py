@@ -6,7 +6,8 @@ Curve detectors of mixed3b, detectors of high beside low frequency and of black 
 colour in mixed3a: how many, their angles, in which branch each lives, and how evenly the family
 shares the circle. In Lucid's training of this network all ten published curve detectors, and all
 thirty units of related groups, live in the 5x5 branch; all fifteen high-low units in the 3x3; all
-nine for black and white in the 5x5.
+nine for black and white in the 5x5. Angles are in degrees; of black and white, the hue that is
+answered most.
 
 `--sheet` draws, of each, the stimulus that it is found to prefer, its tuning around the circle,
 and, with `--images`, the patches of a folder's photographs that it answers most, which the search
@@ -92,7 +93,7 @@ def told(search: Search, found: Detectors, branch: list[str], seconds: float) ->
     for unit, angle in zip(units, found.preferred.tolist(), strict=True):
         rest = {k: float(v[unit]) for k, v in found.measures.items() if k != "preferred"}
         shown = ", ".join(f"{name} {value:.3g}" for name, value in rest.items())
-        print(f"  {unit:>4} {branch[unit]:<11} {angle:5.0f} degrees; {shown}")
+        print(f"  {unit:>4} {branch[unit]:<11} {angle:5.0f}; {shown}")
     result = {"units": units, "preferred": found.preferred.tolist(), "branches": dict(live)}
     if len(units) > 1 and search.find is not find_black_and_white:
         family = joint(found.axis, found.answer, units)
@@ -115,8 +116,9 @@ def sheet(
     for i, (search, one, branch, unit) in enumerate(lines):
         column, row = divmod(i, high // step)
         x, y = column * wide + GAP, row * step + GAP
-        angle = one.measures["preferred"][unit]
-        text = f"{search.layer}:{unit}\n{search.name}\n{branch[unit]}\n{angle:.0f} degrees"
+        of = "hue" if search.find is find_black_and_white else "degrees"
+        angle = f"{one.measures['preferred'][unit]:.0f} {of}"
+        text = f"{search.layer}:{unit}\n{search.name}\n{branch[unit]}\n{angle}"
         pen.text((x, y + 16), text, (32, 33, 36), font)
         drawn = np.round(np.asarray(search.draw(one, unit))[0] * 255).astype(np.uint8)
         tiles = [drawn, polar(one.axis, one.answer[:, unit], TILE)]

@@ -27,7 +27,14 @@ RADII = (0.09, 0.13, 0.2, 0.3, 0.45, 0.65, 0.95)  # of curves, as parts of the f
 SEEDS = (0, 1, 2, 3)
 FINE = ((3.0, 12.0), (4.0, 16.0))  # px: wavelengths side by side
 
-_LEAST = ("strength", "invariance", "noise", "grey", "always")  # other bounds are the most
+_LEAST = (
+    "strength",
+    "invariance",
+    "strong",
+    "noise",
+    "grey",
+    "always",
+)  # other bounds are the most
 
 Measures = dict[str, Float[np.ndarray, " units"]]
 
@@ -63,6 +70,8 @@ class CurveCriterion:
         straight: most that it answers to straight lines and edges, as a part of its peak.
         others: most that it answers to circles, discs, gratings, textures, likewise.
         corner: most that it answers to corners, likewise.
+        strong: least of its peak, as a part of the largest of the layer; of the published ten the
+            weakest has .65.
     """
 
     strength: float = 0.85
@@ -72,6 +81,7 @@ class CurveCriterion:
     straight: float = 0.5
     others: float = 0.75
     corner: float = 1.0
+    strong: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -149,6 +159,7 @@ def find_curves(
         "straight": _part(straight.max(0), found.peak),
         "others": _part(_largest(ask, others), each.max(0)),
         "corner": _part(_largest(ask, sets.cornered(on.field)), each.max(0)),
+        "strong": np.maximum(found.peak, 0) / max(float(found.peak.max()), 1e-12),
     }
     return chosen(_all(sets.ANGLES, answer, measures), wanted)
 

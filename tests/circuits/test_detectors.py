@@ -94,7 +94,7 @@ def test_curve_detectors_are_found_with_their_angles(curved: Detectors):
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(CurveCriterion)])
 def test_every_bound_of_a_criterion_counts(name: str, curved: Detectors):
-    bound: Any = 2.0 if name in ("strength", "invariance") else -1.0
+    bound: Any = 2.0 if name in ("strength", "invariance", "strong") else -1.0
     assert not len(chosen(curved, dataclasses.replace(LOOSE, **{name: bound})).units)
 
 

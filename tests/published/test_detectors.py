@@ -54,6 +54,7 @@ def test_published_curves_have_their_published_angles_and_meet_the_criterion(pub
     assert found.strength.min() >= wanted.strength
     assert found.opposite.max() <= wanted.opposite
     assert found.width.max() <= wanted.width
+    assert found.peak.min() >= wanted.strong * found.peak.max()
     units, answer = published_curves(published, "mixed4a")
     others = [units.index(unit) for unit in (26, 58, 62, 95, 406, 428)]  # in no group of curves
     assert angular(np.arange(0, 360, 0.5), answer).strength[others].max() < 0.3
