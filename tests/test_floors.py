@@ -15,7 +15,7 @@ FLOORS = (
     ("workflows",),
     ("fidelity", "page"),
     ("runs",),
-    ("atlas", "blocks", "saliency", "vis"),
+    ("atlas", "blocks", "circuits", "saliency", "vis"),
     ("optvis",),
     ("adapters", "data"),
     ("storage", "receptive", "rectifiers", "targets"),

@@ -12,19 +12,9 @@ from jaxtyping import UInt8
 
 from atlasjax import progress
 from atlasjax.atlas.collect import Activations
-from atlasjax.atlas.examples import (
-    LARGEST,
-    PER_CELL,
-    SIZE,
-    Examples,
-    Wanted,
-    cut_all,
-    field_of,
-    largest_of,
-    nearest,
-    windows,
-)
+from atlasjax.atlas.examples import PER_CELL, Examples, field_of, largest_of, nearest
 from atlasjax.atlas.grid import Cells
+from atlasjax.data.patches import LARGEST, SIZE, Wanted, cut_all, windows
 from atlasjax.data.subset import Subset
 from atlasjax.progress import Progress
 from atlasjax.runs.job import Run

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atlasjax.atlas.examples import SIZE
 from atlasjax.data import from_arrays, open_images
 from atlasjax.data.channels import as_rgb
+from atlasjax.data.patches import SIZE
 from atlasjax.errors import UserError
 from atlasjax.page.export import export
 from atlasjax.page.single_file import read_script

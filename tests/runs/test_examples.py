@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from atlasjax.atlas.collect import Activations
-from atlasjax.atlas.examples import SIZE
 from atlasjax.atlas.grid import grid
 from atlasjax.data import Example
+from atlasjax.data.patches import SIZE
 from atlasjax.errors import UserError
 from atlasjax.runs.examples import examples, open_examples
 from atlasjax.runs.experiment import Experiment

@@ -7,6 +7,7 @@ photographs, each with controlled test sets; see `SHORTCUTS`. So a network train
 faults that are known, and a tool that looks for faults can be scored.
 """
 
+from atlasjax.data.scenes.masked import masked
 from atlasjax.data.scenes.shortcuts import CONTROLS, SHORTCUTS, Control, Shortcut
 from atlasjax.data.scenes.sketch import PARTS, SIZE
 from atlasjax.data.scenes.source import CLASSES, Scene, Scenes, draw_scene, from_spec, scenes
@@ -23,5 +24,6 @@ __all__ = [
     "Shortcut",
     "draw_scene",
     "from_spec",
+    "masked",
     "scenes",
 ]
