@@ -1,8 +1,9 @@
 """Traced programs: what those who rewrite one, equation by equation, have in common."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2")
 """Equations that do nothing but compute a program of their own."""
@@ -35,3 +36,32 @@ def inside(equation: JaxprEqn) -> ClosedJaxpr | None:
         if isinstance(found, Jaxpr):
             return ClosedJaxpr(found, ())
     return None
+
+
+def needed(jaxpr: Jaxpr, wanted: Sequence[bool]) -> list[tuple[JaxprEqn, list[bool]]]:
+    """Return the equations that some results of a program need, in order.
+
+    Args:
+        jaxpr: the program.
+        wanted: for each of its results, whether it is needed.
+
+    Returns:
+        Each equation, with which of its own results are needed.
+
+    >>> import jax
+    >>> program = jax.make_jaxpr(lambda x: (2 * x, x - 1))(1.0).jaxpr
+    >>> [equation.primitive.name for equation, _ in needed(program, [True, False])]
+    ['mul']
+    """
+    alive = {
+        atom
+        for atom, want in zip(jaxpr.outvars, wanted, strict=True)
+        if want and not isinstance(atom, Literal)
+    }
+    kept = []
+    for equation in reversed(jaxpr.eqns):
+        used = [variable in alive for variable in equation.outvars]
+        if any(used):
+            kept.append((equation, used))
+            alive.update(atom for atom in equation.invars if not isinstance(atom, Literal))
+    return kept[::-1]
