@@ -57,6 +57,10 @@ _LINEAR: dict[str, tuple[int, ...] | None] = {  # in which of its operands an eq
 _PRODUCTS = ("conv_general_dilated", "dot_general", "mul")
 
 
+class NoWeights(UserError):
+    """What is computed has no linear part that holds for every input."""
+
+
 class Unreached(UserError):
     """Nothing of the input reaches the result."""
 
@@ -73,7 +77,7 @@ def linearized(function: Callable[[Any], Any], like: Any) -> ClosedJaxpr:
         `run`, and differentiated like any other.
 
     Raises:
-        UserError: it computes what has no weights of its own; says which equation.
+        NoWeights: there is no linear part that holds for every input; says which equation.
         Unreached: its result does not depend on its input.
 
     >>> program = linearized(lambda x: jax.nn.relu(3 * x - 1), jnp.zeros(2))
@@ -316,8 +320,8 @@ def _replayed(value: _Value, known: dict[int, Any]) -> Any:
     return known[id(value)]
 
 
-def _refused(what: str) -> UserError:
-    return UserError(
+def _refused(what: str) -> NoWeights:
+    return NoWeights(
         f"no weights: on the way is {what}, which has no linear part that holds for every image, "
         "as in attention, gates, and normalization by an image's own statistics; "
         "gradients on images of yours have their average (circuits.gradient_by_use)"

@@ -143,9 +143,12 @@ def shape_of(model: Model, layer: str, image_shape: Shape) -> tuple[int, int, in
     """Return the shape of a layer's plane.
 
     Raises:
-        UserError: a layer without one.
+        UserError: no such layer, or one without a plane.
     """
-    shape = image_shape if layer == IMAGE else layers(as_planes(model), image_shape)[layer]
+    found = {**layers(as_planes(model), image_shape), IMAGE: image_shape}
+    if layer not in found:
+        raise unknown("layer", layer, found)
+    shape = found[layer]
     if len(shape) != 3:
         raise UserError(f"layer {layer!r} has no positions: its shape is {list(shape)}")
     return shape
