@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from atlasjax import blocks, data, experiments, models, optvis, saliency, targets, vis
+    from atlasjax import blocks, circuits, data, experiments, models, optvis, saliency, targets, vis
     from atlasjax.adapters.adapt import adapt
     from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
@@ -99,7 +99,17 @@ _HOME = {
     "ModelEntry": "adapters.entry",
     "compare": "workflows.views",
 }
-_MODULES = ("blocks", "data", "experiments", "models", "optvis", "saliency", "targets", "vis")
+_MODULES = (
+    "blocks",
+    "circuits",
+    "data",
+    "experiments",
+    "models",
+    "optvis",
+    "saliency",
+    "targets",
+    "vis",
+)
 
 __all__ = [
     "Activations",
@@ -121,6 +131,7 @@ __all__ = [
     "average",
     "blocks",
     "capture",
+    "circuits",
     "class_atlas",
     "collect",
     "compare",

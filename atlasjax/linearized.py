@@ -26,7 +26,7 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from atlasjax.errors import UserError
-from atlasjax.programs import CALLS, bind, inside, needed
+from atlasjax.programs import CALLS, DERIVED, bind, inside, needed
 from atlasjax.slopes import is_energy, open_slope
 from atlasjax.windows import pooling_windows, window_sum
 
@@ -34,7 +34,6 @@ LARGEST = 10.0
 """The largest scale that a normalization may have for a silent input. Local response normalization
 has about 1; normalization by an image's own variance has the inverse root of a small constant."""
 
-_CALLED = (*CALLS, "custom_jvp_call", "custom_vjp_call")
 _POINTWISE = {
     *("abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh"),
     *("cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos", "cosh", "div"),
@@ -182,7 +181,7 @@ def _step(equation: JaxprEqn, given: list[_Value], used: list[bool]) -> list[_Va
         tangent = _resolved(given[0]).tangent
         count = window_sum(jnp.ones(tangent.shape, tangent.dtype), windows)
         return [_linear(window_sum(tangent, windows) / count)]
-    if inner is not None and name in _CALLED:
+    if inner is not None and name in (*CALLS, *DERIVED):
         return _run(inner.jaxpr, inner.consts, given, used)
     if name == "reduce_max":
         axes = equation.params["axes"]
