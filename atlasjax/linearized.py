@@ -23,9 +23,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
 from atlasjax.errors import UserError
+from atlasjax.operations import POINTWISE, PRODUCTS, linear_in
 from atlasjax.programs import CALLS, DERIVED, bind, inside, needed
 from atlasjax.slopes import is_energy, open_slope
 from atlasjax.windows import pooling_windows, window_sum
@@ -33,27 +34,6 @@ from atlasjax.windows import pooling_windows, window_sum
 LARGEST = 10.0
 """The largest scale that a normalization may have for a silent input. Local response normalization
 has about 1; normalization by an image's own variance has the inverse root of a small constant."""
-
-_POINTWISE = {
-    *("abs", "acos", "acosh", "add", "add_any", "and", "asin", "asinh", "atan", "atan2", "atanh"),
-    *("cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos", "cosh", "div"),
-    *("eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow"),
-    *("is_finite", "le", "log", "log1p", "logistic", "lt", "max", "min", "mul", "name", "ne"),
-    *("neg", "not", "or", "pow", "reduce_precision", "rem", "round", "rsqrt", "select_n", "sign"),
-    *("sin", "sinh", "sqrt", "square", "stop_gradient", "sub", "tan", "tanh", "xor"),
-}
-_EVERY = None
-_LINEAR: dict[str, tuple[int, ...] | None] = {  # in which of its operands an equation is linear
-    **dict.fromkeys(("add", "add_any", "concatenate", "neg", "pad", "sub"), _EVERY),
-    **dict.fromkeys(("broadcast_in_dim", "convert_element_type", "copy", "copy_p"), (0,)),
-    **dict.fromkeys(("cumsum", "div", "dynamic_slice", "expand_dims", "gather", "name"), (0,)),
-    **dict.fromkeys(("optimization_barrier", "sharding_constraint"), _EVERY),
-    **dict.fromkeys(("reduce_precision", "reduce_sum", "reduce_window_sum", "reshape"), (0,)),
-    **dict.fromkeys(("rev", "slice", "split", "squeeze", "stop_gradient", "transpose"), (0,)),
-    **dict.fromkeys(("dynamic_update_slice",), (0, 1)),
-    **dict.fromkeys(("scatter", "scatter-add"), (0, 2)),
-}
-_PRODUCTS = ("conv_general_dilated", "dot_general", "mul")
 
 
 class NoWeights(UserError):
@@ -72,8 +52,7 @@ def linearized(function: Callable[[Any], Any], like: Any) -> ClosedJaxpr:
         like: anything with the shape and type of the array.
 
     Returns:
-        A program of the same shapes, linear in its input, to be run by `jax.core.eval_jaxpr` or by
-        `run`, and differentiated like any other.
+        A program of the same shapes, linear in its input, to be run by `run`.
 
     Raises:
         NoWeights: there is no linear part that holds for every input; says which equation.
@@ -97,7 +76,7 @@ def linearized(function: Callable[[Any], Any], like: Any) -> ClosedJaxpr:
 
 def run(program: ClosedJaxpr, *arrays: Any) -> Any:
     """Return the first result of a program."""
-    return jax.core.eval_jaxpr(program.jaxpr, program.consts, *arrays)[0]
+    return jaxpr_as_fun(program)(*arrays)[0]
 
 
 @dataclass(eq=False)
@@ -186,7 +165,7 @@ def _step(equation: JaxprEqn, given: list[_Value], used: list[bool]) -> list[_Va
     if name == "reduce_max":
         axes = equation.params["axes"]
         return [_linear(_resolved(given[0]).tangent.mean(axes))]
-    if name in _POINTWISE:
+    if name in POINTWISE:
         return [_pointwise(equation, given)]
     return _spread(equation, [_resolved(one) for one in given])
 
@@ -229,22 +208,15 @@ def _is_linear(equation: JaxprEqn, given: Sequence[_Value]) -> bool:
     """Whether an equation is linear in those of its operands that depend on the input."""
     name = equation.primitive.name
     where = [i for i, one in enumerate(given) if one.depends]
-    if name in _PRODUCTS:
-        return len(where) == 1
-    if name == "select_n":
-        return 0 not in where
-    if name not in _LINEAR:
+    made = equation.outvars[0].aval.dtype  # pyright: ignore[reportAttributeAccessIssue]
+    if not jnp.issubdtype(made, jnp.inexact):
         return False
-    if name == "convert_element_type" and not jnp.issubdtype(
-        equation.params["new_dtype"], jnp.inexact
-    ):
-        return False
-    linear = _LINEAR[name]
-    return linear is _EVERY or set(where) <= set(linear)
+    joint = name in PRODUCTS and len(where) > 1
+    return not joint and set(where) <= set(linear_in(name, len(given)))
 
 
 def _spread(
-    equation: JaxprEqn, given: Sequence[_Value], lineage: tuple[_Value, ...] = ()
+    equation: JaxprEqn, given: list[_Value], lineage: tuple[_Value, ...] = ()
 ) -> list[_Value]:
     """Apply an equation that is linear in what depends on the input to the linear parts."""
     name = equation.primitive.name
@@ -252,19 +224,16 @@ def _spread(
         return _folded(equation, given)
     if not _is_linear(equation, given):
         raise _refused(name)
-    linear = _LINEAR.get(name, ()) if name not in ("select_n", *_PRODUCTS) else ()
-    positions = range(len(given)) if linear is _EVERY else linear
-    positions = range(1, len(given)) if name == "select_n" else positions
+    added = () if name in PRODUCTS else linear_in(name, len(given))
     arrays = []
     for i, one in enumerate(given):
         if one.depends:
             arrays.append(one.tangent)
-        elif i in positions and not one.silent:  # what is added has no part in what is linear
+        elif i in added and not one.silent:  # what is added has no part in what is linear
             arrays.append(jnp.zeros(one.like.shape, one.like.dtype))
         else:
             arrays.append(_factor(one, name))
-    made = bind(equation, arrays)
-    return [_linear(array, lineage) for array in made]
+    return [_linear(array, lineage) for array in bind(equation, arrays)]
 
 
 def _factor(one: _Value, name: str) -> Any:

@@ -71,10 +71,9 @@ def is_energy(curve: Curve, like: Any) -> bool:
 
 
 def _far(curve: Curve, like: Any, sign: int) -> np.ndarray | None:
-    values = [_at(curve, like, sign * t) for t in FAR]
-    if any(value is None for value in values):
+    near, middle, far = (_at(curve, like, sign * t) for t in FAR)
+    if near is None or middle is None or far is None:
         return None
-    near, middle, far = values
     first, second = sign * (middle - near) / 100, sign * (far - middle) / 200
     straight = np.abs(first - second) <= _SAME * (1 + np.minimum(np.abs(first), np.abs(second)))
     return second if straight.all() else None

@@ -21,7 +21,7 @@ FLOORS = (
     ("storage", "linearized", "receptive", "rectifiers", "targets"),
     ("planes", "slopes", "windows"),
     ("taps",),
-    ("classes", "factors", "parallel", "programs", "progress"),
+    ("classes", "factors", "operations", "parallel", "programs", "progress"),
     ("errors",),
 )
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}

@@ -5,6 +5,7 @@ the network's traced program: the concatenation along the channels that ends the
 behind whatever takes every entry by itself.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,17 +17,15 @@ from jaxtyping import Array, Float, Int, Key
 from atlasjax.circuits.path import shape_of
 from atlasjax.circuits.weights import chosen_units
 from atlasjax.errors import UserError
+from atlasjax.operations import POINTWISE
 from atlasjax.optvis.sizes import CHANNELS, taken, usual
 from atlasjax.planes import as_planes
-from atlasjax.programs import Step, flat
+from atlasjax.programs import Name, Step, flat
 from atlasjax.rectifiers import PRE
 from atlasjax.taps import Model
 
 DRAWS = 100_000
 """Families drawn by chance: the least p is one over these."""
-
-_THROUGH = ("add", "convert_element_type", "copy", "div", "max", "min", "mul", "name", "select_n")
-_THROUGH += ("sub", "tanh", "logistic", "erf", "exp", "custom_jvp_call", "optimization_barrier")
 
 
 class Branches(NamedTuple):
@@ -78,9 +77,8 @@ def branches(model: Model, layer: str, image_shape: tuple[int, int, int] | None 
     """
     shape = taken(model, usual(), CHANNELS) if image_shape is None else image_shape
     shape_of(model, layer, shape)
-    planes = as_planes(model)
 
-    def up_to(images: Array) -> Array:
+    def up_to(planes: Model, images: Array) -> Array:
         seen: list[Array] = []
 
         def tap(name: str, value: Array) -> Array:
@@ -92,10 +90,11 @@ def branches(model: Model, layer: str, image_shape: tuple[int, int, int] | None 
         planes(images, tap)
         return seen[0]
 
-    closed = jax.make_jaxpr(up_to)(jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+    images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    # The model is an argument, so that one whose weights are shapes alone will do.
+    closed = jax.make_jaxpr(up_to)(as_planes(model), images)
     steps, given, (end,) = flat(closed)
-    trail = _Trail(layer, steps, given)
-    found = trail.parts(end, 3)
+    found = _Trail(layer, steps, given[-1]).parts(end, 3)
     if len(found) < 2:
         raise UserError(f"layer {layer!r} joins no branches: its units all live in one")
     of = np.repeat(np.arange(len(found)), [width for width, *_ in found])
@@ -105,7 +104,7 @@ def branches(model: Model, layer: str, image_shape: tuple[int, int, int] | None 
 
 def specialization(
     found: Branches,
-    family: Int[np.ndarray, " n"] | list[int],
+    family: Sequence[int],
     key: Key[Array, ""] | None = None,
     draws: int = DRAWS,
 ) -> Specialization:
@@ -154,38 +153,38 @@ class _Trail:
         moved: the values that depend on the images.
     """
 
-    def __init__(self, layer: str, steps: list[Step], given: list[Any]):
+    def __init__(self, layer: str, steps: list[Step], images: Name):
         self.own = (layer, layer + PRE)
         self.made = {id(one): step for step in steps for one in step.results}
-        self.moved = {id(one) for one in given}
+        self.moved = {id(images)}
         for step in steps:
             if any(id(one) in self.moved for one in step.operands):
                 self.moved.update(id(one) for one in step.results)
 
-    def parts(self, value: Any, axis: int) -> list[tuple[int, str, tuple[int, int]]]:
+    def parts(self, value: Name, axis: int) -> list[tuple[int, str, tuple[int, int]]]:
         """Return the width, name and last kernel of every branch that ends in a value."""
-        at, where = value, axis
-        while (step := self.made.get(id(at))) is not None:
-            equation = step.equation
-            if equation.primitive.name == "concatenate" and equation.params["dimension"] == where:
-                return [part for one in step.operands for part in self.parts(one, where)]
-            back = self._back(step, at, where)
-            if back is None:
-                break
-            at, where = back
+        origin, where = self._origin(value, axis)
+        step = self.made.get(id(origin))
+        joins = step is not None and step.equation.primitive.name == "concatenate"
+        if step is not None and joins and step.equation.params["dimension"] == where:
+            return [part for one in step.operands for part in self.parts(one, where)]
         return [(value.aval.shape[axis], *self._ending(value, axis))]
 
-    def _back(self, step: Step, value: Any, axis: int) -> tuple[Any, int] | None:
-        """Return what an equation that keeps channels as they are was given, and their axis."""
-        name = step.equation.primitive.name
+    def _origin(self, value: Name, axis: int) -> tuple[Name, int]:
+        """Return the value of which another is a pointwise function, and its axis of channels."""
+        step = self.made.get(id(value))
+        if step is None:
+            return value, axis
         sources = [one for one in step.operands if id(one) in self.moved]
+        name = step.equation.primitive.name
         if name == "transpose":
-            return sources[0], step.equation.params["permutation"][axis]
-        same = [one for one in sources if one.aval.shape == value.aval.shape]
-        if name not in _THROUGH or not same:
-            return None
-        roots = {id(one): one for one in same}
-        return (same[0], axis) if len(roots) == 1 else None
+            return self._origin(sources[0], step.equation.params["permutation"][axis])
+        alike = all(one.aval.shape == value.aval.shape for one in sources)
+        if name not in POINTWISE or not sources or not alike:
+            return value, axis
+        origins = [self._origin(one, axis) for one in sources]
+        same = all(one is origins[0][0] for one, _ in origins)
+        return origins[0] if same else (value, axis)
 
     def _ending(self, value: Any, axis: int) -> tuple[str, tuple[int, int]]:
         """Return the name of the tapped value that a branch ends in, and its last kernel."""
@@ -213,7 +212,7 @@ class _Trail:
             return sources[0], settings["permutation"][axis], first
         if name == "split" and settings["axis"] == axis:
             before = sum(settings["sizes"][: step.results.index(value)])
-            return sources[0], axis, first + before
+            return sources[0], axis, first + int(before)
         if name == "slice":
             return sources[0], axis, first + settings["start_indices"][axis]
         if name == "concatenate" and settings["dimension"] == axis:

@@ -74,7 +74,7 @@ def reflected(weights: Float[np.ndarray, "out in h w"]) -> Float[np.ndarray, "ou
     return weights[..., ::-1]
 
 
-def recoloured(weights: Float[np.ndarray, "out 3 h w"], degrees: float | int) -> Any:
+def recoloured(weights: Float[np.ndarray, "out c h w"], degrees: float | int) -> Any:
     """Return weights from red, green and blue turned by a hue: about the axis of greys.
 
     Args:
@@ -100,7 +100,7 @@ def recoloured(weights: Float[np.ndarray, "out 3 h w"], degrees: float | int) ->
 def equivariance(
     weights: Float[np.ndarray, "out in h w"],
     transform: Transform,
-    inputs: Int[np.ndarray, " in"] | None = None,
+    inputs: Int[np.ndarray, " n"] | None = None,
 ) -> Equivariance:
     """Correlate the weights of every unit, transformed, with those of all units.
 
@@ -129,9 +129,9 @@ def equivariance(
                 f"partners of {len(inputs)} units for weights from {weights.shape[1]}: "
                 "must be one for each"
             )
-        whole = np.zeros_like(changed)
-        np.add.at(whole, (slice(None), np.asarray(inputs)), changed)
-        changed = whole
+        exchange = np.zeros((len(inputs), len(inputs)))
+        exchange[np.asarray(inputs), np.arange(len(inputs))] = 1
+        changed = np.einsum("ji,oihw->ojhw", exchange, changed)
     own, other = _normalized(weights), _normalized(changed)
     correlation = other @ own.T
     plain = own @ own.T
@@ -174,11 +174,15 @@ def turns(
 def _moved(weights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     from scipy.ndimage import affine_transform
 
-    middle = (np.array(weights.shape[2:]) - 1) / 2
-    whole, offset = np.eye(4), np.zeros(4)
-    whole[2:, 2:], offset[2:] = matrix, middle - matrix @ middle
-    moved = affine_transform(np.asarray(weights, float), whole, offset, order=1, prefilter=False)
-    return moved.astype(weights.dtype)
+    height, width = weights.shape[2:]
+    middle = (np.array([height, width]) - 1) / 2
+    offset: Any = middle - matrix @ middle
+    places = np.eye(height * width).reshape(-1, height, width)
+    # What becomes of one weight at each place, so that all kernels are moved by one product.
+    # Beyond the border is 0, and a place that lies a rounding error beyond it is still inside.
+    moved = [affine_transform(one, matrix, offset, order=1, mode="grid-constant") for one in places]
+    each = np.stack(moved)
+    return np.einsum("oihw,hwrc->oirc", weights, each.reshape(height, width, height, width))
 
 
 def _normalized(weights: np.ndarray) -> Float[np.ndarray, "out n"]:

@@ -156,14 +156,14 @@ def shape_of(model: Model, layer: str, image_shape: Shape) -> tuple[int, int, in
 
 def _path(model: Model, source: str, target: str, image_shape: Shape) -> Path:
     function = between(model, source, target, image_shape)
-    shapes = [shape_of(model, layer, image_shape) for layer in (source, target)]
+    given, made = (shape_of(model, layer, image_shape) for layer in (source, target))
     images = jnp.zeros((1, *image_shape), jnp.float32)
     like = _value_of(model, source, image_shape)
     try:
         program = linearized(lambda value: function(images, value), like)
     except Unreached:
         raise UserError(f"nothing of layer {source!r} reaches layer {target!r}") from None
-    return Path(program, *shapes, _window(program), image_shape)
+    return Path(program, given, made, _window(program), image_shape)
 
 
 def _value_of(model: Model, layer: str, image_shape: Shape) -> jax.ShapeDtypeStruct:

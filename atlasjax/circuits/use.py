@@ -167,13 +167,13 @@ def gradient_by_use(
         for i, part in enumerate(filled):
             made = step(batch, value, real, jnp.asarray(part), *places)
             total[i] += np.asarray(made, np.float64)
-    places = len(images) * rows.count * columns.count
+    places = len(images) * rows.many * columns.many
     slope, contribution = np.concatenate(total, 1)[:, : len(wanted)] / places
     return Gradients(slope.astype(np.float32), contribution.astype(np.float32), places)
 
 
 def agreement(
-    weights: Float[np.ndarray, "out in h w"], gradients: Float[np.ndarray, "out in h w"]
+    weights: Float[np.ndarray, "out in h w"], gradients: Float[np.ndarray, "o i rows columns"]
 ) -> Agreement:
     """Return how far linear weights tell what gradients at real activations do.
 
@@ -213,18 +213,18 @@ class _Lattice(NamedTuple):
     Attributes:
         first: the first that sees nothing beyond the border.
         apart: from one to the next.
-        count: how many.
+        many: how many there are.
         room: how many further the first of them may begin.
     """
 
     first: int
     apart: int
-    count: int
+    many: int
     room: int
 
     def places(self, key: Key[Array, ""]) -> Int[Array, " n"]:
         start = self.first + jax.random.randint(key, (), 0, self.room)
-        return start + self.apart * jnp.arange(self.count)
+        return start + self.apart * jnp.arange(self.many)
 
 
 def _lattice(window: Window, axis: int, source: Shape, target: Shape) -> _Lattice:
@@ -235,8 +235,8 @@ def _lattice(window: Window, axis: int, source: Shape, target: Shape) -> _Lattic
     if stride < 1 or not len(inside):
         return _Lattice(centre, 1, 1, 1)
     apart = max(-(-size // stride), 1)
-    count = max(len(inside) // apart, 1)
-    return _Lattice(int(inside[0]), apart, count, len(inside) - (count - 1) * apart)
+    many = max(len(inside) // apart, 1)
+    return _Lattice(int(inside[0]), apart, many, len(inside) - (many - 1) * apart)
 
 
 def _seen(model: Model, source: str, target: str, shape: Shape) -> tuple[Shape, Window]:
