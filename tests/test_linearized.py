@@ -108,7 +108,7 @@ def test_local_response_normalization_is_its_scale_for_a_silent_input():
 
 
 def test_normalization_by_kept_statistics_is_what_it_is():
-    norm = nnx.BatchNorm(4, use_running_average=True, rngs=nnx.Rngs(0))
+    norm: Any = nnx.BatchNorm(4, use_running_average=True, rngs=nnx.Rngs(0))
     random = np.random.default_rng(1)
     for part in (norm.mean, norm.var, norm.scale, norm.bias):
         part[...] = jnp.asarray(random.uniform(0.5, 2, 4).astype(np.float32))

@@ -45,5 +45,8 @@ def banding(weights: Float[np.ndarray, "out in h w"]) -> Banding:
     columns = height * np.square(centred.mean(2)).sum((1, 2))
     whole = np.maximum(whole, 1e-30)
     places = max(height * width - 1, 1)
-    chance = ((height - 1) / places, (width - 1) / places)
-    return Banding(*((part / whole).astype(np.float32) for part in (rows, columns)), chance)
+    return Banding(
+        (rows / whole).astype(np.float32),
+        (columns / whole).astype(np.float32),
+        ((height - 1) / places, (width - 1) / places),
+    )

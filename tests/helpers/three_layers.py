@@ -49,7 +49,7 @@ class Three(nnx.Module):
         )
         for layer, kernel, bias in kernels:
             layer.kernel[...] = jnp.asarray(kernel.transpose(2, 3, 1, 0))
-            layer.bias[...] = jnp.asarray(bias)
+            layer.bias[...] = jnp.asarray(bias)  # pyright: ignore[reportOptionalSubscript]
 
     def __call__(self, x: Any) -> Any:
         x = nnx.relu(self.first(x))
