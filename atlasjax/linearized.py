@@ -29,7 +29,7 @@ from atlasjax.errors import UserError
 from atlasjax.operations import POINTWISE, PRODUCTS, linear_in
 from atlasjax.programs import CALLS, DERIVED, bind, inside, needed
 from atlasjax.slopes import is_energy, open_slope
-from atlasjax.windows import pooling_windows, window_sum
+from atlasjax.windows import Windows, pooling_windows, window_sum
 
 LARGEST = 10.0
 """The largest scale that a normalization may have for a silent input. Local response normalization
@@ -158,8 +158,7 @@ def _step(equation: JaxprEqn, given: list[_Value], used: list[bool]) -> list[_Va
     windows = pooling_windows(equation)
     if windows is not None:  # as many count as there are: what lies outside is not averaged over
         tangent = _resolved(given[0]).tangent
-        count = window_sum(jnp.ones(tangent.shape, tangent.dtype), windows)
-        return [_linear(window_sum(tangent, windows) / count)]
+        return [_linear(window_sum(tangent, windows) / _count(tangent, windows))]
     if inner is not None and name in (*CALLS, *DERIVED):
         return _run(inner.jaxpr, inner.consts, given, used)
     if name == "reduce_max":
@@ -168,6 +167,14 @@ def _step(equation: JaxprEqn, given: list[_Value], used: list[bool]) -> list[_Va
     if name in POINTWISE:
         return [_pointwise(equation, given)]
     return _spread(equation, [_resolved(one) for one in given])
+
+
+def _count(tangent: Any, windows: Windows) -> Any:
+    """Return how many entries each window has: now, as XLA takes seconds to fold it."""
+    along = zip(tangent.shape, windows.size, windows.strides, windows.padding, strict=True)
+    shape = [n if (size, step, *pad) != (1, 1, 0, 0) else 1 for n, size, step, pad in along]
+    with jax.ensure_compile_time_eval():
+        return window_sum(jnp.ones(shape, tangent.dtype), windows)
 
 
 def _folded(equation: JaxprEqn, given: list[_Value]) -> list[_Value]:
