@@ -24,7 +24,7 @@ from scipy.stats import spearmanr
 import atlasjax as ax
 from atlasjax import circuits, data, models
 
-UNITS, EDGES, IMAGES = 48, 12, 32  # targets looked at by gradients, edges of each ablated, images
+UNITS, EDGES, IMAGES = 16, 8, 16  # targets looked at, edges of each that are ablated, images
 QUICK = (4, 6, 8)
 LAST = ("mixed5a", "mixed5b")
 
@@ -75,6 +75,7 @@ def truth(
         chosen = order[np.linspace(0, len(order) - 1, each).astype(int)]
         edges += [(int(i), units[u]) for i in chosen]
         which += [(u, int(i)) for i in chosen]
+    print(f"gradients: {seconds:.1f} s", file=sys.stderr, flush=True)
     began = time.perf_counter()
     done = circuits.ablate_edges(model, source, target, edges, images)
     at = tuple(np.array(which).T)
@@ -185,7 +186,7 @@ def main() -> None:
     parser.add_argument("--images", default="scenes:64@2")
     parser.add_argument("--source", default="mixed3a")
     parser.add_argument("--target", default="mixed3b")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the units, 8 images")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the units, 8 images")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
     try:
@@ -196,7 +197,7 @@ def main() -> None:
     weights, spent = cost(model, chosen.source, chosen.target)
     print(f"all weights: {spent['seconds']:.1f} s", file=sys.stderr, flush=True)
     told = truth(model, chosen.source, chosen.target, weights, images, chosen.quick)
-    print(f"gradients: {told['gradient seconds']:.1f} s", file=sys.stderr, flush=True)
+    print(f"ablations: {told['ablation seconds']:.1f} s", file=sys.stderr, flush=True)
     found = {
         "cost": spent,
         "truth": told,

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from atlasjax.circuits.passes import batches, shape_of_images, values
-from atlasjax.circuits.path import IMAGE, between, shape_of
+from atlasjax.circuits.path import IMAGE, between, planes_of, shape_of
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
 from atlasjax.rectifiers import unrectified
@@ -80,20 +80,19 @@ def ablate_edges(
     """
     shape, pairs = shape_of_images(images), np.asarray(list(edges), np.int32).reshape(-1, 2)
     _check(model, source, target, pairs, shape, fill)
-    whole = _whole(model, source, target, shape)
-    ablated = _ablated(model, source, target, shape)
-    parts = [whole(*batch) for batch in batches(images)]
-    count = len(images)
-    spread = _spread(parts)
-    instead = _mean(parts) if fill == "mean" else np.zeros(len(parts[0].mean), np.float32)
+    whole, ablated = _whole(model, source, target), _ablated(model, source, target)
+    parts = [(batch, whole(batch, real)) for batch, real in batches(images)]
+    sums, count = [one for _, one in parts], len(images)
+    spread = _spread(sums)
+    instead = _mean(sums) if fill == "mean" else np.zeros(len(sums[0].mean), np.float32)
     found: list[list[np.ndarray]] = []
     for into, out in pairs.tolist():
         edge = (jnp.int32(into), jnp.int32(out), jnp.float32(instead[into]))
-        made = [ablated(batch, *edge) for batch, _ in batches(images)]
+        made = [ablated(batch, one.value, one.before, one.logits, *edge) for batch, one in parts]
         found.append([np.concatenate(part)[:count] for part in zip(*made, strict=True)])
     change, square, logits, through = (np.stack(part) for part in zip(*found, strict=True))
     moved = np.sqrt(square.mean(1)) / np.maximum(spread[pairs[:, 1]], 1e-12)
-    size = np.concatenate([np.asarray(one.logits) for one in parts])[:count]
+    size = np.concatenate([np.asarray(one.logits) for one in sums])[:count]
     far = np.sqrt(np.square(through).mean((1, 2))) if size.size else np.zeros(len(pairs))
     idle = (moved < IDLE) & (far < IDLE * size.std() if size.size else True)
     return Ablation(pairs, change, moved.astype(np.float32), logits, through, idle)
@@ -103,6 +102,8 @@ class _Whole(NamedTuple):
     """What layers and logits are for a batch, nothing being ablated.
 
     Attributes:
+        value: the source.
+        before: the target, before its rectifier.
         count: how many images there are.
         mean: of the source's units, summed over images.
         first: mean of the target's units over positions, summed over images.
@@ -110,6 +111,8 @@ class _Whole(NamedTuple):
         logits: of each image.
     """
 
+    value: Any
+    before: Any
     count: Any
     mean: Any
     first: Any
@@ -117,9 +120,9 @@ class _Whole(NamedTuple):
     logits: Any
 
 
-def _whole(model: Model, source: str, target: str, shape: tuple[int, int, int]) -> Any:
-    value_of, planes = values(model, source, shape), as_planes(model)
-    before = unrectified(between(model, source, target, shape))
+def _whole(model: Model, source: str, target: str) -> Any:
+    value_of, planes = values(model, source), as_planes(model)
+    before = unrectified(between(model, source, target))
 
     @jax.jit
     def whole(images: Array, real: Array) -> _Whole:
@@ -130,29 +133,34 @@ def _whole(model: Model, source: str, target: str, shape: tuple[int, int, int]) 
             return (x.mean((1, 2)) * real[:, 0, 0]).sum(0)
 
         logits = _rows(intervene(planes, images, {}))
-        return _Whole(real.sum(), summed(value), summed(made), summed(jnp.square(made)), logits)
+        means = (summed(value), summed(made), summed(jnp.square(made)))
+        return _Whole(value, made, real.sum(), *means, logits)
 
     return whole
 
 
-def _ablated(model: Model, source: str, target: str, shape: tuple[int, int, int]) -> Any:
+def _ablated(model: Model, source: str, target: str) -> Any:
     """Return what ablates one edge on a batch of images, compiled for every edge."""
-    value_of, planes = values(model, source, shape), as_planes(model)
-    function = between(model, source, target, shape)
+    planes, function = as_planes(model), between(model, source, target)
     before = unrectified(function)
 
     @jax.jit
     def ablated(
-        images: Array, into: Array, out: Array, instead: Array
+        images: Array,
+        value: Array,
+        own: Array,
+        logits: Array,
+        into: Array,
+        out: Array,
+        instead: Array,
     ) -> tuple[Array, Array, Array, Array]:
-        value = value_of(images)
         without = value.at[..., into].set(instead.astype(value.dtype))
-        unit = (before(images, without) - before(images, value))[..., out]
+        unit = (before(images, without) - own)[..., out]
         changed = function(images, without)[..., out]
-        logits = _rows(intervene(planes, images, {}))
+        # What comes before the source need not be computed: its value is known.
         everywhere = _rows(intervene(planes, images, {source: lambda old: without}))
         only = {target: lambda old: old.at[..., out].set(changed)}
-        through = _rows(intervene(planes, images, only))
+        through = _rows(intervene(planes, images, {source: lambda old: value, **only}))
         mean, square = unit.mean((1, 2)), jnp.square(unit).mean((1, 2))
         return mean, square, everywhere - logits, through - logits
 
@@ -183,8 +191,9 @@ def _check(
         raise UserError("no edges: give at least one")
     if source == IMAGE:
         raise UserError("the image's colours are not ablated: the source must be a layer")
+    found = planes_of(model, shape)
     for layer, side in ((source, 0), (target, 1)):
-        count = shape_of(model, layer, shape)[2]
+        count = shape_of(found, layer)[2]
         for unit in edges[:, side].tolist():
             if not 0 <= unit < count:
                 raise UserError(f"unit {unit} of {layer}: must be from 0 to {count - 1}")

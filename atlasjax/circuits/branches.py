@@ -14,7 +14,7 @@ import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int, Key
 
-from atlasjax.circuits.path import shape_of
+from atlasjax.circuits.path import planes_of, shape_of
 from atlasjax.circuits.weights import chosen_units
 from atlasjax.errors import UserError
 from atlasjax.operations import POINTWISE
@@ -76,7 +76,7 @@ def branches(model: Model, layer: str, image_shape: tuple[int, int, int] | None 
     (('a', 'b'), [0, 1, 1, 1])
     """
     shape = taken(model, usual(), CHANNELS) if image_shape is None else image_shape
-    shape_of(model, layer, shape)
+    shape_of(planes_of(model, shape), layer)
 
     def up_to(planes: Model, images: Array) -> Array:
         seen: list[Array] = []

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from atlasjax.circuits.path import IMAGE, shape_of
+from atlasjax.circuits.path import IMAGE
 from atlasjax.errors import UserError
 from atlasjax.optvis.sizes import Shape
 from atlasjax.planes import as_planes
@@ -43,13 +43,8 @@ def batches(
         yield jnp.asarray(part), jnp.asarray(real.reshape(-1, 1, 1, 1))
 
 
-def values(model: Model, layer: str, shape: Shape) -> Callable[[Array], Array]:
-    """Return a layer, or "image", as a function of images of a shape.
-
-    Raises:
-        UserError: no such layer, or one without positions.
-    """
-    shape_of(model, layer, shape)
+def values(model: Model, layer: str) -> Callable[[Array], Array]:
+    """Return a layer that there is, or "image", as a function of images."""
     if layer == IMAGE:
         return lambda images: images
     planes = as_planes(model)

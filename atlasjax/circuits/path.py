@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.linearized import Unreached, linearized, run
-from atlasjax.optvis.sizes import CHANNELS, Shape, taken, takes, usual
+from atlasjax.optvis.sizes import CHANNELS, Shape, taken, usual
 from atlasjax.planes import as_planes
-from atlasjax.taps import Model, layers
+from atlasjax.taps import Model
 
 IMAGE = "image"
 """The name that stands for the images themselves where a layer is asked for."""
@@ -80,49 +80,68 @@ def linear_path(
     >>> linear_path(toy, "image", "sum").window.size
     (1, 1)
     """
-    model = as_planes(model)
     if image_shape is not None:
         height, width, channels = image_shape
         return _path(model, source, target, (height, width, channels))
     own = taken(model, usual(), CHANNELS)
-    between(model, source, target, own)
-    if shape_of(model, target, own)[:2] != (1, 1):
+    if shape_of(planes_of(model, own), target)[:2] != (1, 1):
         for side in sorted({*SIDES, own[0]}):
-            shape = (side, side, own[2])
-            if shape != own and not takes(model, shape):
-                continue
-            try:
-                path = _path(model, source, target, shape)
-            except UserError:
-                if shape == own:
-                    raise
-                continue  # a layer that needs larger images
-            if not _cut(path):
+            path = _tried(model, source, target, (side, side, own[2]), own)
+            if path is not None and not _cut(path):
                 return path
     return _path(model, source, target, own)
 
 
+def planes_of(model: Model, image_shape: Shape) -> dict[str, jax.ShapeDtypeStruct]:
+    """Return the shape and type of every layer's plane for one image, and those of the image.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        image_shape: of the image.
+
+    >>> list(planes_of(lambda images, tap: tap("a", images).mean((1, 2)), (4, 4, 3)))
+    ['image', 'a']
+    """
+    images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
+    found = {IMAGE: images}
+
+    def record(name: str, value: Array) -> Array:
+        found[name] = jax.ShapeDtypeStruct(value.shape, value.dtype)
+        return value
+
+    jax.eval_shape(lambda m, x: m(x, record), as_planes(model), images)
+    return found
+
+
+def shape_of(found: dict[str, jax.ShapeDtypeStruct], layer: str) -> Shape:
+    """Return the shape of a layer's plane, without the batch.
+
+    Args:
+        found: what `planes_of` returned.
+        layer: its name.
+
+    Raises:
+        UserError: no such layer, or one without a plane.
+    """
+    if layer not in found:
+        raise unknown("layer", layer, found)
+    shape = found[layer].shape[1:]
+    if len(shape) != 3:
+        raise UserError(f"layer {layer!r} has no positions: its shape is {list(shape)}")
+    return shape
+
+
 def between(
-    model: Model, source: str, target: str, image_shape: Shape
+    model: Model, source: str, target: str
 ) -> Callable[[Float[Array, "b h w c"], Float[Array, "b rows columns channels"]], Array]:
     """Return the target as a function of images and of the source's value for them.
 
     Args:
         model: a callable pytree `model(images, tap)`.
         source: a layer, as `planes.as_planes` shows it; or "image".
-        target: likewise.
-        image_shape: of the images, by which the names are checked.
-
-    Raises:
-        UserError: no such layer.
+        target: a layer that there is.
     """
     planes = as_planes(model)
-    found = layers(planes, image_shape)
-    for name in (source, target):
-        if name not in found and name != IMAGE:
-            raise unknown("layer", name, found)
-    if target == IMAGE:
-        raise UserError("no weights lead to the image: the target must be a layer")
 
     def function(images: Array, value: Array) -> Array:
         seen: list[Array] = []
@@ -139,45 +158,33 @@ def between(
     return function
 
 
-def shape_of(model: Model, layer: str, image_shape: Shape) -> tuple[int, int, int]:
-    """Return the shape of a layer's plane.
-
-    Raises:
-        UserError: no such layer, or one without a plane.
-    """
-    found = {**layers(as_planes(model), image_shape), IMAGE: image_shape}
-    if layer not in found:
-        raise unknown("layer", layer, found)
-    shape = found[layer]
-    if len(shape) != 3:
-        raise UserError(f"layer {layer!r} has no positions: its shape is {list(shape)}")
-    return shape
-
-
 def _path(model: Model, source: str, target: str, image_shape: Shape) -> Path:
-    function = between(model, source, target, image_shape)
-    given, made = (shape_of(model, layer, image_shape) for layer in (source, target))
+    found = planes_of(model, image_shape)
+    given, made = (shape_of(found, layer) for layer in (source, target))
+    if target == IMAGE:
+        raise UserError("no weights lead to the image: the target must be a layer")
+    function = between(model, source, target)
     images = jnp.zeros((1, *image_shape), jnp.float32)
-    like = _value_of(model, source, image_shape)
     try:
-        program = linearized(lambda value: function(images, value), like)
+        program = linearized(lambda value: function(images, value), found[source])
     except Unreached:
         raise UserError(f"nothing of layer {source!r} reaches layer {target!r}") from None
     return Path(program, given, made, _window(program), image_shape)
 
 
-def _value_of(model: Model, layer: str, image_shape: Shape) -> jax.ShapeDtypeStruct:
-    """Return the shape and type of a layer's value for one image."""
-    found: list[Any] = []
-
-    def record(name: str, value: Array) -> Array:
-        if name == layer:
-            found.append(value)
-        return value
-
-    images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-    jax.eval_shape(lambda x: as_planes(model)(x, record), images)
-    return images if layer == IMAGE else jax.ShapeDtypeStruct(found[0].shape, found[0].dtype)
+def _tried(model: Model, source: str, target: str, shape: Shape, own: Shape) -> Path | None:
+    """Return the path in images of a size that the network may not take."""
+    if shape != own:
+        try:
+            found = planes_of(model, shape)
+        except Exception:  # whatever a network raises for images that are not of its own size
+            return None
+        # What makes rows of all that there is may take one image for several.
+        if not all(layer in found and len(found[layer].shape) == 4 for layer in (source, target)):
+            return None
+        if found[target].shape[0] != 1:
+            return None
+    return _path(model, source, target, shape)
 
 
 def _window(program: ClosedJaxpr) -> Window:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from atlasjax.circuits.passes import batches, shape_of_images, values
-from atlasjax.circuits.path import Window, between, linear_path, shape_of
+from atlasjax.circuits.path import Window, between, linear_path, planes_of, shape_of
 from atlasjax.circuits.weights import chosen_units
 from atlasjax.errors import UserError
 from atlasjax.linearized import NoWeights
@@ -83,8 +83,8 @@ def firing(model: Model, layer: str, images: Float[Array | np.ndarray, "b h w c"
     >>> firing(toy, "same", np.array([-2.0, 4.0], np.float32).reshape(1, 2, 1, 1))
     Firing(often=array([0.5], dtype=float32), strength=array([4.], dtype=float32))
     """
-    shape = shape_of_images(images)
-    value_of = values(model, layer, shape)
+    rows, columns, _ = shape_of(planes_of(model, shape_of_images(images)), layer)
+    value_of = values(model, layer)
 
     @jax.jit
     def counted(batch: Array, real: Array) -> tuple[Array, Array]:
@@ -93,7 +93,6 @@ def firing(model: Model, layer: str, images: Float[Array | np.ndarray, "b h w c"
 
     parts = [counted(*batch) for batch in batches(images)]
     count, total = (np.sum([np.asarray(p[i], np.float64) for p in parts], 0) for i in (0, 1))
-    rows, columns, _ = shape_of(model, layer, shape)
     often = count / (len(images) * rows * columns)
     strength = total / np.maximum(count, 1)
     return Firing(often.astype(np.float32), strength.astype(np.float32))
@@ -152,21 +151,19 @@ def gradient_by_use(
     3.0
     """
     shape, key = shape_of_images(images), jax.random.key(0) if key is None else key
-    target_shape, window = _seen(model, source, target, shape)
-    wanted = chosen_units(units, target_shape[2])
-    source_shape = shape_of(model, source, shape)
-    rows, columns = (_lattice(window, axis, source_shape, target_shape) for axis in (0, 1))
-    step = _slopes(model, source, target, shape, window)
+    given, made, window = _seen(model, source, target, shape)
+    wanted = chosen_units(units, made[2])
+    rows, columns = (_lattice(window, axis, given, made) for axis in (0, 1))
+    step = _slopes(model, source, target, window)
     filled = np.resize(wanted, -(-len(wanted) // UNITS) * UNITS).reshape(-1, UNITS)
-    value_of = jax.jit(values(model, source, shape))
+    value_of = jax.jit(values(model, source))
     total: list[Any] = [0.0] * len(filled)
     for number, (batch, real) in enumerate(batches(images)):
         first, second = jax.random.split(jax.random.fold_in(key, number))
         places = rows.places(first), columns.places(second)
         value = value_of(batch)
         for i, part in enumerate(filled):
-            made = step(batch, value, real, jnp.asarray(part), *places)
-            total[i] += np.asarray(made, np.float64)
+            total[i] += np.asarray(step(batch, value, real, jnp.asarray(part), *places), np.float64)
     places = len(images) * rows.many * columns.many
     slope, contribution = np.concatenate(total, 1)[:, : len(wanted)] / places
     return Gradients(slope.astype(np.float32), contribution.astype(np.float32), places)
@@ -239,20 +236,21 @@ def _lattice(window: Window, axis: int, source: Shape, target: Shape) -> _Lattic
     return _Lattice(int(inside[0]), apart, many, len(inside) - (many - 1) * apart)
 
 
-def _seen(model: Model, source: str, target: str, shape: Shape) -> tuple[Shape, Window]:
-    """Return the target's shape, and the window that its positions see."""
+def _seen(model: Model, source: str, target: str, shape: Shape) -> tuple[Shape, Shape, Window]:
+    """Return the shapes of source and target, and the window that the target's positions see."""
     try:
         path = linear_path(model, source, target, shape)
-        return path.target, path.window
+        return path.source, path.target, path.window
     except NoWeights:
-        whole, plane = (shape_of(model, layer, shape) for layer in (source, target))
+        found = planes_of(model, shape)
+        whole, plane = (shape_of(found, layer) for layer in (source, target))
         centre = (plane[0] // 2, plane[1] // 2)
-        return plane, Window(centre, (0, 0), whole[:2], (0, 0))
+        return whole, plane, Window(centre, (0, 0), whole[:2], (0, 0))
 
 
-def _slopes(model: Model, source: str, target: str, shape: Shape, window: Window) -> Any:
+def _slopes(model: Model, source: str, target: str, window: Window) -> Any:
     """Return what sums slopes, and slopes times activations, over images and positions."""
-    function = unrectified(between(model, source, target, shape))
+    function = unrectified(between(model, source, target))
     height, width = window.size
 
     @jax.jit
