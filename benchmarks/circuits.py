@@ -90,6 +90,9 @@ def truth(
         "places": slopes.places,
         "gradient seconds": seconds,
         "cosine": float(np.median(told.cosine[rows, strong])),
+        "cosine of each unit": dict(
+            zip(units, np.median(told.cosine[rows, strong], 1).tolist(), strict=True)
+        ),
         "same sign": float(told.same_sign[rows, strong].mean()),
         "rank": float(np.median(told.rank)),
         "misleading": worst(told, linear, units),
@@ -134,14 +137,21 @@ def banded(model: Any) -> dict[str, Any]:
     }
 
 
-def branched(model: Any, target: str) -> dict[str, Any]:
+def branched(model: Any, target: str, cosines: dict[int, float]) -> dict[str, Any]:
+    """Return the units and the kernel of each branch, and how right its linear weights are."""
     try:
         found = circuits.branches(model, target)
     except ax.UserError:
         return {}
-    kernels = {n: list(k) for n, k in zip(found.names, found.kernels, strict=True)}
-    counts = np.bincount(found.of).tolist()
-    return {n: {"units": c, "kernel": kernels[n]} for n, c in zip(found.names, counts, strict=True)}
+    table = {}
+    for number, (name, kernel) in enumerate(zip(found.names, found.kernels, strict=True)):
+        own = [value for unit, value in cosines.items() if found.of[unit] == number]
+        table[name] = {
+            "units": int((found.of == number).sum()),
+            "kernel": list(kernel),
+            "cosine": float(np.median(own)) if own else None,
+        }
+    return table
 
 
 def read(chosen: argparse.Namespace, count: int) -> np.ndarray:
@@ -171,7 +181,8 @@ def show(found: dict[str, Any], source: str, target: str) -> None:
     for name, value in told["effects told by"].items():
         print(f"  {name:<16} {value:.2f} (rank correlation)")
     for name, branch in found["branches"].items():
-        print(f"branch {name}: {branch['units']} units, kernel {branch['kernel']}")
+        cosine = "none asked" if branch["cosine"] is None else f"{branch['cosine']:.2f}"
+        print(f"{name}: {branch['units']} units, kernel {branch['kernel']}, median cosine {cosine}")
     bands = found["bands"]
     print(
         f"variance between rows of {LAST[0]} -> {LAST[1]}: {bands['rows']:.2f}, between columns "
@@ -201,7 +212,7 @@ def main() -> None:
     found = {
         "cost": spent,
         "truth": told,
-        "branches": branched(model, chosen.target),
+        "branches": branched(model, chosen.target, told["cosine of each unit"]),
         "bands": banded(model),
     }
     show(found, chosen.source, chosen.target)
