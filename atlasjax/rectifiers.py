@@ -132,6 +132,23 @@ def before_rectifier(
     return (opened, layer + PRE) if layer + PRE in found else (model, layer)
 
 
+def unrectified(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Return a function whose result is what it was before the rectifier that ends it, if one does.
+
+    Args:
+        function: of arrays, or pytrees of them, to one array.
+
+    >>> float(unrectified(lambda x: jax.nn.relu(3 * x))(-1.0)), float(unrectified(jnp.cos)(0.0))
+    (-3.0, 1.0)
+    """
+
+    def opened(*args: Any) -> Array:
+        (value,), _ = _values(function, args, None)
+        return value.array if value.before is None else value.before
+
+    return opened
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _Opened:

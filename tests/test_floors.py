@@ -18,10 +18,10 @@ FLOORS = (
     ("atlas", "blocks", "circuits", "saliency", "vis"),
     ("optvis",),
     ("adapters", "data"),
-    ("storage", "receptive", "rectifiers", "targets"),
-    ("planes",),
+    ("storage", "linearized", "receptive", "rectifiers", "targets"),
+    ("planes", "slopes", "windows"),
     ("taps",),
-    ("classes", "parallel", "programs", "progress"),
+    ("classes", "factors", "operations", "parallel", "programs", "progress"),
     ("errors",),
 )
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}

@@ -9,19 +9,15 @@ what is below, the factors of both side by side are found, and a group's directi
 of its two halves. Maps stay at least 0.
 """
 
-import warnings
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from atlasjax.blocks.effects import Effects
 from atlasjax.errors import UserError
-
-ROUNDS = 400
-"""Rounds of the factorization at most."""
+from atlasjax.factors import one_sided
 
 
 class Groups(NamedTuple):
@@ -57,6 +53,7 @@ def groups(
     Source: Olah et al., "The Building Blocks of Interpretability", Distill 2018; the factorization
     is scikit-learn's (coordinate descent, started from singular vectors).
 
+    >>> import jax
     >>> value = np.array([[[[3.0, 0.0], [0.0, 1.0]]]])
     >>> found = groups(value, 2, jax.random.key(0))
     >>> found.map.round(2).tolist(), found.direction.round(2).tolist()
@@ -68,7 +65,7 @@ def groups(
     if not np.isfinite(value).all() or not value.any():
         raise UserError("no groups of activations that are all 0 or not finite")
     rows = value.reshape(-1, value.shape[-1])
-    maps, directions = _factors(rows, count, key)
+    maps, directions = one_sided(rows, count, key)
     length = np.linalg.norm(directions, axis=1)
     maps, directions = maps * length, directions / np.maximum(length, 1e-12)[:, None]
     order = np.argsort(-np.square(maps).sum(0), kind="stable")
@@ -77,26 +74,6 @@ def groups(
     whole = np.square(rows).reshape(len(value), -1).sum(1)
     unexplained = np.clip(rest / np.maximum(whole, 1e-30), 0, 1)
     return Groups(maps.reshape(*value.shape[:3], count), directions, unexplained)
-
-
-def _factors(
-    rows: Float[np.ndarray, "p c"], count: int, key: Key[Array, ""]
-) -> tuple[Float[np.ndarray, "p n"], Float[np.ndarray, "n c"]]:
-    from sklearn.decomposition import NMF
-    from sklearn.exceptions import ConvergenceWarning
-
-    signed = bool((rows < 0).any())
-    given = np.concatenate([np.maximum(rows, 0), np.maximum(-rows, 0)], 1) if signed else rows
-    # Singular vectors start as many groups as there are of them, noise any number.
-    init = "nndsvda" if count <= min(given.shape) else "random"
-    seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
-    find = NMF(n_components=count, init=init, max_iter=ROUNDS, random_state=seed)  # pyright: ignore[reportArgumentType]
-    with warnings.catch_warnings():  # the last digits of a picture's parts are not worth more
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        maps = find.fit_transform(given)
-    halves = find.components_
-    directions = halves[:, : rows.shape[1]] - halves[:, rows.shape[1] :] if signed else halves
-    return maps.astype(np.float32), directions.astype(np.float32)
 
 
 def group_effects(

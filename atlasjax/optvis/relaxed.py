@@ -10,17 +10,16 @@ alike: windowed maxima of XLA's, and maxima of shifted slices, as
 `atlasjax.models.pooling` and networks of PyTorch have them.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 from jaxtyping import Array, Float
 
 from atlasjax.programs import CALLS, bind, inside
+from atlasjax.windows import Windows, joined, pooling_windows, window_sum
 
 LEAST = 1e-2
 """What is added to the mean that is divided by, so that silent windows divide by more than 0."""
@@ -51,19 +50,6 @@ def relaxed_pooling(function: Callable[..., Any]) -> Callable[..., Any]:
     return soft
 
 
-_MAXIMUM = {"slice", "pad", "max", "ge", "select_n", "convert_element_type", "broadcast_in_dim"}
-"""What a maximum of shifted slices is computed by."""
-
-
-class _Windows(NamedTuple):
-    """How windows lie, as `jax.lax.reduce_window` takes it."""
-
-    size: tuple[int, ...]
-    strides: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    dilation: tuple[int, ...]
-
-
 class _Value(NamedTuple):
     """A value on the way through a jaxpr.
 
@@ -75,7 +61,7 @@ class _Value(NamedTuple):
 
     array: Any
     pooled: Any = None
-    windows: _Windows | None = None
+    windows: Windows | None = None
 
 
 def _run(jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value]) -> list[_Value]:
@@ -94,14 +80,14 @@ def _run(jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value]) -> list[_
 
 def _step(equation: JaxprEqn, given: list[_Value]) -> list[_Value]:
     """Compute one equation."""
-    program, windows = inside(equation), _windows(equation)
+    program, windows = inside(equation), pooling_windows(equation)
     if windows is None and program is not None and equation.primitive.name in CALLS:
         return _run(program.jaxpr, program.consts, given)
     made = bind(equation, [one.array for one in given])
     if windows is None:
         return [_Value(array) for array in made]
     before, x = given[0], given[0].array
-    both = None if before.windows is None else _joined(before.windows, windows)
+    both = None if before.windows is None else joined(before.windows, windows)
     if both is not None:  # along columns and then along rows: one pooling over both
         windows, x = both, before.pooled
     soft = _soft(x, windows)
@@ -109,83 +95,8 @@ def _step(equation: JaxprEqn, given: list[_Value]) -> list[_Value]:
     return [_Value(array, x, windows)]
 
 
-def _soft(x: Float[Array, "..."], windows: _Windows) -> Float[Array, "..."]:
-    def total(values: Array) -> Array:
-        return jax.lax.reduce_window(
-            values,
-            np.zeros((), x.dtype),
-            jax.lax.add,
-            windows.size,
-            windows.strides,
-            windows.padding,
-            window_dilation=windows.dilation,
-        )
-
+def _soft(x: Float[Array, "..."], windows: Windows) -> Float[Array, "..."]:
     # What lies outside is not averaged over: as many count as there are.
-    return total(jnp.square(x)) / (LEAST * total(jnp.ones_like(x)) + total(jnp.abs(x)))
-
-
-def _windows(equation: JaxprEqn) -> _Windows | None:
-    """Return over which windows an equation takes the maximum; None for others."""
-    settings, name = equation.params, equation.primitive.name
-    if name == "reduce_window_max" and set(settings["base_dilation"]) == {1}:
-        keys = ("window_dimensions", "window_strides", "padding", "window_dilation")
-        return _Windows(*(tuple(settings[key]) for key in keys))
-    program = inside(equation)
-    called = program if name in ("custom_jvp_call", *CALLS) else None
-    if called is not None and len(called.jaxpr.invars) == 1:
-        return _shifted(called.jaxpr)
-    return None
-
-
-def _shifted(jaxpr: Jaxpr) -> _Windows | None:
-    """Return over which windows along one axis a program takes the maximum of shifted slices."""
-    equations = list(_flat(jaxpr))
-    names = Counter(one.primitive.name for one in equations)
-    slices = [one for one in equations if one.primitive.name == "slice"]
-    pads = [one for one in equations if one.primitive.name == "pad"]
-    chosen = names["max"] + names["select_n"]
-    if set(names) - _MAXIMUM or len(slices) < 2 or len(pads) > 1 or chosen != len(slices) - 1:
-        return None
-    ndim = len(slices[0].params["start_indices"])
-    edges = pads[0].params["padding_config"] if pads else ((0, 0, 0),) * ndim
-    starts = np.array([one.params["start_indices"] for one in slices])
-    moved = np.flatnonzero(np.ptp(starts, axis=0))
-    if len(moved) != 1 or any(inner for *_, inner in edges):
-        return None
-    (axis,) = moved.tolist()
-    first = sorted(starts[:, axis].tolist())
-    apart = first[1] - first[0]
-    if first != list(range(0, apart * len(slices), apart)):
-        return None
-    size = tuple(len(slices) if i == axis else 1 for i in range(ndim))
-    strides = tuple(slices[0].params["strides"] or (1,) * ndim)
-    # Beyond the last window nothing is looked at, where windows of the given padding may be more.
-    taken = max(one.params["limit_indices"][axis] for one in slices)
-    length = jaxpr.invars[0].aval.shape[axis]  # pyright: ignore[reportAttributeAccessIssue]
-    before = edges[axis][0]
-    padding = tuple((before, taken - before - length) if i == axis else (0, 0) for i in range(ndim))
-    dilation = tuple(apart if i == axis else 1 for i in range(ndim))
-    return _Windows(size, strides, padding, dilation)
-
-
-def _flat(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
-    """Give the equations of a program and of those that it calls."""
-    for equation in jaxpr.eqns:
-        program = inside(equation)
-        if program is not None and equation.primitive.name in CALLS:
-            yield from _flat(program.jaxpr)
-        else:
-            yield equation
-
-
-def _joined(first: _Windows, second: _Windows) -> _Windows | None:
-    """Return the windows of two poolings, one after another along different axes."""
-    if any(a > 1 and b > 1 for a, b in zip(first.size, second.size, strict=True)):
-        return None
-    which = [b > 1 for b in second.size]
-
-    def chosen(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(o if w else f for f, o, w in zip(one, other, which, strict=True))
-
-    return _Windows(*(chosen(a, b) for a, b in zip(first, second, strict=True)))
+    return window_sum(jnp.square(x), windows) / (
+        LEAST * window_sum(jnp.ones_like(x), windows) + window_sum(jnp.abs(x), windows)
+    )
