@@ -46,7 +46,7 @@ from atlasjax.circuits.examples import (
 from atlasjax.circuits.families import Factors, weight_factors
 from atlasjax.circuits.figures import polar
 from atlasjax.circuits.heat import heat_map
-from atlasjax.circuits.histogram import Histogram
+from atlasjax.circuits.histogram import Histogram, quantile
 from atlasjax.circuits.path import Path, Window, linear_path
 from atlasjax.circuits.selectivity import Angular, Chromatic, Joint, angular, chromatic, joint
 from atlasjax.circuits.strongest import Edges, strongest_in, strongest_out
@@ -115,6 +115,7 @@ __all__ = [
     "linear_path",
     "path_weights",
     "polar",
+    "quantile",
     "recoloured",
     "reflected",
     "scaled",
