@@ -22,7 +22,7 @@ from atlasjax.taps import Model
 from atlasjax.targets import Target
 
 STRONG = 8  # channels that are shown for what they do, for and against
-MOST = 16  # channels that are drawn of a layer and image
+MOST = 24  # channels that are drawn of a layer and image
 DEPTH = 4  # channels of a position in the dictionary
 
 
