@@ -48,6 +48,7 @@ from atlasjax.circuits.figures import polar
 from atlasjax.circuits.heat import heat_map
 from atlasjax.circuits.histogram import Histogram, quantile
 from atlasjax.circuits.path import Path, Window, linear_path
+from atlasjax.circuits.removal import without_units
 from atlasjax.circuits.selectivity import Angular, Chromatic, Joint, angular, chromatic, joint
 from atlasjax.circuits.strongest import Edges, strongest_in, strongest_out
 from atlasjax.circuits.tuning import Stage, stage, tuning, tuning_map
@@ -132,4 +133,5 @@ __all__ = [
     "weight_factors",
     "weighted_by_use",
     "weights_between",
+    "without_units",
 ]
