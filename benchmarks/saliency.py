@@ -2,7 +2,8 @@
 
     python benchmarks/saliency.py [--quick] [--json]
 
-The network is the one that the package carries. For every method: the pointing game (pt), relevance
+The network is the one that the package carries; methods take as many samples as on the page of
+`atlasjax explain`. For every method: the pointing game (pt), relevance
 mass and relevance rank on the object of the class, and on the three planted cues where the network
 is seen to go by them (class rather than class); how alike its maps are to those of the network with
 shuffled weights, and to those of another class; and the areas under insertion and deletion from and
@@ -39,10 +40,12 @@ from atlasjax.planes import as_planes
 from atlasjax.saliency.baselines import baseline_of
 from atlasjax.saliency.maps import saliency_maps
 from atlasjax.saliency.methods import methods_for
+from atlasjax.saliency.passes import CHUNK
 from atlasjax.targets import class_logit
+from atlasjax.workflows.explaining.maps import SETTINGS
 
 LAYER = "mixed4e"
-LAYERS = ("mixed3b", "mixed4b", "mixed4e")
+LAYERS = ("mixed3b", "mixed4a", "mixed4e")
 MANY = {"objects": 4, "cues": 24, "checked": 14, "grouped": 56}  # images
 QUICK = {"objects": 1, "cues": 4, "checked": 4, "grouped": 8}
 EIGHT = 8  # steps of insertion and deletion
@@ -72,7 +75,14 @@ def measure(model: Any, cases: list[Case], method: str, checked: int) -> dict[st
 
 
 def maps_of(model: Any, images: np.ndarray, target: Any, method: str) -> np.ndarray:
-    return saliency_maps(model, images, target, methods=[method], layer=LAYER)[method]
+    settings = {method: SETTINGS[method]} if method in SETTINGS else {}
+    how: dict[str, Any] = {
+        "methods": [method],
+        "layer": LAYER,
+        "settings": settings,
+        "chunk": CHUNK,
+    }
+    return saliency_maps(model, images, target, **how)[method]
 
 
 def mean(values: np.ndarray) -> float:

@@ -9,6 +9,8 @@ thirty units of related groups, live in the 5x5 branch; all fifteen high-low uni
 nine for black and white in the 5x5. Angles are in degrees; of black and white, the hue that is
 answered most.
 
+With `--images`, a folder of photographs, mixed3b's curve units are removed, and as many others.
+
 `--sheet` draws, of each, the stimulus that it is found to prefer, its tuning around the circle,
 and, with `--images`, the patches of a folder's photographs that it answers most, which the search
 has not seen. `--quick` looks at mixed3a's alone.
@@ -23,12 +25,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import atlasjax as ax
 from atlasjax import models
-from atlasjax.circuits import stimuli
+from atlasjax.circuits import Branches, branches, specialization, stimuli, without_units
 from atlasjax.circuits.detectors import (
     Detectors,
     find_black_and_white,
@@ -42,6 +45,7 @@ from atlasjax.data import batches, open_images
 from atlasjax.parallel import divide_cpu
 
 TILE, GAP, SHOWN, TEXT = 96, 6, 6, 150
+REMOVED, CHANCE = 64, 10  # photographs, and sets of other units, that removal is tried on
 
 
 class Search(NamedTuple):
@@ -76,31 +80,53 @@ SEARCHES = (
 )
 
 
-def branches(model: Any, layer: str) -> list[str]:
-    """Return the branch of each unit of a layer."""
-    shapes = ax.layers(model)
-    names = [f"{layer}/{branch}" for branch in ("1x1", "3x3", "5x5", "pool_reduce")]
-    return [name.split("/")[1] for name in names for _ in range(shapes[name][-1])]
-
-
-def told(search: Search, found: Detectors, branch: list[str], seconds: float) -> dict[str, Any]:
+def told(search: Search, found: Detectors, part: Branches, seconds: float) -> dict[str, Any]:
     """Print and return what was found."""
-    units = found.units.tolist()
-    live = Counter(branch[unit] for unit in units)
-    widths = Counter(branch)
+    units, branch = found.units.tolist(), names(part)
+    live, widths = Counter(branch[unit] for unit in units), Counter(branch)
+    p = specialization(part, units, jax.random.key(0)).p if units else 1.0
     print(f"\n{search.layer}: {len(units)} units for {search.name} in {seconds:.0f} s")
-    print("  " + ", ".join(f"{live[b]} of {widths[b]} in {b}" for b in widths))
+    print("  " + ", ".join(f"{live[b]} of {widths[b]} in {b}" for b in widths), end="; ")
+    print(f"p {p:.2g} that units drawn by chance are spread as unevenly")
     for unit, angle in zip(units, found.preferred.tolist(), strict=True):
         rest = {k: float(v[unit]) for k, v in found.measures.items() if k != "preferred"}
         shown = ", ".join(f"{name} {value:.3g}" for name, value in rest.items())
         print(f"  {unit:>4} {branch[unit]:<11} {angle:5.0f}; {shown}")
-    result = {"units": units, "preferred": found.preferred.tolist(), "branches": dict(live)}
+    result = {"units": units, "preferred": found.preferred.tolist(), "branches": dict(live), "p": p}
     if len(units) > 1 and search.find is not find_black_and_white:
         family = joint(found.axis, found.answer, units)
         print(f"  widest gap {family.gap:.0f} degrees; least of the family anywhere", end=" ")
         print(f"{family.evenness:.2f} of a peak; neighbours correlate by {family.overlap:.2f}")
         result |= {"gap": family.gap, "evenness": family.evenness, "overlap": family.overlap}
     return result | {"seconds": seconds}
+
+
+def names(part: Branches) -> list[str]:
+    """Return the branch of each unit."""
+    return [part.names[number].split("/")[-1] for number in part.of]
+
+
+def removed(model: Any, layer: str, units: list[int], folder: Path, count: int) -> dict[str, Any]:
+    """Print and return what the logits lose with the units, and with as many others by chance."""
+    rng, shown = np.random.default_rng(0), batches(open_images(str(folder), count), count)
+    images = next(iter(shown)).images.astype(np.float32) / 255
+    total = ax.layers(model)[layer][-1]
+    rest = np.setdiff1d(np.arange(total), units)
+    others = [rng.choice(rest, len(units), replace=False).tolist() for _ in range(CHANCE)]
+    whole, without, *by_chance = without_units(model, layer, [[], units, *others], images)
+    moved = [float(np.sqrt(np.square(one - whole).mean())) for one in (without, *by_chance)]
+    other = [float((one.argmax(-1) != whole.argmax(-1)).mean()) for one in (without, *by_chance)]
+    least, most, mean = min(moved[1:]), max(moved[1:]), float(np.mean(moved[1:]))
+    print(f"\n{layer} without its {len(units)} curve units, {count} photographs:")
+    print(f"  logits move by {moved[0]:.2f} (root mean square), {other[0]:.0%} change the answer;")
+    print(f"  without as many others, {CHANCE} times by chance: by {mean:.2f}", end=" ")
+    print(f"({least:.2f} to {most:.2f}), {float(np.mean(other[1:])):.0%}")
+    return {
+        "moved": moved[0],
+        "others": moved[1:],
+        "answers": other[0],
+        "others_answers": other[1:],
+    }
 
 
 def sheet(
@@ -154,10 +180,13 @@ def main() -> None:
         if chosen.quick and search.layer != "mixed3a":
             continue
         began = time.perf_counter()
-        found, branch = search.find(model, search.layer), branches(model, search.layer)
+        found, part = search.find(model, search.layer), branches(model, search.layer)
         seconds = time.perf_counter() - began
-        results[f"{search.layer} {search.name}"] = told(search, found, branch, seconds)
-        made.append((search, found, branch))
+        results[f"{search.layer} {search.name}"] = told(search, found, part, seconds)
+        made.append((search, found, names(part)))
+        if chosen.images and (search.layer, search.name) == ("mixed3b", "curves"):
+            units = found.units.tolist()
+            results["removed"] = removed(model, search.layer, units, chosen.images, REMOVED)
     if chosen.sheet:
         sheet(made, seen(model, chosen.images) if chosen.images else {}).save(chosen.sheet)
     if chosen.json:

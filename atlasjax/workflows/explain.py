@@ -37,8 +37,8 @@ from atlasjax.workflows.explaining.maps import maps
 from atlasjax.workflows.networks import Opened, as_recorded, open_network, shapes
 from atlasjax.workflows.networks import find as find_network
 
-DEFAULT_METHOD = "occlusion"
-"""The map that the page shows at first: it asks the network itself, and works for any."""
+DEFAULT_METHOD = "rise"
+"""The map that the page shows at first: `benchmarks/saliency.py` finds none better."""
 
 
 class Explained(NamedTuple):
