@@ -42,7 +42,7 @@ def export(
     wnids: Sequence[str] = (),
     *,
     examples: Mapping[tuple[str, int], UInt8[np.ndarray, "cells k h w c"]] | None = None,
-    example_images: Mapping[tuple[str, int], Int[np.ndarray, "cells k"]] | None = None,
+    example_images: Mapping[tuple[str, int], Int[np.ndarray, "_ _"]] | None = None,
     kind: str = "atlas",
     classes: Sequence[int] = (),
     related: Iterable[tuple[str, str]] = (),
@@ -66,8 +66,8 @@ def export(
         wnids: WordNet ids of the classes, or nothing.
         examples: parts of real images that each cell's activations come from, by layer and grid,
             about 64 px; black ones count as absent, unless `example_images` tells.
-        example_images: which image each of these parts is of, its number in the run's images; -1
-            where there is none.
+        example_images: which image each of these parts is of, [cells, k]: its number in the run's
+            images, -1 where there is none.
         kind: `"atlas"`, of all images; `"class"`, of those of one class; or `"comparison"`, of two,
             with what speaks for the second on the right.
         classes: indices of the classes that the map is of: none, one or two, as the kind has it.
