@@ -16,10 +16,15 @@ def add(commands: Any) -> None:
         epilog=f"example: {EXAMPLE}",
     )
     explain.add_argument(
-        "model", help="its name (see `atlasjax list`), or a file of your own, my_experiment.py"
+        "model",
+        help="its name (see `atlasjax list`), or a file of your own, my_experiment.py; "
+        "or the folder of a finished run, for its network",
     )
     explain.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="a file; or a scene, such as scenes:wok/22"
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="a file; a scene, such as scenes:wok/22; or of a run the number of one of its images",
     )
     explain.add_argument("--layers", nargs="+", metavar="LAYER", help="by default three of them")
     explain.add_argument(
@@ -43,7 +48,18 @@ def add(commands: Any) -> None:
     )
     explain.add_argument("--weights", metavar="PATH", help="the network's weights")
     explain.add_argument("--seed", type=int, default=0)
-    explain.add_argument("--out", metavar="DIR", help="the folder; under explained/ by default")
+    explain.add_argument(
+        "--out",
+        metavar="DIR",
+        help="the folder; under explained/ by default, "
+        "which is in the run's folder where a run is named",
+    )
+    explain.add_argument(
+        "--model",
+        dest="network",
+        metavar="MODEL",
+        help="a run's network, if the run does not tell: my_experiment.py",
+    )
     explain.set_defaults(function=_explain, computes=True)
 
 
@@ -61,6 +77,7 @@ def _explain(chosen: argparse.Namespace) -> None:
         weights=chosen.weights,
         out=chosen.out,
         seed=chosen.seed,
+        network=chosen.network,
         command=shlex.join(["atlasjax", *chosen.given]),
     )
     for picture in made.explanation.pictures:

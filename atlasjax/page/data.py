@@ -77,7 +77,10 @@ def rounded(values: Float[np.ndarray, "rows n"]) -> dict[str, str]:
 
 
 def level_data(
-    level: Level, grid: int, patches: Int[np.ndarray, " cells"] | None
+    level: Level,
+    grid: int,
+    patches: Int[np.ndarray, " cells"] | None,
+    images: Int[np.ndarray, "cells k"] | None = None,
 ) -> dict[str, Any]:
     """Return what the page shows of every cell, without the effects on every class.
 
@@ -85,6 +88,7 @@ def level_data(
         level: the cells.
         grid: cells in each direction.
         patches: how many patches there are of each cell; None for none at all.
+        images: which image each patch is of, -1 where there is none; None where it is not known.
 
     Returns:
         What JSON can hold: places, counts, cosines, the highest and lowest classes with their
@@ -111,6 +115,7 @@ def level_data(
         "least": packed(known.min(0), "<f4"),
         "most": packed(known.max(0), "<f4"),
         "patches": None if patches is None else packed(patches, "u1"),
+        "images": None if images is None else packed(images, "<i4"),
         "labels": regions(level, grid),
     }
 

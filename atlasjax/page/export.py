@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from PIL import Image
 
 from atlasjax.atlas.level import Level
 from atlasjax.classes import NO_CLASSES, ClassName, short_names
 from atlasjax.errors import UserError, unknown
 from atlasjax.page import data as page_data
+from atlasjax.page import explained
 from atlasjax.page.pictures import LARGE, SHEET, SMALL, cell_size, picture, sheets, strips
 from atlasjax.page.record import experiment_of, made_of
 from atlasjax.progress import bar
@@ -41,6 +42,7 @@ def export(
     wnids: Sequence[str] = (),
     *,
     examples: Mapping[tuple[str, int], UInt8[np.ndarray, "cells k h w c"]] | None = None,
+    example_images: Mapping[tuple[str, int], Int[np.ndarray, "_ _"]] | None = None,
     kind: str = "atlas",
     classes: Sequence[int] = (),
     related: Iterable[tuple[str, str]] = (),
@@ -63,7 +65,9 @@ def export(
         class_names: one for each logit; none where the network has no classes.
         wnids: WordNet ids of the classes, or nothing.
         examples: parts of real images that each cell's activations come from, by layer and grid,
-            about 64 px; black ones count as absent.
+            about 64 px; black ones count as absent, unless `example_images` tells.
+        example_images: which image each of these parts is of, [cells, k]: its number in the run's
+            images, -1 where there is none.
         kind: `"atlas"`, of all images; `"class"`, of those of one class; or `"comparison"`, of two,
             with what speaks for the second on the right.
         classes: indices of the classes that the map is of: none, one or two, as the kind has it.
@@ -89,12 +93,15 @@ def export(
     folder = Path(folder)
     examples, related = examples or {}, [(str(title), str(href)) for title, href in related]
     _check(levels, class_names, wnids)
+    example_images = example_images or {}
     _check_extras(levels, class_names, examples, kind, classes, related)
+    _check_images(examples, example_images)
     shown = []
     with bar("export", "cells") as progress:
         total, done = sum(len(level.x) for level in levels.values()), 0
         for (layer, grid), level in levels.items():
-            shown.append(_write_level(folder, layer, grid, level, examples.get((layer, grid))))
+            parts = examples.get((layer, grid)), example_images.get((layer, grid))
+            shown.append(_write_level(folder, layer, grid, level, *parts))
             done += len(level.x)
             progress(done, total)
     shared = {
@@ -113,9 +120,11 @@ def export(
         "aligned": bool(record.get("aligned")),
         "related": related,
         "report": REPORT if (folder / REPORT).is_file() else None,
+        "explained": explained.FILE,
         "made": [*made_of(record), *_colours(levels.values())],
         "record": dict(record),
     }
+    explained.keep(folder)
     artifacts.write_text(folder / "atlas.js", page_data.script(page))
     write_page(folder)
     index = {"format": FORMAT, **shared, "layers": _contents(levels), "record": dict(record)}
@@ -146,7 +155,12 @@ def copy_page(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _write_level(
-    folder: Path, layer: str, grid: int, level: Level, patches: np.ndarray | None
+    folder: Path,
+    layer: str,
+    grid: int,
+    level: Level,
+    patches: np.ndarray | None,
+    images: np.ndarray | None,
 ) -> dict[str, Any]:
     """Write a level's picture, arrays, sheets and data; return what the page needs to find them."""
     name = f"{artifacts.folder_name(layer)}-{grid}"
@@ -164,12 +178,12 @@ def _write_level(
     _webp(sprites / "all.webp", overview)
     found = None
     if patches is not None:
-        found = (patches.reshape(*patches.shape[:2], -1) > 0).any(-1).sum(1)
+        seen = (patches.reshape(*patches.shape[:2], -1) > 0).any(-1)
+        found = (seen if images is None else images >= 0).sum(1)
         for number, sheet in enumerate(strips(patches)):
             _webp(sprites / f"patches-{number}.webp", sheet)
-    artifacts.write_text(
-        folder / "data" / f"{name}.js", page_data.script(page_data.level_data(level, grid, found))
-    )
+    shown = page_data.level_data(level, grid, found, images)
+    artifacts.write_text(folder / "data" / f"{name}.js", page_data.script(shown))
     for number, chunk in enumerate(page_data.effect_chunks(level)):
         artifacts.write_text(folder / "data" / f"{name}-{number}.js", page_data.script(chunk))
     return {
@@ -228,6 +242,18 @@ def _check_extras(
     for title, href in related:
         if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|[/\\]", href):
             raise UserError(f"address {href!r} of {title!r}: must be relative to the run folder")
+
+
+def _check_images(
+    examples: Mapping[tuple[str, int], np.ndarray],
+    images: Mapping[tuple[str, int], np.ndarray],
+) -> None:
+    for (layer, grid), numbers in images.items():
+        if (layer, grid) not in examples:
+            raise UserError(f"images of examples of {layer} at grid {grid}, which has no examples")
+        needed = examples[layer, grid].shape[:2]
+        if numbers.shape != needed:
+            raise UserError(f"images {numbers.shape} of examples {needed} of {layer} at {grid}")
 
 
 def _check(

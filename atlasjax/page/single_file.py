@@ -46,7 +46,8 @@ def single_file(run_dir: str | os.PathLike, out: str | os.PathLike, *, light: bo
     if light:
         for level in index["levels"]:
             level["large"] = None
-    index |= {"related": [], "report": None}  # which lie beside the run folder, not in this file
+    # These lie in the run folder and beside it, not in this file.
+    index |= {"related": [], "report": None, "explained": None}
     paths = list(_files(index))
     try:
         with (

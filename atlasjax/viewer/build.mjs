@@ -24,7 +24,7 @@ const tests = {
   ...shared,
   minify: false,
   target: "node20",
-  entryPoints: ["src/logic.test.ts", "src/explain/explain.test.ts"],
+  entryPoints: ["src/logic.test.ts", "src/explained.test.ts", "src/explain/explain.test.ts"],
   format: "esm",
   platform: "node",
   outdir: "node_modules/.cache/atlasjax-tests",

@@ -20,22 +20,19 @@ from jaxtyping import Array, Float
 from atlasjax.classes import short_names
 from atlasjax.errors import UserError
 from atlasjax.page.explanation.contents import Explanation, Flow, Layer, Method, Picture
-from atlasjax.page.explanation.write import write
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, at_once, bar, spinner
 from atlasjax.runs.record import versions
 from atlasjax.saliency.methods import METHODS, check_methods, methods_for
-from atlasjax.storage import artifacts
 from atlasjax.taps import as_pytree, capture, identity
 from atlasjax.targets import Target, evaluate
-from atlasjax.vis.files import plain
 from atlasjax.workflows.explaining import layers as of_layers
+from atlasjax.workflows.explaining import of_run
 from atlasjax.workflows.explaining.choices import Asked, layers_of, targets_of, units_of
 from atlasjax.workflows.explaining.images import Given, read
 from atlasjax.workflows.explaining.layers import LayerSettings
 from atlasjax.workflows.explaining.maps import maps
-from atlasjax.workflows.networks import Opened, as_recorded, open_network, shapes
-from atlasjax.workflows.networks import find as find_network
+from atlasjax.workflows.networks import Opened, as_recorded, shapes
 
 DEFAULT_METHOD = "rise"
 """The map that the page shows at first: `benchmarks/saliency.py` finds none better."""
@@ -68,6 +65,7 @@ def explain(
     out: str | os.PathLike | None = None,
     seed: int = 0,
     command: str | None = None,
+    network: Any = None,
 ) -> Explained:
     """Explain a network's answers to single images, and write a page that shows it.
 
@@ -76,9 +74,10 @@ def explain(
     can be trusted.
 
     Args:
-        model: the network, as for `run`.
+        model: the network, as for `run`; or the folder of a finished run, whose network it is.
         images: one or several of: the path of a file; a scene such as `scenes:wok/22`; an array
-            [h, w, c] of uint8, or of floats in [0, 1]; or an array of several.
+            [h, w, c] of uint8, or of floats in [0, 1]; an array of several; or, of a run, the
+            number of an image in its images, as `Examples.image` has it.
         layers: names; by default three, see `explaining.choices.layers_of`.
         classes: what is explained: classes by name, number or WordNet id, units such as
             "mixed4d:18", or targets of `atlasjax.targets`. By default the classes that the images
@@ -90,15 +89,17 @@ def explain(
         checked: whether it is measured how far the maps can be trusted.
         weights: file of the network's weights.
         class_names: one for each logit, or a file with one on each line.
-        out: the folder; explained/IMAGE by default.
+        out: the folder; explained/IMAGE by default, of a run in its folder, whose page links what
+            is explained there.
         seed: of everything that is drawn at random.
         command: how it was asked for, for the record.
+        network: a run's network, as for `run`, if its record does not find it.
 
     Returns:
         The page, and everything on it as arrays.
 
     Raises:
-        UserError: no such network, image, layer, class or method.
+        UserError: no such network, run, image, layer, class or method.
 
     >>> explain("googlenett", "scenes:wok")
     Traceback (most recent call last):
@@ -108,9 +109,8 @@ def explain(
     settings = replace(settings or LayerSettings(), groups=groups)
     if groups < 1:
         raise UserError(f"groups {groups}: must be at least 1")
-    opened = open_network(find_network(model), weights, seed, class_names)
-    given = read(images, opened)
-    folder = Path(out) if out is not None else Path("explained") / _called(given[0].name)
+    opened, run = of_run.opened_of(model, weights, seed, class_names, network)
+    given = read(images, opened, run)
     network, shape = as_planes(as_pytree(opened.network.model)), opened.shape
     chosen = layers_of(shapes(opened.found, shape[0]), shape[0], layers)
     names, left_out = _methods(network, shape, chosen[-1], methods)
@@ -150,16 +150,7 @@ def explain(
         record=record,
         notes=tuple(_notes(opened, left_out, classes)),
     )
-    return Explained(write(artifacts.make_run_folder(folder), explanation), explanation)
-
-
-def _called(name: str) -> str:
-    """Return what the folder of an image is called.
-
-    >>> _called("photos/my dog.jpg"), _called("wok/22")
-    ('my-dog', 'wok-22')
-    """
-    return plain(Path(name).stem if Path(name).suffix else name)
+    return Explained(of_run.written(explanation, given, out, run), explanation)
 
 
 def _methods(
@@ -238,6 +229,7 @@ def _record(
         "model": opened.found.reference or opened.found.entry.name,
         **as_recorded(opened),
         "images": [one.name for one in given],
+        "numbers": [one.number for one in given],
         "layers": list(layers),
         "seed": seed,
         "versions": versions(),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from atlasjax import data
 from atlasjax.adapters.entry import ModelEntry
+from atlasjax.atlas.examples import Examples
 from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError, unknown
 from atlasjax.fidelity.report.words import TRUSTED
@@ -127,7 +128,7 @@ def _made_in(
     if command is None:  # which shows them at its end
         for remark in finished.remarks:
             warnings.warn(remark, stacklevel=4)
-    patches = {level: open_examples(folder, *level).patch for level in examples(job)}
+    patches = {level: open_examples(folder, *level) for level in examples(job)}
     names = [known.name for known in opened.classes]
     page = report(job, finished.levels, names)
     record |= records.ended(job, finished, earlier) | {"report": page.name}
@@ -151,7 +152,7 @@ def _export(
     levels: Mapping[tuple[str, int], Level],
     record: Mapping[str, Any],
     opened: Opened,
-    patches: Mapping[tuple[str, int], Any],
+    patches: Mapping[tuple[str, int], Examples],
     opens: str,
 ) -> None:
     wnids = [known.wnid for known in opened.classes]
@@ -161,7 +162,8 @@ def _export(
         record,
         [known.name for known in opened.classes],
         wnids if any(wnids) else [],
-        examples=patches,
+        examples={level: found.patch for level, found in patches.items()},
+        example_images={level: found.image for level, found in patches.items()},
         related=related_maps(folder),
         opens=opens,
     )

@@ -206,7 +206,7 @@ def found_again(record: Mapping[str, Any], folder: str | os.PathLike, model: Any
     if record.get("model_given"):
         raise UserError(
             f"{str(folder)!r} was made from Python, of a network handed over there: "
-            "give --model my_experiment.py, or model= from Python"
+            "give --model my_experiment.py, or model= from Python (network= of atlasjax.explain)"
         )
     file = record.get("model_file")
     if file is None:

@@ -26,11 +26,13 @@ class Reopened(NamedTuple):
         run: its experiment, network and folder. Its images are not opened.
         classes: the network's classes, in the order of the logits.
         record: how it was made.
+        opened: its network, which has these classes.
     """
 
     run: Run
     classes: tuple[ClassName, ...]
     record: Mapping[str, Any]
+    opened: Opened
 
 
 def reopen(
@@ -91,7 +93,26 @@ def reopen(
         channels=channels,
         other_sizes=found.entry.other_sizes,
     )
-    return Reopened(run, classes, atlas.record)
+    return Reopened(run, classes, atlas.record, opened._replace(classes=classes))
+
+
+def images_of(run: Run, instead: str, images: Any = None) -> data.ImageSource:
+    """Open the images that a finished run was made of.
+
+    Args:
+        run: as it was reopened.
+        instead: what to do, for the message, where the run does not tell its images.
+        images: where they are now, as for `run`; by default where they were.
+
+    Raises:
+        UserError: they are not there, or were handed over from Python.
+    """
+    images = run.config.images if images is None else images
+    if images is None:
+        raise UserError(
+            f"{str(run.folder)!r} was made of images handed over from Python: {instead}"
+        )
+    return data.open_images(images, run.config.max_images, run.config.range)
 
 
 def other_network(config: Experiment, first: Opened) -> Network | None:

@@ -5,13 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from atlasjax import data
-from atlasjax.errors import UserError
 from atlasjax.fidelity.report import write
 from atlasjax.runs.examples import examples
 from atlasjax.storage import lock
 from atlasjax.workflows.open import open_atlas
-from atlasjax.workflows.reopen import reopen
+from atlasjax.workflows.reopen import images_of, reopen
 
 
 def report(
@@ -40,15 +38,8 @@ def report(
     atlasjax.errors.UserError: no run folder 'runs/none/at/all'
     """
     atlas, job = open_atlas(folder), reopen(folder, weights, model=model).run
-    images = job.config.images if images is None else images
-    if images is None:
-        raise UserError(
-            f"{str(folder)!r} was made of images handed over from Python: "
-            "give images= to atlasjax.report, or run the experiment again"
-        )
-    job = dataclasses.replace(
-        job, source=data.open_images(images, job.config.max_images, job.config.range)
-    )
+    instead = "give images= to atlasjax.report, or run the experiment again"
+    job = dataclasses.replace(job, source=images_of(job, instead, images))
     with lock.alone(job.folder):
         examples(job)
         levels = {(layer, size): atlas.level(layer, size) for layer, size in atlas.files}

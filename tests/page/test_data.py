@@ -146,3 +146,16 @@ def test_patches_are_laid_out_cell_by_cell_and_black_ones_are_absent(tmp_path, m
     assert read_script(without / "atlas.js")["levels"][0]["patches"] is None
     assert level_data(without)["patches"] is None
     assert not list(without.rglob("patches-*.webp"))  # nothing of the earlier export is left
+
+
+def test_the_image_of_every_patch_is_told_and_decides_which_are_there(tmp_path, made, names):
+    patches = np.full((5, 2, 16, 16, 3), 90, np.uint8)
+    patches[1, 0] = 0  # a part of an image that is black there
+    images = np.array([[17, 4], [0, 70_000], [3, -1], [-1, -1], [9, 9]])
+    at = {("a", 4): patches}
+    export(tmp_path, {("a", 4): made()}, {}, names, examples=at, example_images={("a", 4): images})
+    shown = level_data(tmp_path)
+    np.testing.assert_array_equal(unpacked(shown["images"], "<i4").reshape(5, 2), images)
+    assert unpacked(shown["patches"], "u1").tolist() == [2, 2, 1, 0, 2]
+    without = export(tmp_path, {("a", 4): made()}, {}, names, examples=at).parent
+    assert level_data(without)["images"] is None

@@ -8,6 +8,7 @@ from PIL import Image
 
 from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError
+from atlasjax.page import explained
 from atlasjax.page.export import export
 from atlasjax.page.pictures import picture
 from atlasjax.page.single_file import read_script
@@ -199,3 +200,41 @@ def test_classes_that_share_a_name_are_told_apart_on_the_page(tmp_path, made):
     found = read_script(tmp_path / "atlas.js")
     assert found["class_names"] == names
     assert found["short_names"] == ["crane (n02012849)", "crane (n03126707)", "tench"]
+
+
+def test_what_is_explained_is_kept_when_a_run_is_exported_again(tmp_path, made, names):
+    levels = {("a", 4): made()}
+    export(tmp_path, levels, {}, names)
+    assert read_script(tmp_path / "atlas.js")["explained"] == "explained.js"
+    assert read_script(tmp_path / "explained.js") == {}
+    page = tmp_path / "explained" / "dog" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("a page")
+    explained.add(tmp_path, page, {17: "0-dog"})
+    export(tmp_path, levels, {}, names)
+    kept = {"17": ["explained/dog/index.html", "0-dog"]}
+    assert read_script(tmp_path / "explained.js") == kept
+    assert page.is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        (("b", 4), (5, 2), "images of examples of b at grid 4, which has no examples"),
+        (("a", 4), (5, 3), "images (5, 3) of examples (5, 2) of a at 4"),
+    ],
+)
+def test_images_that_are_of_no_examples_are_refused(tmp_path, made, names, name, shape, message):
+    patches = {("a", 4): np.ones((5, 2, 16, 16, 3), np.uint8)}
+    images = {name: np.zeros(shape, int)}
+    with pytest.raises(UserError) as refused:
+        export(
+            tmp_path / "run",
+            {("a", 4): made()},
+            {},
+            names,
+            examples=patches,
+            example_images=images,
+        )
+    assert str(refused.value) == message
+    assert not (tmp_path / "run").exists()

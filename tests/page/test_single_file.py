@@ -26,6 +26,7 @@ def run(tmp_path_factory):
         {"name": "</title> & me"},
         names,
         examples=patches,
+        example_images={("a/b", 4): np.arange(6).reshape(3, 2)},
         related=[("other", "other/index.html")],
     ).parent
 
@@ -51,7 +52,8 @@ def test_everything_the_page_asks_for_is_inside(run, tmp_path):
         elif path != "atlas.js":
             assert json.loads(content) == read_script(run / path)
     index, there = json.loads(files["atlas.js"]), read_script(run / "atlas.js")
-    assert index == {**there, "related": [], "report": None}
+    assert there["explained"] == "explained.js"
+    assert index == {**there, "related": [], "report": None, "explained": None}
 
 
 def test_it_asks_for_nothing_else_and_holds_no_markup_of_names(run, tmp_path):

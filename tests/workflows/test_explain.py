@@ -177,8 +177,10 @@ def test_the_command_says_what_it_found(
 
     monkeypatch.setattr("atlasjax.workflows.explain.explain", recorded)
     how = ["--layers", "b", "--methods", "gradient", "--classes", "left", "--groups", "2"]
-    cli.main(["explain", "small.py", "one.png", "scenes:wok", *how, "--unchecked", "--out", "x"])
-    assert asked["images"] == ["one.png", "scenes:wok"]
+    how += ["--model", "own.py"]
+    cli.main(["explain", "small.py", "one.png", "17", *how, "--unchecked", "--out", "x"])
+    assert (asked["model"], asked["network"]) == ("small.py", "own.py")
+    assert asked["images"] == ["one.png", "17"]
     assert (asked["layers"], asked["methods"], asked["classes"]) == (["b"], ["gradient"], ["left"])
     assert (asked["groups"], asked["checked"], asked["out"]) == (2, False, "x")
     said = capsys.readouterr().out.splitlines()
@@ -195,6 +197,9 @@ def test_the_command_says_what_it_found(
         ({"classes": ["up"]}, "no class 'up'"),
         ({"groups": 0}, "groups 0: must be at least 1"),
         ({"images": "none.png"}, "no file 'none.png'"),
+        ({"images": "17"}, "image 17: a number is an image of a run: give its folder as the model"),
+        ({"images": ["scenes:wok", 3]}, "image 3: a number is an image of a run"),
+        ({"network": "small.py"}, "network: it is only for a run's folder"),
     ],
 )
 def test_mistakes_get_one_line(own: Path, tmp_path: Path, settings: dict, said: str):

@@ -154,6 +154,8 @@ class Explanation:
         default_method: the name of the method that is shown at first.
         record: how it was made, as JSON can hold it.
         notes: lines for the reader: what was left out and why.
+        run: the run that the images are of: its name, and the address of its page relative to the
+            explanation's folder; None where they are of none.
     """
 
     pictures: tuple[Picture, ...]
@@ -164,3 +166,4 @@ class Explanation:
     default_method: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    run: tuple[str, str] | None = None

@@ -100,6 +100,7 @@ def _index(explanation: Explanation, shown: list[dict[str, Any]]) -> dict[str, A
         "made": made_of(explanation.record),
         "record": dict(explanation.record),
         "notes": list(explanation.notes),
+        "run": None if explanation.run is None else list(explanation.run),
     }
 
 

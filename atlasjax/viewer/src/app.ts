@@ -1,4 +1,5 @@
 // The app: what the parts of the viewer share. One state, a few events, no globals.
+import type { Table } from "./explained.ts";
 import { fullName } from "./labels.ts";
 import type { Palette } from "./shade.ts";
 import type { Store } from "./store.ts";
@@ -7,8 +8,9 @@ import type { Tiles } from "./tiles.ts";
 import type { Cells, LevelMeta, Source, State } from "./types.ts";
 
 /** `state`: the state changed. `view`: the map moved. `level`: another level is shown, or its cells
- * have come. `cell`: another cell is looked at. `shade`: effects have come. `tiles`: sheets have come. `theme`, `missing`. */
-export type Happening = "state" | "view" | "level" | "cell" | "shade" | "tiles" | "theme" | "missing";
+ * have come. `cell`: another cell is looked at. `shade`: effects have come. `tiles`: sheets have come.
+ * `explained`: it is known which images are. `theme`, `missing`. */
+export type Happening = "state" | "view" | "level" | "cell" | "shade" | "tiles" | "explained" | "theme" | "missing";
 
 export interface App {
   readonly root: HTMLElement;
@@ -27,6 +29,8 @@ export interface App {
   hovered: number;
   /** The pinned cell of the shown level, or -1. */
   pinned(): number;
+  /** The images that have a page of their own; none before it is known. */
+  explained: Table;
   palette(): Palette;
   theme: Theme;
   readonly calm: boolean;

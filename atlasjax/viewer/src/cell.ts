@@ -1,7 +1,8 @@
 // The panel of a cell: its icon, what it does to the class scores, and real patches of images.
 import { address, type App, digitsFor, hasClasses, NO_CLASSES, signed, whole } from "./app.ts";
 import { copy } from "./dialog.ts";
-import { button, el } from "./dom.ts";
+import { button, el, glyph } from "./dom.ts";
+import { addressOf, canExplain, commandFor } from "./explained.ts";
 import { drawIcon, drawPatch } from "./icons.ts";
 import { fullName } from "./labels.ts";
 import type { Shading } from "./shading.ts";
@@ -36,7 +37,7 @@ export function createCellPanel(app: App, shading: Shading): HTMLElement {
     if (focused) element.focus({ preventScroll: true });
     if (!same) drawIcon(app, icon, meta, cells.x[cell], cells.y[cell], pinned >= 0 ? 0 : DWELL);
   }
-  for (const name of ["cell", "state", "level", "shade", "theme"] as const) app.on(name, update);
+  for (const name of ["cell", "state", "level", "shade", "explained", "theme"] as const) app.on(name, update);
   return element;
 }
 
@@ -64,6 +65,7 @@ function contents(
     el("div", { class: "bar-top" }, place, close),
     icon,
     patches(app, cells, meta, cell, pinned),
+    pinned ? howToExplain(app, cells, meta, cell) : null,
     facts,
     chosen(app, shading, meta, cell),
     effects(app, cells, cell),
@@ -133,15 +135,53 @@ function chosen(app: App, shading: Shading, meta: LevelMeta, cell: number): HTML
 function patches(app: App, cells: Cells, meta: LevelMeta, cell: number, now: boolean): HTMLElement | null {
   const count = cells.patches?.[cell] ?? 0;
   if (!count || !meta.patches) return null;
-  const [, height, width] = meta.patches;
   const drawn = Array.from({ length: count }, (_, j) => {
-    const canvas = el("canvas", { width, height, role: "img", "aria-label": `Real image part ${j + 1}` });
+    const [made, canvas] = patch(app, meta, j, imageOf(cells, meta, cell, j));
     window.setTimeout(() => {
-      if (canvas.isConnected) drawPatch(app, canvas, meta, cell, j).catch(() => canvas.remove());
+      if (canvas.isConnected) drawPatch(app, canvas, meta, cell, j).catch(() => made.remove());
     }, now ? 0 : DWELL);
-    return canvas;
+    return made;
   });
   return el("div", { class: "patches", role: "group", "aria-label": "Real images that lie here" }, ...drawn);
+}
+
+/** The image that a patch is of; null where the run has not kept that. */
+function imageOf(cells: Cells, meta: LevelMeta, cell: number, j: number): number | null {
+  const image = cells.images?.[cell * meta.patches![0] + j] ?? -1;
+  return image < 0 ? null : image;
+}
+
+/** One patch: a link where its image is explained. */
+function patch(app: App, meta: LevelMeta, j: number, image: number | null): [HTMLElement, HTMLCanvasElement] {
+  const [, height, width] = meta.patches!;
+  const said = `Real image part ${j + 1}` + (image === null ? "" : `, of image ${image}`);
+  const address = image === null ? null : addressOf(app, image);
+  const canvas = el("canvas", address === null
+    ? { width, height, role: "img", "aria-label": said }
+    : { width, height, "aria-hidden": "true" });
+  const number = image === null ? null : el("span", { class: "number" }, `image ${image}`);
+  if (address === null) {
+    number?.setAttribute("aria-hidden", "true"); // the picture's name has said it
+    return [el("span", { class: "patch", title: said }, canvas, number), canvas];
+  }
+  const name = `${said}: explained`;
+  return [el("a", { class: "patch", href: address, title: name, "aria-label": name }, canvas, glyph("open"), number), canvas];
+}
+
+/** How an image gets a page of its own, where none of the cell's has one. */
+function howToExplain(app: App, cells: Cells, meta: LevelMeta, cell: number): HTMLElement | null {
+  const count = cells.patches?.[cell] ?? 0;
+  if (!count || !meta.patches || !canExplain(app)) return null;
+  const images = Array.from({ length: count }, (_, j) => imageOf(cells, meta, cell, j));
+  const first = images[0];
+  if (first === null || images.some((image) => image !== null && app.explained.has(image))) return null;
+  const { run, whole } = commandFor(app.source.folder ?? null, first);
+  const copied = button("Copy", null, () => copy(whole, "Copied", "The browser did not allow copying", app.toast), {
+    "aria-label": `Copy the command that explains image ${first}`,
+  });
+  const title = `Explains image ${first} on a page of its own: ${whole}`;
+  const line = el("code", { title }, el("span", {}, "atlasjax explain "), el("span", { class: "run" }, run), el("span", {}, ` ${first}`));
+  return el("p", { class: "explain-how quiet" }, line, copied);
 }
 
 function python(app: App, meta: LevelMeta, cell: number): HTMLElement {

@@ -35,6 +35,8 @@ const GLYPHS: Record<string, string> = {
   info: "M8 7.5v4M8 4.6v.01M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12z",
   help: "M6 6.2A2 2 0 1 1 8 8.3v.9M8 11.6v.01M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12z",
   search: "M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM10.3 10.3L14 14",
+  open: "M6 3.5H3.5v9h9V10M9 3h4v4M13 3L7.5 8.5",
+  back: "M9.5 4L5.5 8l4 4",
   layers: "M8 2.5L14 6 8 9.5 2 6zM2.5 9.5L8 12.7l5.5-3.2",
 };
 

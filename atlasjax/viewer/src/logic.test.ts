@@ -139,7 +139,7 @@ const bytes = (values: ArrayLike<number> & { buffer: ArrayBufferLike }): string 
 function sourceOf(names: string[]): Source {
   const level = { layer: "a", grid: 2, name: "a-2", cells: 2, activations: 9, chunk: 1 };
   const cells = {
-    cells: 2, highest: names.length && 1, lowest: 0, labels: [], patches: null,
+    cells: 2, highest: names.length && 1, lowest: 0, labels: [], patches: null, images: bytes(Int32Array.of(17, -1)),
     x: bytes(Uint16Array.of(0, 1)), y: bytes(Uint16Array.of(0, 1)), count: bytes(Uint32Array.of(4, 5)),
     cosine: bytes(Float32Array.of(0.5, 0.75)), least: "", most: "",
     classes: names.length ? bytes(Uint32Array.of(1, 0)) : "",
@@ -163,6 +163,7 @@ test("cells of a network without classes are read, and speak for none", async ()
     const cells = await store.cells(store.level("a", 2)!);
     assert.deepEqual([...cells.count, ...cells.cosine], [4, 5, 0.5, 0.75]);
     assert.equal(cells.at[3], 1);
+    assert.deepEqual([...cells.images!], [17, -1]);
     assert.equal(cells.largestEffect, names.length ? 3 : 1);
     const found = [0, 1].map((i) => strongest({ store }, cells, i));
     assert.deepEqual(found, names.length ? ["pan", "wok"] : [null, null]);

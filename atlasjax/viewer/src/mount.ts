@@ -4,6 +4,7 @@ import { type App, createEvents, sameCell } from "./app.ts";
 import { createCellPanel } from "./cell.ts";
 import { copy } from "./dialog.ts";
 import { button, el } from "./dom.ts";
+import { readExplained } from "./explained.ts";
 import { type Free, gridFor, placeOf, viewOf } from "./geometry.ts";
 import { listenToKeys } from "./keys.ts";
 import { createLegend } from "./legend.ts";
@@ -137,6 +138,7 @@ function createApp(root: HTMLElement, source: Source, store: Store, options: Opt
       const cells = app.cells();
       return cells && state.pin ? sameCell(cells, app.level, state.pin) : -1;
     },
+    explained: new Map(),
     palette: () => PALETTES[isDark(app.theme) ? "dark" : "light"],
     theme: rememberedTheme(),
     get calm() {
@@ -182,6 +184,10 @@ function connect(app: App, map: MapView, options: Options): void {
     map.redraw();
   }).observe(app.root);
   map.refresh();
+  void readExplained(app.source, app.store.index).then((found) => {
+    app.explained = found;
+    app.emit("explained");
+  });
   if (options.permalink) {
     keepAddress(app, map, (next: State) => {
       Object.assign(app.state, next);

@@ -51,12 +51,13 @@ function decoded(address: string): Promise<ImageBitmap> {
 }
 
 /** The files beside the page, from disk or from a server. */
-export function folderSource(base: string, fromDisk: boolean): Source {
+export function folderSource(base: string, fromDisk: boolean, folder: string | null = null): Source {
   const address = (path: string): string => base + encoded(path);
   return {
     data: (path) => loadScript(address(path)),
     image: (path) => decoded(address(path)),
     link: address,
+    folder,
     savable: !fromDisk,
   };
 }

@@ -93,6 +93,7 @@ function decodeCells(raw: unknown, meta: LevelMeta): Cells {
     least: new Float32Array(buffer(given["least"])),
     most: new Float32Array(buffer(given["most"])),
     patches: given["patches"] ? new Uint8Array(buffer(given["patches"])) : null,
+    images: given["images"] ? new Int32Array(buffer(given["images"])) : null,
     labels: given.labels,
     at,
     largestCount: count.reduce((most, value) => Math.max(most, value), 1),

@@ -40,6 +40,8 @@ export interface Index {
   aligned: boolean;
   related: [string, string][];
   report: string | null;
+  /** The file that tells which images are explained; folders of earlier versions have none. */
+  explained?: string | null;
   made: [string, string][];
   record: unknown;
 }
@@ -60,6 +62,8 @@ export interface Cells {
   least: Float32Array;
   most: Float32Array;
   patches: Uint8Array | null;
+  /** The image that each patch is of, cell by cell; folders of earlier versions have none. */
+  images: Int32Array | null;
   labels: Region[];
   /** Number of the cell at `y * grid + x`, or -1. */
   at: Int32Array;
@@ -82,6 +86,8 @@ export interface Source {
   image(path: string): Promise<CanvasImageSource & { width: number; height: number }>;
   /** Where a person may open a file, or null where there is none to open. */
   link(path: string): string | null;
+  /** The folder on this machine's disk, where the page knows it. */
+  readonly folder?: string | null;
   /** Whether the browser may save what is drawn from these pictures. */
   readonly savable: boolean;
 }

@@ -34,6 +34,11 @@ COLOURS = ((220, 30, 40), (30, 200, 60), (230, 220, 40), (190, 40, 220), (40, 21
 FINE = ((150, 20, 30), (20, 130, 40), (150, 145, 20), (125, 25, 145), (25, 140, 140))
 
 
+# Of each cell's parts; two of the fourth are none.
+IMAGES = np.arange(20).reshape(5, 4)
+IMAGES[3, 2:] = -1
+
+
 def regions_of(level: Level, grid: int) -> list[tuple[float, float, int, int]]:
     """Every cell as a region of the class that it speaks most for."""
     classes = level.attribution.argmax(1)
@@ -85,6 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             record,
             NAMES,
             examples={("mixed4c", 4): patches},
+            example_images={("mixed4c", 4): IMAGES},
             related=[("A class of it", "classes/3/index.html")],
         )
     return folder

@@ -2,7 +2,7 @@
 import { digitsFor, signed } from "../app.ts";
 import { createCombobox } from "../combobox.ts";
 import { copy, dialog, keyList } from "../dialog.ts";
-import { button, el, segments } from "../dom.ts";
+import { button, el, glyph, segments } from "../dom.ts";
 import type { Theme } from "../theme.ts";
 import { type App, className, fullTarget, shortClass, shortTarget, targetOf } from "./app.ts";
 
@@ -57,11 +57,20 @@ export function createHead(app: App): Head {
     said ? el("p", { class: "quiet kind", title: said }, said) : null,
   );
   return {
-    element: el("header", { class: "top" }, names, createTabs(app), search?.element ?? null, tools),
+    element: el("header", { class: "top" }, backLink(app), names, createTabs(app), search?.element ?? null, tools),
     dialogs: [help],
     help: () => help.showModal(),
     search: () => search?.input.focus(),
   };
+}
+
+/** The way back to the page of the run that the image is of. */
+function backLink(app: App): HTMLElement | null {
+  const [name, path] = app.store.index.run ?? [];
+  const address = path === undefined ? null : app.source.link(path);
+  if (!name || address === null) return null;
+  const title = `The atlas of ${name}`;
+  return el("a", { class: "back", href: address, title, "aria-label": title }, glyph("back"), el("span", {}, name));
 }
 
 /** What the image is of and what the network says, as far as these are known. */

@@ -29,6 +29,8 @@ export interface Index {
   made: [string, string][];
   record: unknown;
   notes: string[];
+  /** The run that the images are of: its name and its page's address; earlier versions have none. */
+  run?: [name: string, address: string] | null;
 }
 
 /** Groups or channels. */
