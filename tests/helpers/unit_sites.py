@@ -124,7 +124,8 @@ def _edges(rng, layer, count, numbers, strongest, kernel) -> Edges:
     x, y = np.meshgrid(*[np.linspace(-1, 1, kernel) if kernel > 1 else np.zeros(1)] * 2)
     turn = rng.uniform(0, 6.28, size=(count, k, 1, 1))
     fall = np.linspace(1, 0.3, k)[None, :, None, None]
-    held = fall * (np.cos(3 * (x * np.cos(turn) + y * np.sin(turn)) + turn) - 0.1)
+    lean = rng.normal(scale=0.3, size=(count, k, 1, 1))
+    held = fall * (np.cos(3 * (x * np.cos(turn) + y * np.sin(turn)) + turn) + lean)
     weight = held.sum((2, 3))
     idle = rng.uniform(size=(count, k)) < 0.2
     effect = np.where(idle, 0, 0.3 * weight)
