@@ -48,6 +48,7 @@ function createControls(app: App, view: Extract<View, { kind: "circuit" }>): HTM
     { class: "controls" },
     el("div", { class: "choose depth" }, el("span", { class: "quiet", "aria-hidden": "true" }, "Steps back"), depth.element),
     el("div", { class: "choose" }, el("label", { for: id, class: "quiet" }, "Inputs from each layer"), select),
+    el("p", { class: "quiet note" }, el("i", { class: "swatch positive" }), "excites, ", el("i", { class: "swatch negative" }), "inhibits; wide: strong among those of two layers; dashed: ablating it does nothing."),
   );
 }
 

@@ -49,6 +49,7 @@ export interface Drawn {
 export const lineText = ({ source, target, weight, idle }: Line): string =>
   `${refText(source)} to ${refText(target)}: weight ${weight < 0 ? "\u2212" : "+"}${Math.abs(weight).toPrecision(3)}${idle ? ", idle" : ""}`;
 
+/** What lines mean, for whoever sees the picture alone. */
 export const legendOf = ({ lines }: Circuit): string[] => [
   "blue excites, orange inhibits",
   "wide: strong among those of two layers",
@@ -58,7 +59,7 @@ export const legendOf = ({ lines }: Circuit): string[] => [
 export function drawCircuit(found: Circuit, from: Drawn, colours: Colours): SVGSVGElement {
   const rows = Math.max(...found.columns.map(({ units }) => units.length));
   const width = 2 * LEFT + ICON + ACROSS * (found.columns.length - 1);
-  const height = TOP + DOWN * rows + FOOT;
+  const height = TOP + DOWN * rows + (colours.ground ? FOOT : 0);
   const places = new Map<string, { x: number; y: number }>();
   found.columns.forEach(({ units }, column) =>
     units.forEach((unit, row) => places.set(refText(unit), { x: LEFT + ACROSS * column, y: TOP + (DOWN * (rows - units.length)) / 2 + DOWN * row })));
@@ -71,7 +72,8 @@ export function drawCircuit(found: Circuit, from: Drawn, colours: Colours): SVGS
     svg.append(draw("text", { x: LEFT + ACROSS * column + ICON / 2, y: TOP - 22, "text-anchor": "middle", "font-weight": "600", fill: colours.quiet }, layer)));
   svg.append(...found.lines.map((line) => drawLine(line, places, colours)));
   for (const { units } of found.columns) svg.append(...units.map((unit) => drawNode(unit, places.get(refText(unit))!, from, colours)));
-  if (found.lines.length) {
+  if (found.lines.length && colours.ground) {
+    // The page itself says it above.
     legendOf(found).forEach((said, row) =>
       svg.append(draw("text", { x: width / 2, y: height - FOOT + 16 * (row + 1), "text-anchor": "middle", "font-size": 11, fill: colours.quiet }, said)));
   }
@@ -107,7 +109,7 @@ function drawNode(ref: Ref, { x, y }: { x: number; y: number }, from: Drawn, col
     icon ? draw("image", { ...where, href: icon }) : draw("rect", { ...where, rx: 6, fill: colours.raised }),
     draw("text", { x: x + ICON / 2, y: y + ICON + 15, "text-anchor": "middle" }, short),
   ];
-  return page ? draw("a", { href: page, "aria-label": said, class: "node" }, ...parts) : draw("g", { class: "node" }, ...parts);
+  return page ? draw("a", { href: page, class: "node" }, ...parts) : draw("g", { class: "node" }, ...parts);
 }
 
 /** A picture of any kind as PNG, which every reader of SVG knows. */

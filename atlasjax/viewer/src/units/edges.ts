@@ -55,10 +55,10 @@ function createCard(app: App, between: Between, edges: Edges, i: number, largest
   const facts = el("dl", { class: "facts" }, ...factsOf(edges, i));
   const parts = [
     el("span", { class: "pair" }, icon(app, app.store.layer(ref.layer), at), el("span", { class: "where" }, canvas)),
-    el("span", { class: "title" }, String(ref.unit), name ? el("span", { class: "name quiet" }, name) : null),
+    el("span", { class: "title" }, el("span", { class: "unseen" }, `${ref.layer}:`), String(ref.unit), name ? el("span", { class: "name quiet" }, ` ${name}`) : null),
   ];
   const link = at >= 0
-    ? el("a", { class: "to", href: unitHash(ref), "aria-label": [refText(ref), name].filter(Boolean).join(", ") }, ...parts)
+    ? el("a", { class: "to", href: unitHash(ref) }, ...parts)
     : el("div", { class: "to", title: `${refText(ref)} has no page in this site` }, ...parts);
   return el("div", { class: idle ? "card idle" : "card" }, link, facts, idle && el("p", { class: "quiet idle-note" }, IDLE));
 }

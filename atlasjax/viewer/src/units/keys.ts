@@ -21,7 +21,7 @@ function circuit(app: App): void {
   const { view, store } = app;
   if (view.kind === "sheet" || !store.layer(view.layer)!.inputs.length) return;
   const ref = { layer: view.layer, unit: view.unit };
-  app.go(view.kind === "unit" ? { kind: "circuit", ...ref, ...USUAL } : { kind: "unit", ...ref });
+  app.go(view.kind === "unit" ? { ...ref, ...USUAL, kind: "circuit" } : { ...ref, kind: "unit" });
 }
 
 function depth(app: App, asked: number): void {

@@ -7,8 +7,9 @@ const SHEET = 1024; // px; a sheet at most
 
 export interface Spot {
   sheet: number;
-  /** The sheet's width as a part of the sprite's, and where it lies, in per cent. */
-  size: number;
+  /** The sheet's sides as parts of the sprite's, and where it lies, in per cent. */
+  width: number;
+  height: number;
   x: number;
   y: number;
 }
@@ -20,7 +21,7 @@ export function spotOf(at: number, size: number, total: number): Spot {
   const within = at % (across * across);
   const rows = Math.ceil(Math.min(total - sheet * across * across, across * across) / across);
   const part = (i: number, count: number): number => (count > 1 ? (100 * i) / (count - 1) : 0);
-  return { sheet, size: 100 * across, x: part(within % across, across), y: part(Math.floor(within / across), rows) };
+  return { sheet, width: 100 * across, height: 100 * rows, x: part(within % across, across), y: part(Math.floor(within / across), rows) };
 }
 
 const asked = new WeakMap<App, Set<string>>();
@@ -38,12 +39,12 @@ function check(app: App, path: string): void {
 
 /** A part of a sheet; what it shows is said by what it belongs to, or by its own name. */
 function sprite(app: App, stem: string, at: number, size: number, total: number, name: string | null): HTMLElement {
-  const { sheet, size: width, x, y } = spotOf(at, size, total);
+  const { sheet, width, height, x, y } = spotOf(at, size, total);
   const path = `${stem}-${sheet}.webp`;
   check(app, path);
   const made = el("span", { class: "sprite", ...(name ? { role: "img", "aria-label": name } : { "aria-hidden": "true" }) });
   made.style.backgroundImage = `url("${app.source.link(path)}")`;
-  made.style.backgroundSize = `${width}% auto`;
+  made.style.backgroundSize = `${width}% ${height}%`;
   made.style.backgroundPosition = `${x}% ${y}%`;
   return made;
 }

@@ -10,7 +10,8 @@ import { patch, shot } from "./sprites.ts";
 import { familiesOf, known, nameOf, percent, refText } from "./store.ts";
 import type { Layer, Ref, Unit } from "./types.ts";
 
-export function createUnit(app: App, ref: Ref): Shown {
+export function createUnit(app: App, { layer: of, unit: number }: Ref): Shown {
+  const ref = { layer: of, unit: number }; // and not what kind of view it comes from
   const layer = app.store.layer(ref.layer)!;
   const at = app.store.at(ref);
   const name = nameOf(app.store, ref);
@@ -51,7 +52,7 @@ function createSteps(app: App, layer: Layer, at: number): HTMLElement | null {
 
 function circuitLink(app: App, layer: Layer, ref: Ref): HTMLElement | null {
   if (!layer.inputs.length) return null;
-  return el("a", { class: "ghost", href: writeHash({ kind: "circuit", ...ref, ...USUAL }, app.store) }, "Circuit");
+  return el("a", { class: "ghost", href: writeHash({ ...ref, ...USUAL, kind: "circuit" }, app.store) }, "Circuit");
 }
 
 const SHOWS = { positive: "what it looks for", negative: "what makes it least", diverse: "" } as const;
@@ -67,7 +68,7 @@ function createShots(app: App, layer: Layer, unit: number): HTMLElement | null {
     "div",
     { class: "shots" },
     el("div", { class: "large" }, ...of(false)),
-    others.length > 0 && el("div", { class: "others" }, el("h3", {}, "Diverse ways to the same"), el("div", { class: "row" }, ...others)),
+    others.length > 0 && el("div", { class: "others" }, el("h2", {}, "Diverse ways to the same"), el("div", { class: "row" }, ...others)),
   );
 }
 
@@ -89,7 +90,7 @@ function fillCells(holder: HTMLElement, unit: Unit | null): void {
   if (!unit?.cells.length) return;
   const links = unit.cells.map(([grid, cell, address]) => el("li", {}, el("a", { href: address }, `cell ${cell} at ${grid} \u00d7 ${grid}`)));
   holder.hidden = false;
-  holder.replaceChildren(el("h3", {}, "Where it is strongest in the atlas"), el("ul", {}, ...links));
+  holder.replaceChildren(el("h2", {}, "Where it is strongest in the atlas"), el("ul", {}, ...links));
 }
 
 function createStory(app: App, layer: Layer, at: number, unit: Unit): HTMLElement[] {

@@ -117,10 +117,10 @@ test("a site of another format or none is told of", async () => {
 });
 
 test("a sprite is found on its sheet, also on the last and shorter one", () => {
-  assert.deepEqual(spotOf(0, 96, 120), { sheet: 0, size: 1000, x: 0, y: 0 });
-  assert.deepEqual(spotOf(23, 96, 120), { sheet: 0, size: 1000, x: 300 / 9, y: 200 / 9 });
-  assert.deepEqual(spotOf(113, 96, 120), { sheet: 1, size: 1000, x: 300 / 9, y: 100 }); // of two rows
-  assert.deepEqual(spotOf(2, 1024, 3), { sheet: 2, size: 100, x: 0, y: 0 });
+  assert.deepEqual(spotOf(0, 96, 120), { sheet: 0, width: 1000, height: 1000, x: 0, y: 0 });
+  assert.deepEqual(spotOf(23, 96, 120), { sheet: 0, width: 1000, height: 1000, x: 300 / 9, y: 200 / 9 });
+  assert.deepEqual(spotOf(113, 96, 120), { sheet: 1, width: 1000, height: 200, x: 300 / 9, y: 100 }); // of two rows
+  assert.deepEqual(spotOf(2, 1024, 3), { sheet: 2, width: 100, height: 100, x: 0, y: 0 });
 });
 
 // The same three layers as in test_graph.py.
