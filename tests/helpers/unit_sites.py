@@ -17,6 +17,7 @@ def site(
     kernel: int = 5,
     strongest: int = 6,
     patches: int = 5,
+    pictures: bool = True,
     seed: int = 0,
     **changes,
 ) -> UnitSite:
@@ -30,6 +31,7 @@ def site(
         kernel: rows and columns of weights between layers.
         strongest: weights of each unit from and to each neighbouring layer.
         patches: of each row of examples.
+        pictures: whether there are others than icons.
         seed: what is by chance.
         changes: other fields of the site.
     """
@@ -42,7 +44,7 @@ def site(
             i: _edges(rng, one, len(numbers[at]), of, strongest, kernel) for i, one, of in near
         }
         made.append(
-            _layer(rng, name, numbers[at], size, channels, classes, patches)._replace(
+            _layer(rng, name, numbers[at], size, channels, classes, patches, pictures)._replace(
                 inputs=(edges[at - 1],) if at - 1 in edges else (),
                 outputs=(edges[at + 1],) if at + 1 in edges else (),
             )
@@ -70,7 +72,7 @@ def icons(
     return np.clip(128 + 34 * texture + sign * 110 * line, 0, 255).astype(np.uint8)
 
 
-def _layer(rng, name, number, size, channels, classes, patches) -> UnitLayer:
+def _layer(rng, name, number, size, channels, classes, patches, pictures) -> UnitLayer:
     count = len(number)
     bins = np.linspace(-4, 4, 33)[None] * rng.uniform(1, 20, size=(count, 1))
     centre = rng.uniform(-2, 0, size=(count, 1))
@@ -83,22 +85,26 @@ def _layer(rng, name, number, size, channels, classes, patches) -> UnitLayer:
     radii = np.geomspace(4, 60, 12)
     by_radius = np.exp(-((np.log(radii) - 3) ** 2)) * rng.uniform(1, 6, size=(count, 1)) - 0.5
     images = rng.integers(0, 50, size=(count, patches))
-    example = icons(rng, count * patches, size, channels).reshape(
-        count, patches, size, size, channels
-    )
     value = -np.sort(-rng.uniform(1, 30, size=(count, patches)), axis=1)
     label = {i: f"photo {i}.jpg" for i in range(50)}
+    negative = diverse = None
+    rows: tuple[Patches, ...] = ()
+    if pictures:
+        negative = icons(rng, count, size, channels, sign=-1)
+        diverse = _many(rng, count, 4, size, channels)
+        example = _many(rng, count, patches, size, channels)
+        rows = (
+            Patches("Largest values", example, value, images, label),
+            Patches("At the 90% quantile", example[:, ::-1], value / 9, images, label),
+        )
     return UnitLayer(
         name=name,
         number=number,
         branch=tuple(f"{name}/{('1x1', '3x3', '5x5')[i % 3]}" for i in range(count)),
         icon=icons(rng, count, size, channels),
-        negative=icons(rng, count, size, channels, sign=-1),
-        diverse=icons(rng, 4 * count, size, channels).reshape(count, 4, size, size, channels),
-        patches=(
-            Patches("Largest values", example, value, images, label),
-            Patches("At the 90% quantile", example[:, ::-1], value / 9, images, label),
-        ),
+        negative=negative,
+        diverse=diverse,
+        patches=rows,
         histogram=histogram,
         bins=bins,
         fires=rng.uniform(0.001, 0.4, size=count),
@@ -116,6 +122,10 @@ def _layer(rng, name, number, size, channels, classes, patches) -> UnitLayer:
         names={int(number[0]): "curve to the right", int(number[-1]): "fur"},
         cells={int(number[0]): ((3, 7, "../run/index.html#layer=mixed3b&pin=3,7"),)},
     )
+
+
+def _many(rng, count, n, size, channels) -> np.ndarray:
+    return icons(rng, count * n, size, channels).reshape(count, n, size, size, channels)
 
 
 def _edges(rng, layer, count, numbers, strongest, kernel) -> Edges:

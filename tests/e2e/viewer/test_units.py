@@ -70,28 +70,29 @@ def test_it_opens_from_disk_with_the_first_layer_in_families(new_page, folder, s
     assert page.locator("img").count() == 0
 
 
-# When all sheets of the shown layer are decoded and drawn, since the page was asked for.
+# When all icons in the window are decoded and drawn, in ms since the page was asked for.
 SHOWN = """async () => {
-    const urls = [...new Set([...document.querySelectorAll('.sprite')]
-        .map(e => e.style.backgroundImage.slice(5, -2)))];
+    const seen = [...document.querySelectorAll('.sprite')]
+        .filter(e => e.getBoundingClientRect().top < innerHeight);
+    const urls = [...new Set(seen.map(e => e.style.backgroundImage.slice(5, -2)))];
     await Promise.all(urls.map(async url => {
         const image = new Image(); image.src = url; await image.decode();
     }));
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-    return [urls.length, performance.now()];
+    return [seen.length, performance.now()];
 }"""
 
 
+@pytest.mark.slow
 def test_736_units_are_there_within_a_second(new_page, tmp_path):
-    one = site((("mixed3a", 256), ("mixed3b", 480)), size=96, classes=1000, patches=1)
-    layers = [layer._replace(diverse=None, patches=()) for layer in one.layers]
-    folder = write(tmp_path, one._replace(layers=tuple(layers))).parent
+    made = site((("mixed3a", 256), ("mixed3b", 480)), size=96, classes=1000, pictures=False)
+    folder = write(tmp_path, made).parent
     taken = []
     for _ in range(3):  # whatever else the machine does should not count
         page = new_page(folder, "#mixed3b")
         page.wait_for_selector(".tile >> nth=479")
-        sheets, time = page.evaluate(SHOWN)
-        assert sheets == 5  # a hundred icons each
+        seen, time = page.evaluate(SHOWN)
+        assert seen > 50
         taken.append(time)
     print(f"{min(taken):.0f} ms")
     assert min(taken) < 1000
