@@ -8,6 +8,8 @@ import { DEPTHS, MOST, unitHash } from "./permalink.ts";
 import { nameOf, refText } from "./store.ts";
 import type { Ref, View } from "./types.ts";
 
+const LEAST = 0.8; // of its size: where a window is narrower, it is scrolled; names must be read
+
 export function createCircuit(app: App, view: Extract<View, { kind: "circuit" }>): Shown {
   const ref = { layer: view.layer, unit: view.unit };
   const board = el("div", { class: "board", role: "region", "aria-label": `Circuit of ${refText(ref)}`, tabindex: "0" }, el("p", { class: "quiet late", role: "status" }, "Reading the units\u2026"));
@@ -16,7 +18,11 @@ export function createCircuit(app: App, view: Extract<View, { kind: "circuit" }>
   read(app, view).then(
     ({ found, thumbs }) => {
       const drawn = drawnOf(app, thumbs);
-      paint = () => board.replaceChildren(drawCircuit(found, drawn, coloursOf(isDark(app.theme) ? "dark" : "light")));
+      paint = () => {
+        const svg = drawCircuit(found, drawn, coloursOf(isDark(app.theme) ? "dark" : "light"));
+        svg.style.minWidth = `${LEAST * Number(svg.getAttribute("width"))}px`;
+        board.replaceChildren(svg);
+      };
       paint();
       board.scrollLeft = board.scrollWidth; // the unit itself is at the right
       save.disabled = false;
