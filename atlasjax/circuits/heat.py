@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float, UInt8
 
-EXCITES, INHIBITS = np.array([222, 92, 34]), np.array([32, 102, 192])
-"""Colours: orange and blue, which the colour-blind tell apart as well."""
+EXCITES, INHIBITS = np.array([32, 102, 192]), np.array([222, 92, 34])
+"""Colours: blue and orange as on all pages, which the colour-blind tell apart as well."""
 
 PAPER = 250  # what stands behind a heat map without an icon
 STRONGEST = 0.85  # how much of the icon the strongest weight hides
@@ -17,7 +17,7 @@ def heat_map(
     icon: UInt8[np.ndarray, "side side 3"] | None = None,
     size: int = 96,
 ) -> UInt8[np.ndarray, "side side 3"]:
-    """Draw a kernel: orange where it excites, blue where it inhibits, on a unit's icon.
+    """Draw a kernel: blue where it excites, orange where it inhibits, on a unit's icon.
 
     Every weight is a square of its own, the more opaque the stronger it is.
 
@@ -30,7 +30,7 @@ def heat_map(
 
     >>> picture = heat_map(np.array([[1.0, -1.0]]), size=2)
     >>> picture[0].tolist()
-    [[226, 116, 66], [65, 124, 201]]
+    [[65, 124, 201], [226, 116, 66]]
     """
     under = np.full((size, size, 3), PAPER, np.uint8) if icon is None else icon
     strongest = scale if scale is not None else float(np.abs(kernel).max())

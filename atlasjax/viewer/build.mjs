@@ -1,5 +1,5 @@
 // Bundles the pages: one classic script for the folder of an atlas, one module for a notebook, one
-// classic script for explained images. All are committed, so that installing needs no Node. With
+// classic script for explained images, one for units. All are committed, so that installing needs no Node. With
 // --check they are only compared with what is committed; with --tests only the tests are bundled.
 import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
@@ -15,16 +15,23 @@ const shared = {
 };
 const banner = { js: "// Built from src/ by build.mjs; bundles d3-zoom (ISC, Mike Bostock)." };
 const explained = { js: "// Built from src/explain by build.mjs." };
+const units = { js: "// Built from src/units by build.mjs." };
 const bundles = [
   { ...shared, banner, entryPoints: ["src/page.ts"], format: "iife", outfile: "viewer.js" },
   { ...shared, banner, entryPoints: ["src/widget.ts"], format: "esm", outfile: "widget.js" },
   { ...shared, banner: explained, entryPoints: ["src/explain/page.ts"], format: "iife", outfile: "explain.js" },
+  { ...shared, banner: units, entryPoints: ["src/units/page.ts"], format: "iife", outfile: "units.js" },
 ];
 const tests = {
   ...shared,
   minify: false,
   target: "node20",
-  entryPoints: ["src/logic.test.ts", "src/explained.test.ts", "src/explain/explain.test.ts"],
+  entryPoints: [
+    "src/logic.test.ts",
+    "src/explained.test.ts",
+    "src/explain/explain.test.ts",
+    "src/units/units.test.ts",
+  ],
   format: "esm",
   platform: "node",
   outdir: "node_modules/.cache/atlasjax-tests",

@@ -10,6 +10,7 @@ import pytest
 from atlasjax.atlas import examples, methods
 from atlasjax.atlas.grid import fitting
 from atlasjax.atlas.layout import normalize
+from atlasjax.data import patches
 from atlasjax.fidelity import measures, stability, truth, truth_report
 from atlasjax.fidelity.report import measure
 from atlasjax.runs.experiment import Experiment
@@ -91,7 +92,7 @@ def test_the_report_measures_what_its_page_says():
         f"Of each point's {measures.NEIGHBORS} nearest in the one map",
         f"would hold fewer than {stability.PER_CELL} activations on average",
         f"over {default(truth.score, 'draws'):,} draws",
-        f"Patches are resized to {examples.SIZE} px",
+        f"Patches are resized to {patches.SIZE} px",
         "all of them and the six worst cells of every level",
         "the ten cells that push most",
         "where the precision is at least one half",
@@ -103,6 +104,6 @@ def test_the_report_measures_what_its_page_says():
     assert (measure.WORST, measure.HALF) == (6, 0.5)
     assert default(truth.score, "count") == default(truth_report.score_run, "count") == 10
     assert default(truth_report.score_run, "draws") == default(truth.score, "draws")
-    assert (examples.PER_CELL, examples.LARGEST) == (4, 0.5)
+    assert (examples.PER_CELL, patches.LARGEST) == (4, 0.5)
     assert default(measures.map_quality, "points") == measures.POINTS
     assert default(stability.stability, "points") == stability.POINTS

@@ -141,10 +141,11 @@ def save(
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure = Figure(figsize=size, **{"layout": "constrained", **options})
         draw(figure)
-        for kind, more in (
+        kinds: tuple[tuple[str, dict[str, Any]], ...] = (
             ("png", {"pil_kwargs": {"compress_level": 3}}),  # a tenth larger, much sooner
             ("svg", {"metadata": {"Date": None}}),
-        ):
+        )
+        for kind, more in kinds:
             with artifacts.atomic(path.with_name(f"{path.name}.{kind}")) as temporary:
                 figure.savefig(temporary, format=kind, dpi=DPI, **more)
             figure.set_layout_engine("none")  # everything is in its place

@@ -1,4 +1,4 @@
-// The combobox: any class of the network by parts of its names.
+// The combobox: any class of the network, or whatever else has names, by parts of these.
 import { el, glyph, uid } from "./dom.ts";
 
 const LISTED = 80;
@@ -31,6 +31,8 @@ export interface Choices {
   /** What a class is called in the list. */
   full(cls: number): string;
   choose(cls: number): void;
+  /** What one is called, and what all are; classes by default. */
+  what?: { one: string; all: string };
 }
 
 export interface Combobox {
@@ -40,7 +42,7 @@ export interface Combobox {
   close(): void;
 }
 
-export function createCombobox({ names, wnids, full, choose: chosen }: Choices): Combobox {
+export function createCombobox({ names, wnids, full, choose: chosen, what = { one: "class", all: "Classes" } }: Choices): Combobox {
   const listId = uid("classes");
   const input = el("input", {
     type: "search",
@@ -52,7 +54,7 @@ export function createCombobox({ names, wnids, full, choose: chosen }: Choices):
     spellcheck: "false",
     class: "query",
   });
-  const list = el("ul", { id: listId, role: "listbox", "aria-label": "Classes", class: "options", hidden: true });
+  const list = el("ul", { id: listId, role: "listbox", "aria-label": what.all, class: "options", hidden: true });
   const more = el("p", { class: "quiet more", hidden: true });
   let found: number[] = [];
   let active = -1;
@@ -79,7 +81,7 @@ export function createCombobox({ names, wnids, full, choose: chosen }: Choices):
     more.hidden = found.length > 0 && found.length <= LISTED;
     more.textContent = found.length
       ? `and ${found.length - LISTED} more: type to narrow them down`
-      : `no class of ${names.length} has \u201c${input.value}\u201d in its name`;
+      : `no ${what.one} of ${names.length} has \u201c${input.value}\u201d in its name`;
     input.setAttribute("aria-expanded", String(options.length > 0));
     mark(input.value.trim() && options.length ? 0 : -1);
   }

@@ -1,7 +1,8 @@
 // The dictionary: which channels are most active at a position, and all that are shown.
 import { el } from "../dom.ts";
 import { type App, layerOf, placeText, same } from "./app.ts";
-import { bars, chosenRow, inWords, largestOf, rowsOf } from "./bars.ts";
+import { bars, inWords, largestOf } from "../bars.ts";
+import { chosenRow, rowsOf } from "./bars.ts";
 import { glow } from "./groups.ts";
 import { icon } from "./icons.ts";
 import { bestFor, peakOf } from "./lights.ts";

@@ -1,7 +1,8 @@
 // The groups of the chosen layer: what each looks like, where it is, and what it does.
 import { el, segments } from "../dom.ts";
 import { type App, fullTarget, layerOf, ROOM, same } from "./app.ts";
-import { bars, largestOf, rowsOf } from "./bars.ts";
+import { bars, largestOf } from "../bars.ts";
+import { rowsOf } from "./bars.ts";
 import { icon, whole } from "./icons.ts";
 import { scaled } from "./lights.ts";
 import { put, spotlight } from "./pixels.ts";
