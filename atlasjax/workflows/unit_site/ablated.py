@@ -58,16 +58,7 @@ def ablated(
     many = min(many, strongest.shape[1])
 
     def some(chosen: list[int]) -> Ablated:
-        into = strongest[chosen][:, :many]
-        pairs = [
-            (int(i), unit) for unit, row in zip(chosen, into, strict=True) for i in row if i >= 0
-        ]
-        effect = np.full(into.shape, np.nan, np.float32)
-        idle = np.zeros(into.shape, bool)
-        if pairs:
-            done = ablate_edges(model, source, target, pairs, images)
-            effect[into >= 0], idle[into >= 0] = -done.target.mean(1), done.idle
-        return Ablated(np.array(chosen), into, effect, idle)
+        return tried(model, source, target, chosen, strongest[chosen][:, :many], images)
 
     stage = f"ablated-{artifacts.folder_name(source)}"
     made_from = work.made_from("ablated", target, source=source, many=many, images=digest)
@@ -83,3 +74,30 @@ def ablated(
             batch=BATCH,
             progress=progress,
         )
+
+
+def tried(
+    model: Model,
+    source: str,
+    target: str,
+    units: Sequence[int],
+    into: Int[np.ndarray, "units k"],
+    images: Float[np.ndarray, "n h w c"],
+) -> Ablated:
+    """Ablate edges into some units.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        source: the earlier layer.
+        target: the layer of the units.
+        units: their numbers.
+        into: for each of them the source units whose edges are ablated; -1 for none.
+        images: on which effects are measured.
+    """
+    rows = zip(units, into.tolist(), strict=True)
+    pairs = [(i, unit) for unit, row in rows for i in row if i >= 0]
+    effect, idle = np.full(into.shape, np.nan, np.float32), np.zeros(into.shape, bool)
+    if pairs:
+        done = ablate_edges(model, source, target, pairs, images)
+        effect[into >= 0], idle[into >= 0] = -done.target.mean(1), done.idle
+    return Ablated(np.asarray(units), into, effect, idle)

@@ -40,7 +40,7 @@ def between(job: Job, chosen: Mapping[str, list[int]], beyond: bool = False) -> 
         beyond: whether the layers before and after these are looked at as well.
     """
     pairs = _pairs(job, list(chosen), beyond)
-    sample = _sample(job) if pairs else None
+    sample = sample_of(job) if pairs else None
     inputs: dict[str, tuple[Edges, ...]] = {}
     outputs: dict[str, tuple[Edges, ...]] = {}
     for source, target in pairs:
@@ -69,7 +69,12 @@ def _pairs(job: Job, order: list[str], beyond: bool) -> list[tuple[str, str]]:
     return found
 
 
-def _sample(job: Job) -> Sample | None:
+def sample_of(job: Job) -> Sample | None:
+    """Return the images that edges are measured on, spread over all; None without images.
+
+    Args:
+        job: the site's.
+    """
     if job.images is None:
         return None
     count = min(job.settings.images, len(job.images.source))

@@ -98,13 +98,43 @@ def edges(
     return Strongest(inputs, outputs)
 
 
+def some_inputs(
+    model: Model,
+    source: str,
+    target: str,
+    units: Sequence[int],
+    many: int,
+    settings: UnitSettings,
+    sample: Sample | None = None,
+) -> Ends:
+    """Find the strongest edges into a few units, which need not be kept.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        source: the earlier layer.
+        target: the layer of the units.
+        units: their numbers.
+        many: edges of each.
+        settings: whether contributions are gradients.
+        sample: images, to say what they contribute.
+
+    Returns:
+        The edges, in the order of the units.
+
+    Raises:
+        UserError: there are no weights between these layers.
+    """
+    weights = weights_between(model, source, target, units=units)
+    use = None if sample is None else _use(model, source, target, weights, settings, sample, units)
+    into = [strongest_in(weights, row, many).units for row in range(len(weights))]
+    return _ends(weights, use, into, many)
+
+
 def _strongest(
     model: Model, source: str, target: str, settings: UnitSettings, sample: Sample | None
 ) -> tuple[Ends, Ends]:
     weights = weights_between(model, source, target)
-    use = (
-        None if sample is None else _contribution(model, source, target, weights, settings, sample)
-    )
+    use = None if sample is None else _use(model, source, target, weights, settings, sample)
     many = settings.edges
     into = [strongest_in(weights, unit, many).units for unit in range(len(weights))]
     out = [strongest_out(weights, unit, many).units for unit in range(weights.shape[1])]
@@ -112,16 +142,19 @@ def _strongest(
     return _ends(weights, use, into, many), _ends(weights.swapaxes(0, 1), back, out, many)
 
 
-def _contribution(
+def _use(
     model: Model,
     source: str,
     target: str,
     weights: np.ndarray,
     settings: UnitSettings,
     sample: Sample,
+    units: Sequence[int] | None = None,
 ) -> Float[np.ndarray, "out in"]:
+    """Return what edges come to on images."""
     if settings.gradients:
-        return gradient_by_use(model, source, target, sample.images).contribution.sum((2, 3))
+        found = gradient_by_use(model, source, target, sample.images, units=units)
+        return found.contribution.sum((2, 3))
     return weighted_by_use(weights, firing(model, source, sample.images)).sum((2, 3))
 
 
