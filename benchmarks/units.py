@@ -6,7 +6,8 @@
 A site of a few units of each layer is made, twice as many are added to it, and what the whole site
 takes is told from the difference: what is done once (programs compiled, images looked at, weights
 and tuning of all units) counts once. `--whole` makes the whole site instead, and `--quick` looks at
-fewer units. Without a model, it is the bundled network on generated scenes.
+fewer units. Without a model, it is the bundled network on generated scenes. Beside the seconds that
+went by stand those of all cores together, which are the same on a machine that does other work.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from atlasjax.workflows.networks import shapes
 from atlasjax.workflows.unit_site.ablated import BATCH
 
 EACH, QUICK = 16, 3  # units of each layer in the first call
-BY_UNIT = ("icons", "ablation", "page")  # stages that take longer with more units
+STAGES = ("examples", "weights", "ablation", "tuning", "icons", "page")
 
 
 class Call(NamedTuple):
@@ -33,51 +34,53 @@ class Call(NamedTuple):
     Attributes:
         units: that were added.
         seconds: of each stage.
+        processor: seconds of all cores of each stage.
         bytes: of the site after it.
     """
 
     units: int
     seconds: dict[str, float]
+    processor: dict[str, float]
     bytes: int
 
 
 def call(chosen: argparse.Namespace, folder: Path, units: Any, added: int) -> Call:
     """Make a site, or add units to it."""
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     how = {"units": units, "weights": chosen.weights, "max_images": chosen.max_images}
     made = ax.units(chosen.model, chosen.layers, chosen.images, out=folder, **how)
-    whole = time.perf_counter() - began
-    stages = dict(made.site.record["seconds"])
-    rest = whole - sum(stages.values())
+    whole = time.perf_counter() - began, time.process_time() - busy
+    kept = [dict(made.site.record[name]) for name in ("seconds", "processor_seconds")]
+    for stages, took in zip(kept, whole, strict=True):
+        stages["page"] = took - sum(stages.values())  # and opening the network and the images
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Call(added, stages | {"page": rest}, size)
+    return Call(added, kept[0], kept[1], size)
 
 
-def told(first: Call, second: Call, units: int, sources: int) -> dict[str, Any]:
-    """Return what a whole site takes, told from two calls."""
-    each, once = {}, {}
-    for stage, took in first.seconds.items():
-        more = second.seconds.get(stage, 0.0)
-        if stage not in BY_UNIT:
-            each[stage], once[stage] = 0.0, took
-            continue
-        if stage == "ablation":  # both calls compile, as every batch of a whole site does
-            each[stage] = max(more - took, 0.0) / (second.units - first.units)
-        else:
-            each[stage] = more / second.units
-        once[stage] = max(took - each[stage] * first.units, 0.0)
-    total = {stage: once[stage] + each[stage] * units for stage in once}
-    if "ablation" in total:
-        total["ablation"] += once["ablation"] * (-(-sources // BATCH) - 1)
+def told(first: Call, second: Call, units: int, last: int) -> dict[str, Any]:
+    """Return what a whole site takes, told from two calls; `last` units have edges ablated."""
+    seconds = {stage: _whole(first, second, "seconds", stage, units, last) for stage in STAGES}
+    busy = {stage: _whole(first, second, "processor", stage, units, last) for stage in STAGES}
     grown = (second.bytes - first.bytes) / second.units
     return {
         "units": units,
-        "seconds": total,
-        "seconds a unit": each,
-        "minutes": sum(total.values()) / 60,
+        "seconds": seconds,
+        "processor": busy,
         "mebibytes": (first.bytes + grown * (units - first.units)) / 2**20,
         "measured": False,
     }
+
+
+def _whole(first: Call, second: Call, kind: str, stage: str, units: int, last: int) -> float:
+    took, more = (float(getattr(one, kind).get(stage, 0.0)) for one in (first, second))
+    if stage == "icons":  # the first call compiles, the second does not
+        each = more / second.units
+        return max(took - each * first.units, 0.0) + each * units
+    if stage in ("ablation", "page"):  # both calls begin alike
+        each = max(more - took, 0.0) / (second.units - first.units)
+        begun = max(took - each * first.units, 0.0)
+        return begun * (-(-last // BATCH) if stage == "ablation" else 1) + each * units
+    return took
 
 
 def main() -> None:
@@ -99,11 +102,11 @@ def main() -> None:
         sys.exit(f"units.py: {error}")
     how = "measured" if found["measured"] else "told from a few"
     print(f"{found['units']} units of {', '.join(chosen.layers)}, {how}:")
+    print("             seconds  of all cores")
     for stage, seconds in found["seconds"].items():
-        each = found["seconds a unit"].get(stage, 0.0)
-        more = f", {each:.2f} s more for each unit" if each else ""
-        print(f"  {stage:<10} {seconds:7.1f} s{more}")
-    print(f"  together   {found['minutes']:7.1f} min, {found['mebibytes']:.0f} MiB on disk")
+        print(f"  {stage:<10} {seconds:7.0f} {found['processor'][stage]:13.0f}")
+    minutes, busy = (sum(found[kind].values()) / 60 for kind in ("seconds", "processor"))
+    print(f"  together   {minutes:7.1f} {busy:13.1f} min; {found['mebibytes']:.0f} MiB on disk")
     if chosen.json:
         print(json.dumps(found))
 
@@ -120,8 +123,7 @@ def measured(chosen: argparse.Namespace) -> dict[str, Any]:
             return {
                 "units": total,
                 "seconds": made.seconds,
-                "seconds a unit": {},
-                "minutes": sum(made.seconds.values()) / 60,
+                "processor": made.processor,
                 "mebibytes": made.bytes / 2**20,
                 "measured": True,
             }

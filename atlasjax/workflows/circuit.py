@@ -125,7 +125,7 @@ def circuit(
     path = _path(out, opened.found.entry.name, layer, number)
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder), opened.network.weights, seed)
-        job = Job(work, opened, known, settings, looked, None, Path(folder), [], {})
+        job = Job(work, opened, known, settings, looked, None, Path(folder), [], {}, {})
         site = _site(job, layer, _followed(job, layer, number, depth, most))
     if looked is None:
         job.note("No images were given: edges are neither weighted by use nor ablated.")

@@ -112,7 +112,7 @@ def units(
     with lock.alone(folder):
         asked = asking.joined(work.folder, work.network, asked)
         asking.keep(work.folder, work.network, asked)
-        job = Job(work, opened, known, settings, looked, atlas, folder, [], {})
+        job = Job(work, opened, known, settings, looked, atlas, folder, [], {}, {})
         site = given(_site(job, asked, beyond))
         record = _record(job, site, images, command)
         site = site._replace(record=record, notes=tuple(job.notes))
@@ -179,5 +179,6 @@ def _record(job: Job, site: UnitSite, images: Any, command: str | None) -> dict[
         "versions": versions(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": dict(job.seconds),
+        "processor_seconds": dict(job.processor),
         "command": command,
     }

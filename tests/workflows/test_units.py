@@ -297,6 +297,16 @@ def test_a_network_without_classes_and_without_images(tmp_path: Path, undrawn: N
     assert any("No images" in note for note in other.notes)
 
 
+def test_names_are_those_of_a_persons_file(tmp_path: Path, undrawn: None):
+    pytest.importorskip("atlasjax.page.units.names")
+    said = {"a": {"names": {"2": "edge"}, "families": {"edges": [2, 1]}}}
+    (tmp_path / "names.json").write_text(json.dumps(said))
+    how = {"units": "a:1,2", "names": tmp_path / "names.json"}
+    layer = made_in(tmp_path / "s", ["a"], **how).site.layers[0]
+    assert layer.names == {2: "edge"}
+    assert [(one.name, one.units) for one in layer.families] == [("edges", (2, 1))]
+
+
 def test_without_ablation_nothing_is_ablated(tmp_path: Path, undrawn: None):
     plain = UnitSettings(**{**vars(PLAIN), "ablated": 0})
     layer = made_in(tmp_path, settings=plain).site.layers[1]

@@ -28,6 +28,7 @@ class Job(NamedTuple):
         folder: of the site.
         notes: for people, added to on the way.
         seconds: that each stage took, likewise.
+        processor: seconds of all cores that each stage took, likewise: the same on a busy machine.
     """
 
     work: Work
@@ -39,6 +40,7 @@ class Job(NamedTuple):
     folder: Path
     notes: list[str]
     seconds: dict[str, float]
+    processor: dict[str, float]
 
     @property
     def model(self) -> Model:
@@ -48,10 +50,13 @@ class Job(NamedTuple):
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Note how long a stage takes; the same stage of several layers is one."""
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         yield
-        took = time.perf_counter() - began
-        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + took, 1)
+        for kept, took in (
+            (self.seconds, time.perf_counter() - began),
+            (self.processor, time.process_time() - busy),
+        ):
+            kept[stage] = round(kept.get(stage, 0.0) + took, 1)
 
     def note(self, line: str) -> None:
         """Add a note, once."""
