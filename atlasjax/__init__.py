@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from atlasjax.workflows.make import run
     from atlasjax.workflows.open import open_atlas
     from atlasjax.workflows.report import report
+    from atlasjax.workflows.units import units
     from atlasjax.workflows.views import class_atlas, compare
 
 _HOME = {
@@ -95,6 +96,7 @@ _HOME = {
     "layers": "taps",
     "class_atlas": "workflows.views",
     "run": "workflows.make",
+    "units": "workflows.units",
     "report": "workflows.report",
     "ModelEntry": "adapters.entry",
     "compare": "workflows.views",
@@ -166,6 +168,7 @@ __all__ = [
     "spread",
     "stability",
     "targets",
+    "units",
     "view",
     "vis",
     "visualize",

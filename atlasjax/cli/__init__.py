@@ -19,6 +19,8 @@ COMMANDS = {
     "class": "class_",
     "compare": "compare",
     "explain": "explain",
+    "units": "units",
+    "circuit": "circuit",
     "report": "report",
     "list": "list_",
     "layers": "layers",
@@ -28,7 +30,7 @@ COMMANDS = {
 }
 # What is no fault of the program: no permission, nothing may be written, the disk is full.
 SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, getattr(errno, "EDQUOT", -1))
-RESUME = ("run", "class", "compare")
+RESUME = ("run", "class", "compare", "units")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,12 +7,12 @@ its own (`per_frame`).
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
-from atlasjax.optvis.objectives import measures
 from atlasjax.optvis.objectives.core import Objective, Seen, Shapes, check, evaluate
 from atlasjax.optvis.objectives.likeness import gram_matrix
 from atlasjax.optvis.objectives.parts import (
@@ -51,13 +51,28 @@ def diversity(layer: str) -> Objective:
 def _diversity(seen: Seen, data: Any, layer: Any) -> Float[Array, " frames"]:
     del data
     frames = _several(seen, "diversity")
-    grams = gram_matrix(by_position(activations(seen, layer))[:, :, None]).reshape(frames, -1)
-    shape = (frames, frames, grams.shape[1])
-    alike = measures.cosine(
-        jnp.broadcast_to(grams[:, None], shape), jnp.broadcast_to(grams[None], shape)
-    )
+    alike = _likeness(by_position(activations(seen, layer)))
     others = 1.0 - jnp.eye(frames, dtype=alike.dtype)
     return -(alike * others).sum(1) / (frames - 1)
+
+
+def _likeness(rows: Float[Array, "n positions c"]) -> Float[Array, "n n"]:
+    """Return the cosines between the Gram matrices of all pairs, 0 for those that are 0.
+
+    With more channels than positions, the product of two Gram matrices A'A and B'B is had without
+    them, as the squared norm of AB'.
+    """
+    # The cosine does not depend on their lengths, so that neither do its gradients.
+    most = jax.lax.stop_gradient(jnp.abs(rows).max((1, 2), keepdims=True))
+    rows = rows / jnp.where(most > 0, most, 1)
+    if rows.shape[1] < rows.shape[2]:
+        product = jnp.square(jnp.einsum("apc,bqc->abpq", rows, rows)).sum((2, 3))
+    else:
+        grams = gram_matrix(rows[:, :, None]).reshape(len(rows), -1)
+        product = grams @ grams.T
+    square = jnp.diagonal(product)
+    length = jnp.sqrt(jnp.where(square > 0, square, 1))
+    return product / (length[:, None] * length[None])
 
 
 def _check_diversity(shapes: Shapes, objective: Objective) -> None:

@@ -66,7 +66,7 @@ def layers_of(
         return sorted(set(wanted), key=list(shapes).index)
     found = [n for n, s in shapes.items() if len(s) == 3 and min(s[:2]) >= LEAST]
     coarse = [n for n in found if max(shapes[n][:2]) * STRIDE <= side] or found
-    trunk = _trunk([n for n in coarse if not _is_part(n, shapes)], shapes) or coarse
+    trunk = _trunk([n for n in coarse if not is_part(n, shapes)], shapes) or coarse
     if not trunk:
         raise UserError("no layer of this network has 4 x 4 positions: name some with layers")
     last = list({shapes[n][:2]: n for n in trunk}.values())
@@ -168,7 +168,7 @@ def _class(index: int, names: Sequence[str]) -> Asked:
     return Asked(names[index], class_logit(index), index)
 
 
-def _is_part(name: str, shapes: Mapping[str, Any]) -> bool:
+def is_part(name: str, shapes: Mapping[str, Any]) -> bool:
     """Whether a layer is inside another: a branch, a submodule, or a value before the rectifier."""
     ends = [i for i, letter in enumerate(name) if letter in "./"]
     return any(name[:end] in shapes for end in ends)

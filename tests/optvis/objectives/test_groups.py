@@ -25,14 +25,19 @@ MEANS = CONV.astype(np.float64).mean((2, 3))
 SHAPES = {"conv": (4, 5, 6), "fc": (6,), "logits": (10,)}
 
 
-def test_diversity_is_minus_the_mean_cosine_with_the_others(scores):
-    grams = np.einsum("ufhwc,ufhwd->ufcd", CONV.astype(np.float64), CONV).reshape(3, 4, -1)
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
+@pytest.mark.parametrize("rows", [1, 4])  # fewer positions than channels, and more
+def test_diversity_is_minus_the_mean_cosine_with_the_others(scores, rows, scale):
+    value = CONV[:, :, :rows] * np.float32(scale)
+    grams = np.einsum(
+        "ufhwc,ufhwd->ufcd", value.astype(np.float64), value.astype(np.float64)
+    ).reshape(3, 4, -1)
     grams /= np.linalg.norm(grams, axis=-1, keepdims=True)
     expected = [
         [-np.mean([unit[a] @ unit[b] for b in range(4) if b != a]) for a in range(4)]
         for unit in grams
     ]
-    found = scores(diversity("conv"), {"conv": CONV})
+    found = scores(diversity("conv"), {"conv": value})
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
