@@ -18,14 +18,18 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from atlasjax.page.units.write import write
+
 import atlasjax as ax
 from atlasjax import models
+from atlasjax.page.units.contents import UnitSite
 from atlasjax.parallel import divide_cpu
 from atlasjax.workflows.networks import shapes
 from atlasjax.workflows.unit_site.ablated import BATCH
 
 EACH, QUICK = 16, 3  # units of each layer in the first call
-STAGES = ("examples", "weights", "ablation", "tuning", "icons", "page")
+STAGES = ("examples", "weights", "ablation", "tuning", "icons", "page", "opening")
 
 
 class Call(NamedTuple):
@@ -33,12 +37,14 @@ class Call(NamedTuple):
 
     Attributes:
         units: that were added.
+        each: of each layer.
         seconds: of each stage.
         processor: seconds of all cores of each stage.
         bytes: of the site after it.
     """
 
     units: int
+    each: int
     seconds: dict[str, float]
     processor: dict[str, float]
     bytes: int
@@ -46,15 +52,29 @@ class Call(NamedTuple):
 
 def call(chosen: argparse.Namespace, folder: Path, units: Any, added: int) -> Call:
     """Make a site, or add units to it."""
-    began, busy = time.perf_counter(), time.process_time()
+    began, page = np.zeros(2), np.zeros(2)
+
+    def timed(site_folder: Path, site: UnitSite) -> Path:
+        page[:] = -now()
+        made = write(site_folder, site)
+        page[:] += now()
+        return made
+
+    began[:] = now()
     how = {"units": units, "weights": chosen.weights, "max_images": chosen.max_images}
-    made = ax.units(chosen.model, chosen.layers, chosen.images, out=folder, **how)
-    whole = time.perf_counter() - began, time.process_time() - busy
-    kept = [dict(made.site.record[name]) for name in ("seconds", "processor_seconds")]
-    for stages, took in zip(kept, whole, strict=True):
-        stages["page"] = took - sum(stages.values())  # and opening the network and the images
+    record = ax.units(chosen.model, chosen.layers, chosen.images, out=folder, write=timed, **how)
+    whole, kept = now() - began, []
+    for k, name in enumerate(("seconds", "processor_seconds")):
+        stages = dict(record.site.record[name])
+        opening = float(whole[k] - page[k]) - sum(stages.values())
+        kept.append(stages | {"page": float(page[k]), "opening": opening})
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Call(added, kept[0], kept[1], size)
+    return Call(added, added // len(chosen.layers), kept[0], kept[1], size)
+
+
+def now() -> np.ndarray:
+    """Return the seconds that have gone by, and those of all cores."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def told(first: Call, second: Call, units: int, last: int) -> dict[str, Any]:
@@ -73,13 +93,14 @@ def told(first: Call, second: Call, units: int, last: int) -> dict[str, Any]:
 
 def _whole(first: Call, second: Call, kind: str, stage: str, units: int, last: int) -> float:
     took, more = (float(getattr(one, kind).get(stage, 0.0)) for one in (first, second))
-    if stage == "icons":  # the first call compiles, the second does not
+    if stage in ("icons", "page"):  # of icons, the first call compiles and the second does not
         each = more / second.units
         return max(took - each * first.units, 0.0) + each * units
-    if stage in ("ablation", "page"):  # both calls begin alike
-        each = max(more - took, 0.0) / (second.units - first.units)
-        begun = max(took - each * first.units, 0.0)
-        return begun * (-(-last // BATCH) if stage == "ablation" else 1) + each * units
+    if stage == "ablation":  # both calls compile, as every batch of a whole site does
+        layers = first.units // first.each
+        each = max(more - took, 0.0) * layers / (second.units - first.units)
+        begun = max(took - each * first.each, 0.0)
+        return begun * -(-last // BATCH) + each * last
     return took
 
 

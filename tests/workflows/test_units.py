@@ -298,7 +298,6 @@ def test_a_network_without_classes_and_without_images(tmp_path: Path, undrawn: N
 
 
 def test_names_are_those_of_a_persons_file(tmp_path: Path, undrawn: None):
-    pytest.importorskip("atlasjax.page.units.names")
     said = {"a": {"names": {"2": "edge"}, "families": {"edges": [2, 1]}}}
     (tmp_path / "names.json").write_text(json.dumps(said))
     how = {"units": "a:1,2", "names": tmp_path / "names.json"}

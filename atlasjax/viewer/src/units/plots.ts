@@ -72,7 +72,8 @@ function points(meta: TuningMeta, answer: Float32Array): [number, number][] {
 
 export function tuning(meta: TuningMeta, answer: Float32Array, preferred: Maybe | undefined): HTMLElement | null {
   const curve = points(meta, answer);
-  if (curve.length < 2) return null;
+  // What answers nothing has no tuning to be seen.
+  if (curve.length < 2 || curve.every(([, y]) => y === 0)) return null;
   const most = curve.reduce((best, point) => (point[1] > best[1] ? point : best));
   const prefers = known(preferred) ? `prefers ${withUnit(preferred, meta.unit_of_x)}` : "prefers none";
   const most_ = `largest answer ${signed(most[1])}`;
