@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from atlasjax.page.units.write import write
 
 import atlasjax as ax
 from atlasjax import models
 from atlasjax.page.units.contents import UnitSite
+from atlasjax.page.units.write import write
 from atlasjax.parallel import divide_cpu
 from atlasjax.workflows.networks import shapes
 from atlasjax.workflows.unit_site.ablated import BATCH
