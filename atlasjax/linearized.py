@@ -23,11 +23,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, jaxpr_as_fun
 
 from atlasjax.errors import UserError
 from atlasjax.operations import POINTWISE, PRODUCTS, linear_in
-from atlasjax.programs import CALLS, DERIVED, bind, inside, needed
+from atlasjax.programs import CALLS, DERIVED, bind, follow, inside, needed
 from atlasjax.slopes import is_energy, open_slope
 from atlasjax.windows import Windows, pooling_windows, window_sum
 
@@ -136,16 +136,16 @@ def _run(
     jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value], wanted: Sequence[bool]
 ) -> list[_Value]:
     """Follow the values through a program; those that are not wanted may be anything."""
-    known: dict[Any, _Value] = {}
-
-    def read(atom: Any) -> _Value:
-        return _constant(atom.val) if isinstance(atom, Literal) else known[atom]
-
-    known.update(zip(jaxpr.constvars, map(_constant, consts), strict=True))
-    known.update(zip(jaxpr.invars, given, strict=True))
-    for equation, used in needed(jaxpr, wanted):
-        found = _step(equation, [read(atom) for atom in equation.invars], used)
-        known.update(zip(equation.outvars, found, strict=True))
+    kept = needed(jaxpr, wanted)
+    used = iter([used for _, used in kept])
+    read = follow(
+        jaxpr,
+        consts,
+        given,
+        _constant,
+        lambda equation, values: _step(equation, values, next(used)),
+        [equation for equation, _ in kept],
+    )
     nothing = _Value(None)
     return [read(a) if w else nothing for a, w in zip(jaxpr.outvars, wanted, strict=True)]
 

@@ -1,9 +1,11 @@
 """Traced programs: what those who rewrite one, equation by equation, have in common."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+V = TypeVar("V")  # what is known of a value
 
 CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2")
 """Equations that do nothing but compute a program of their own."""
@@ -68,6 +70,47 @@ def needed(jaxpr: Jaxpr, wanted: Sequence[bool]) -> list[tuple[JaxprEqn, list[bo
             kept.append((equation, used))
             alive.update(atom for atom in equation.invars if not isinstance(atom, Literal))
     return kept[::-1]
+
+
+def follow(
+    jaxpr: Jaxpr,
+    consts: Sequence[Any],
+    given: Sequence[V],
+    constant: Callable[[Any], V],
+    step: Callable[[JaxprEqn, list[V]], Sequence[V]],
+    equations: Iterable[JaxprEqn] | None = None,
+) -> Callable[[Any], V]:
+    """Follow values of any kind through a program.
+
+    Args:
+        jaxpr: the program.
+        consts: its constants.
+        given: what it is given.
+        constant: makes a value of a constant.
+        step: from an equation and the values that it is given to those that it makes.
+        equations: those that are followed, in order; all of them by default.
+
+    Returns:
+        What gives the value of a variable or a literal of the program.
+
+    >>> import jax
+    >>> program = jax.make_jaxpr(lambda x: 2 * x + x)(1.0)
+    >>> step = lambda equation, values: [f"{equation.primitive.name}({', '.join(values)})"]
+    >>> read = follow(program.jaxpr, [], ["x"], str, step)
+    >>> read(program.jaxpr.outvars[0])
+    'add(mul(2.0, x), x)'
+    """
+    known: dict[Any, V] = {}
+
+    def read(atom: Any) -> V:
+        return constant(atom.val) if isinstance(atom, Literal) else known[atom]
+
+    known.update(zip(jaxpr.constvars, map(constant, consts), strict=True))
+    known.update(zip(jaxpr.invars, given, strict=True))
+    for equation in jaxpr.eqns if equations is None else equations:
+        found = step(equation, [read(atom) for atom in equation.invars])
+        known.update(zip(equation.outvars, found, strict=True))
+    return read
 
 
 class Name:

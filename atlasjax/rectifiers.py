@@ -13,6 +13,7 @@ as they are.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +25,7 @@ from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
 from atlasjax.planes import as_planes
-from atlasjax.programs import CALLS, bind, inside
+from atlasjax.programs import CALLS, bind, follow, inside
 from atlasjax.taps import Model, Tap, capture, identity, layers
 
 PRE = "/pre_relu"
@@ -219,17 +220,8 @@ def _values(
 def _run(
     jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value], replace: Replace | None
 ) -> list[_Value]:
-    known: dict[Any, _Value] = {}
-
-    def read(atom: Any) -> _Value:
-        return _constant(atom.val) if isinstance(atom, Literal) else known[atom]
-
-    known.update(zip(jaxpr.constvars, map(_constant, consts), strict=True))
-    known.update(zip(jaxpr.invars, given, strict=True))
-    for equation in jaxpr.eqns:
-        found = _step(equation, [read(atom) for atom in equation.invars], replace)
-        known.update(zip(equation.outvars, found, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+    step = partial(_step, replace=replace)
+    return list(map(follow(jaxpr, consts, given, _constant, step), jaxpr.outvars))
 
 
 def _constant(value: Any) -> _Value:

@@ -38,11 +38,9 @@ from atlasjax.fidelity.saliency_truth import shortcut as shortcut_case
 from atlasjax.parallel import divide_cpu
 from atlasjax.planes import as_planes
 from atlasjax.saliency.baselines import baseline_of
-from atlasjax.saliency.maps import saliency_maps
 from atlasjax.saliency.methods import methods_for
-from atlasjax.saliency.passes import CHUNK
 from atlasjax.targets import class_logit
-from atlasjax.workflows.explaining.maps import SETTINGS
+from atlasjax.workflows.explaining.maps import maps_of
 
 LAYER = "mixed4e"
 LAYERS = ("mixed3b", "mixed4a", "mixed4e")
@@ -54,15 +52,17 @@ EIGHT = 8  # steps of insertion and deletion
 def measure(model: Any, cases: list[Case], method: str, checked: int) -> dict[str, Any]:
     """Return one method's scores in every case, and its checks on some images of the first."""
     began = time.perf_counter()
-    maps = {c.name: maps_of(model, c.images, c.target, method) for c in cases}
+    maps = {
+        c.name: maps_of(model, c.images, c.target, [method], layer=LAYER)[method] for c in cases
+    }
     seconds = (time.perf_counter() - began) / sum(len(c.images) for c in cases)
     row: dict[str, Any] = {c.name: score(c, maps[c.name])._asdict() for c in cases}
     images, found = cases[0].images[:checked], maps[cases[0].name][:checked]
     index = cases[0].target.data.classes[:checked, 0]
     target, other = class_logit(index), class_logit((index + 1) % len(CLASSES))
     shuffled = randomized(model, jax.random.key(0))
-    with_weights = maps_of(shuffled, images, target, method)
-    with_label = maps_of(model, images, other, method)
+    with_weights = maps_of(shuffled, images, target, [method], layer=LAYER)[method]
+    with_label = maps_of(model, images, other, [method], layer=LAYER)[method]
     blurred = np.asarray(baseline_of(jnp.asarray(images), "blurred"))
     under = areas(perturbation(model, images, target, found, blurred, steps=EIGHT))
     return row | {
@@ -72,17 +72,6 @@ def measure(model: Any, cases: list[Case], method: str, checked: int) -> dict[st
         "deletion": mean(under.deletion),
         "seconds": seconds,
     }
-
-
-def maps_of(model: Any, images: np.ndarray, target: Any, method: str) -> np.ndarray:
-    settings = {method: SETTINGS[method]} if method in SETTINGS else {}
-    how: dict[str, Any] = {
-        "methods": [method],
-        "layer": LAYER,
-        "settings": settings,
-        "chunk": CHUNK,
-    }
-    return saliency_maps(model, images, target, **how)[method]
 
 
 def mean(values: np.ndarray) -> float:

@@ -1,5 +1,7 @@
 """Which layers have units at positions, and how many."""
 
+from collections.abc import Mapping
+
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
 from atlasjax.taps import Model, layers
@@ -19,7 +21,22 @@ def shape_of(model: Model, layer: str, image_shape: tuple[int, int, int]) -> tup
     >>> shape_of(lambda images, tap: tap("mean", images.mean((1, 2))), "mean", (4, 4, 3))
     (1, 1, 3)
     """
-    known = layers(as_planes(model), image_shape)
+    return positions_of(layers(as_planes(model), image_shape), layer)
+
+
+def positions_of(known: Mapping[str, tuple[int, ...]], layer: str) -> tuple[int, int, int]:
+    """Return the rows, columns and units of a layer, of those whose shapes are known.
+
+    Args:
+        known: shapes by layer, without the batch.
+        layer: its name.
+
+    Raises:
+        UserError: no such layer, or one without positions.
+
+    >>> positions_of({"a": (2, 3, 4)}, "a")
+    (2, 3, 4)
+    """
     if layer not in known:
         raise unknown("layer", layer, known)
     shape = known[layer]

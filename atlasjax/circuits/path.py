@@ -9,7 +9,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 from jaxtyping import Array, Float
 
-from atlasjax.errors import UserError, unknown
+from atlasjax.circuits.layers import positions_of
+from atlasjax.errors import UserError
 from atlasjax.linearized import Unreached, linearized, run
 from atlasjax.optvis.sizes import CHANNELS, Shape, taken, usual
 from atlasjax.planes import as_planes
@@ -123,12 +124,7 @@ def shape_of(found: dict[str, jax.ShapeDtypeStruct], layer: str) -> Shape:
     Raises:
         UserError: no such layer, or one without a plane.
     """
-    if layer not in found:
-        raise unknown("layer", layer, found)
-    shape = found[layer].shape[1:]
-    if len(shape) != 3:
-        raise UserError(f"layer {layer!r} has no positions: its shape is {list(shape)}")
-    return shape
+    return positions_of({name: plane.shape[1:] for name, plane in found.items()}, layer)
 
 
 def between(

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
+from jax.extend.core import Jaxpr, JaxprEqn
 from jaxtyping import Array, Float
 
-from atlasjax.programs import CALLS, bind, inside
+from atlasjax.programs import CALLS, bind, follow, inside
 from atlasjax.windows import Windows, joined, pooling_windows, window_sum
 
 LEAST = 1e-2
@@ -65,17 +65,7 @@ class _Value(NamedTuple):
 
 
 def _run(jaxpr: Jaxpr, consts: Sequence[Any], given: Sequence[_Value]) -> list[_Value]:
-    known: dict[Any, _Value] = {}
-
-    def read(atom: Any) -> _Value:
-        return _Value(atom.val) if isinstance(atom, Literal) else known[atom]
-
-    known.update(zip(jaxpr.constvars, map(_Value, consts), strict=True))
-    known.update(zip(jaxpr.invars, given, strict=True))
-    for equation in jaxpr.eqns:
-        found = _step(equation, [read(atom) for atom in equation.invars])
-        known.update(zip(equation.outvars, found, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+    return list(map(follow(jaxpr, consts, given, _Value, _step), jaxpr.outvars))
 
 
 def _step(equation: JaxprEqn, given: list[_Value]) -> list[_Value]:

@@ -9,11 +9,11 @@ from atlasjax.saliency.grad_cam import (
     grad_cam,
     grad_cam_plus_plus,
     guided_grad_cam,
-    guided_gradient,
 )
 from atlasjax.saliency.gradient import gradient, gradient_times_input
 from atlasjax.saliency.integrated_gradients import IntegratedGradients, integrated_gradients
 from atlasjax.saliency.lime import lime, superpixels
+from atlasjax.saliency.looks import guided_gradient
 from atlasjax.saliency.maps import saliency_maps
 from atlasjax.saliency.methods import METHODS, Method, methods_for
 from atlasjax.saliency.occlusion import occlusion

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from atlasjax.saliency.looks import AtLayer, GuidedAtLayer, LayerSlopes, guided_slopes
+from atlasjax.saliency.looks import AtLayer, GuidedAtLayer, LayerSlopes
 from atlasjax.saliency.passes import run
 from atlasjax.saliency.pixels import channels_joined, resized
 from atlasjax.saliency.versions import Versions, once
@@ -141,27 +141,6 @@ def guided_grad_cam_versions(image: Float[Array, "h w c"], *, layer: str) -> Ver
         return _cam(at_layer, image, True) * channels_joined(gradient, signed=True)
 
     return once(image, GuidedAtLayer(layer), finish)
-
-
-def guided_gradient(
-    model: Model, images: Float[Array, "b h w c"], target: Target
-) -> Float[Array, "b h w c"]:
-    """Return guided backpropagation: the gradient, of which rectifiers pass on what is positive.
-
-    Args:
-        model: a callable pytree `model(images, tap)`.
-        images: as the model takes them.
-        target: what is asked for.
-
-    Raises:
-        UserError: a network without rectifiers.
-
-    >>> from atlasjax.targets import class_logit
-    >>> toy = lambda images, tap: -jax.nn.relu(images).sum((1, 2))
-    >>> float(guided_gradient(toy, jnp.ones((1, 1, 1, 1)), class_logit(0))[0, 0, 0, 0])
-    0.0
-    """
-    return guided_slopes(model, images, target)
 
 
 def _cam(found: LayerSlopes, image: Float[Array, "h w c"], rectified: bool) -> Float[Array, "h w"]:

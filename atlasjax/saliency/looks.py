@@ -137,13 +137,13 @@ class GuidedAtLayer(NamedTuple):
         self, model: Model, images: Float[Array, "b h w c"], target: Target
     ) -> tuple[LayerSlopes, Float[Array, "b h w c"]]:
         """Return the layer with the gradient by it, and the guided gradient by the pixels."""
-        return AtLayer(self.layer)(model, images, target), guided_slopes(model, images, target)
+        return AtLayer(self.layer)(model, images, target), guided_gradient(model, images, target)
 
 
-def guided_slopes(
+def guided_gradient(
     model: Model, images: Float[Array, "b h w c"], target: Target
 ) -> Float[Array, "b h w c"]:
-    """Return the gradient by the pixels, of which rectifiers pass on what is positive.
+    """Return guided backpropagation: the gradient, of which rectifiers pass on what is positive.
 
     Args:
         model: a callable pytree `model(images, tap)`.
@@ -152,6 +152,11 @@ def guided_slopes(
 
     Raises:
         UserError: a network without rectifiers.
+
+    >>> from atlasjax.targets import class_logit
+    >>> toy = lambda images, tap: -jax.nn.relu(images).sum((1, 2))
+    >>> float(guided_gradient(toy, jnp.ones((1, 1, 1, 1)), class_logit(0))[0, 0, 0, 0])
+    0.0
     """
     run = guided(lambda m, t, x: evaluate(t, m, x))
     return jax.grad(lambda x: run(as_pytree(model), target, x).sum())(images)

@@ -77,19 +77,21 @@ def saliency_maps(
     chosen = check_methods(names, model, shape, layer)
     given = _settings(settings or {}, chosen)
     keys = image_keys(jax.random.key(0) if key is None else key, len(images))
+    groups = list(_groups(asked, len(images)))
     tasks = [
-        _Task(method, *_divided(method, images, keys, layer, given.get(method.name, {})), *group)
+        task
         for method in chosen
-        for group in _groups(asked, len(images))
+        for task in _tasks(method, images, groups, keys, layer, given.get(method.name, {}))
     ]
-    needs = [task.total * task.versions.total for task in tasks]
+    plans = [plan(task.recipe, task.items(np.zeros(1, int))[2]) for task in tasks]
+    needs = [task.total * each.total for task, each in zip(tasks, plans, strict=True)]
     mesh, network, rows = _together(model, mesh, chunk, needs)
     found = {m.name: np.empty((len(images), len(asked), *shape[:2]), np.float32) for m in chosen}
     done, total = 0, len(chosen) * len(images) * len(asked)
     progress(0, total)
-    for task in tasks:
+    for task, each in zip(tasks, plans, strict=True):
         maps = found[task.method.name]
-        for image, of, part in _maps(task, network, mesh, rows):
+        for image, of, part in _maps(task, each, network, mesh, rows):
             maps[image, of] = part
             done += part.shape[0] * part.shape[1]
             progress(done, total)
@@ -123,11 +125,6 @@ class _Task(NamedTuple):
         """How many items there are: images, or pairs of an image and a target."""
         return len(self.images) * (1 if self.method.shares else len(self.at))
 
-    @property
-    def versions(self) -> Versions:
-        """What is done with each of them."""
-        return plan(self.recipe, self.items(np.zeros(1, int))[2])
-
     def items(self, which: Int[np.ndarray, " n"]) -> tuple[np.ndarray, np.ndarray, Items]:
         """Return the images and the targets [n, targets] of some items, and these."""
         if self.method.shares:
@@ -141,10 +138,10 @@ class _Task(NamedTuple):
 
 
 def _maps(
-    task: _Task, model: Model, mesh: Mesh, rows: int
+    task: _Task, each: Versions, model: Model, mesh: Mesh, rows: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Float[np.ndarray, "n targets h w"]]]:
     """Give the maps of some items after the other: of which images and targets, and these."""
-    total, versions = task.total, task.versions
+    total = task.total
     rows = rows if task.at_a_time is None else task.at_a_time * mesh.size
     size = min(total, rows)
 
@@ -152,12 +149,12 @@ def _maps(
         for first in range(0, total, size):
             which = np.arange(first, min(first + size, total))
             image, target, items = task.items(which)
-            parts = rows_of(len(which), versions.total, rows)
+            parts = rows_of(len(which), each.total, rows)
             items = Items(*pad_batch(tuple(items), size))
             yield (
                 image,
                 target,
-                map_of(passed(task.recipe, versions.look, model, items, parts, mesh)),
+                map_of(passed(task.recipe, each.look, model, items, parts, mesh)),
             )
 
     for image, target, maps in overlapped(begun(), mesh):
@@ -204,14 +201,15 @@ def _settings(
     return {name: dict(options) for name, options in given.items()}
 
 
-def _divided(
+def _tasks(
     method: Method,
     images: Float[np.ndarray, "b h w c"],
+    groups: Iterable[tuple[Int[np.ndarray, " targets"], Target]],
     keys: Key[Array, " b"],
     layer: str | None,
     options: Mapping[str, Any],
-) -> tuple[Recipe, int | None, Float[np.ndarray, "b h w c"], dict[str, Any]]:
-    """Return what all images have in common, the images, and what is each image's own."""
+) -> list[_Task]:
+    """Return a method's tasks, with its settings parted into all images' and each image's own."""
     common, own = {**options}, {}
     at_a_time = common.pop("chunk", None)
     if at_a_time is not None:
@@ -224,7 +222,7 @@ def _divided(
     asked = method.given(layer, keys)
     own |= {name: asked.pop(name) for name in ("key",) if name in asked}
     recipe = Recipe(method.versions, tuple(sorted({**common, **asked}.items())))
-    return recipe, at_a_time, images, own
+    return [_Task(method, recipe, at_a_time, images, own, *group) for group in groups]
 
 
 def _together(

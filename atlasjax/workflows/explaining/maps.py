@@ -31,7 +31,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lime": {"samples": 256},
     }
 )
-"""Fewer versions of an image than the methods take by default, for a page within a minute."""
+"""Fewer versions of an image than the methods take by default: a page is to be there soon."""
 BLURRED = "blurred"
 COMPLETE = ("integrated_gradients", "gradient_times_input")
 """Methods whose maps should add up to the change of the target from a black image."""
@@ -62,9 +62,8 @@ def maps(
         checked: whether it is measured how far the maps of the first target can be trusted.
         progress: called with the number of maps done, and to do.
     """
-    settings = {name: options for name, options in SETTINGS.items() if name in methods}
-    find = partial(saliency_maps, layer=layer, key=key, settings=settings, chunk=CHUNK)
-    found = find(model, images, list(targets), methods=methods, progress=progress)
+    find = partial(maps_of, layer=layer, key=key)
+    found = find(model, images, list(targets), methods, progress=progress)
     checks = _checks(model, images, targets, found, change, find, key) if checked else {}
     nothing = tuple(Checks() for _ in targets)
     return [
@@ -80,6 +79,40 @@ def maps(
         )
         for i in range(len(images))
     ]
+
+
+def maps_of(
+    model: Model,
+    images: Float[np.ndarray, "b h w c"],
+    target: Any,
+    methods: Sequence[str],
+    *,
+    layer: str,
+    key: Key[Array, ""] | None = None,
+    progress: Progress = silent,
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return maps with the samples that they have on the page, in chunks that all calls share.
+
+    Args:
+        model: as for `saliency_maps`, and so are all others.
+        images: likewise.
+        target: likewise.
+        methods: likewise.
+        layer: likewise.
+        key: likewise.
+        progress: likewise.
+    """
+    return saliency_maps(
+        model,
+        images,
+        target,
+        methods=methods,
+        layer=layer,
+        key=key,
+        settings={name: options for name, options in SETTINGS.items() if name in methods},
+        chunk=CHUNK,
+        progress=progress,
+    )
 
 
 def _checks(
@@ -138,8 +171,7 @@ def _of_shuffled(
     found = {}
     for names, asked in ((shared, list(targets)), (alone, [targets[0]])):
         if names:
-            options = {name: o for name, o in SETTINGS.items() if name in names}
-            found |= find(network, images, asked, methods=names, settings=options)
+            found |= find(network, images, asked, names)
     return {name: maps[:, 0] for name, maps in found.items()}
 
 

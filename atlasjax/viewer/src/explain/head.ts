@@ -1,9 +1,9 @@
 // The head: which image, which targets, any other class, and the tools.
 import { digitsFor, signed } from "../app.ts";
 import { createCombobox } from "../combobox.ts";
-import { copy, dialog, keyList } from "../dialog.ts";
-import { button, el, glyph, segments } from "../dom.ts";
-import type { Theme } from "../theme.ts";
+import { keyList } from "../dialog.ts";
+import { button, el, glyph } from "../dom.ts";
+import { createToolbar } from "../toolbar.ts";
 import { type App, className, fullTarget, shortClass, shortTarget, targetOf } from "./app.ts";
 
 const KEYS = [
@@ -32,22 +32,7 @@ export interface Head {
 export function createHead(app: App): Head {
   const { index } = app.store;
   const { meta } = app.picture;
-  const help = dialog("How to read it", helpText(app));
-  const theme = segments<Theme>(
-    "Theme",
-    [["system", "System"], ["dark", "Dark"], ["light", "Light"]],
-    () => app.theme,
-    (chosen) => app.setTheme(chosen),
-  );
-  app.on("theme", theme.update);
-  help.append(el("h3", {}, "Theme"), theme.element);
-  const tools = el(
-    "div",
-    { class: "tools", role: "toolbar", "aria-label": "Tools" },
-    button("Copy a link to this view", "link", () =>
-      copy(location.href, "The link is copied", "The browser did not allow copying: the link is in the address bar", app.toast)),
-    button("Help", "help", () => help.showModal()),
-  );
+  const { element: tools, help } = createToolbar(app, helpText(app));
   const search = index.class_names.length ? createSearch(app) : null;
   const said = answerText(app);
   const names = el(

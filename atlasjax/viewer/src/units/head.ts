@@ -1,8 +1,8 @@
 // The head: the layers, the search of units, and the tools.
 import { createCombobox } from "../combobox.ts";
-import { copy, dialog, keyList } from "../dialog.ts";
-import { button, el, segments } from "../dom.ts";
-import type { Theme } from "../theme.ts";
+import { keyList } from "../dialog.ts";
+import { el } from "../dom.ts";
+import { createToolbar } from "../toolbar.ts";
 import type { App } from "./app.ts";
 import { sheetOf, writeHash } from "./permalink.ts";
 import { familiesOf, refText, type Store } from "./store.ts";
@@ -26,22 +26,7 @@ export interface Head {
 }
 
 export function createHead(app: App): Head {
-  const help = dialog("How to read it", helpText());
-  const theme = segments<Theme>(
-    "Theme",
-    [["system", "System"], ["dark", "Dark"], ["light", "Light"]],
-    () => app.theme,
-    (chosen) => app.setTheme(chosen),
-  );
-  app.on("theme", theme.update);
-  help.append(el("h3", {}, "Theme"), theme.element);
-  const tools = el(
-    "div",
-    { class: "tools", role: "toolbar", "aria-label": "Tools" },
-    button("Copy a link to this view", "link", () =>
-      copy(location.href, "The link is copied", "The browser did not allow copying: the link is in the address bar", app.toast)),
-    button("Help", "help", () => help.showModal()),
-  );
+  const { element: tools, help } = createToolbar(app, helpText());
   const search = createSearch(app);
   return {
     element: el("header", { class: "top" }, createTabs(app), search.element, tools),
