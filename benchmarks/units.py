@@ -1,12 +1,12 @@
 """What a site of units costs: seconds of each stage, and its size on disk.
 
     python benchmarks/units.py [--model NAME --weights FILE --images FOLDER] [--max-images N]
-        [--layers LAYER ...] [--each N] [--whole] [--quick] [--json]
+        [--layers LAYER ...] [--each N] [--whole [--out SITE]] [--quick] [--json]
 
 A site of a few units of each layer is made, twice as many are added to it, and what the whole site
 takes is told from the difference: what is done once (programs compiled, images looked at, weights
-and tuning of all units) counts once. `--whole` makes the whole site instead, and `--quick` looks at
-fewer units. Without a model, it is the bundled network on generated scenes. Beside the seconds that
+and tuning of all units) counts once. `--whole` makes the whole site instead, which `--out`
+keeps, and `--quick` looks at fewer units. Without a model, it is the bundled network on generated scenes. Beside the seconds that
 went by stand those of all cores together, which are the same on a machine that does other work.
 """
 
@@ -114,9 +114,12 @@ def main() -> None:
     parser.add_argument("--layers", nargs="+", default=["mixed3a", "mixed3b"])
     parser.add_argument("--each", type=int, default=EACH, help="units of each layer at first")
     parser.add_argument("--whole", action="store_true", help="make the whole site")
+    parser.add_argument("--out", type=Path, help="a new folder for the whole site, to keep it")
     parser.add_argument("--quick", action="store_true", help=f"as --each {QUICK}")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
+    if chosen.out and (not chosen.whole or chosen.out.exists()):
+        parser.error(f"--out {chosen.out}: a folder that is not there yet, and with --whole")
     try:
         found = measured(chosen)
     except ax.UserError as error:
@@ -138,7 +141,7 @@ def measured(chosen: argparse.Namespace) -> dict[str, Any]:
     counts = {layer: known[layer][-1] for layer in chosen.layers if layer in known}
     total, last = sum(counts.values()), counts.get(chosen.layers[-1], 0)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "site"
+        folder = chosen.out or Path(name) / "site"
         if chosen.whole:
             made = call(chosen, folder, None, total)
             return {
