@@ -5,9 +5,10 @@
 
 A site of a few units of each layer is made, twice as many are added to it, and what the whole site
 takes is told from the difference: what is done once (programs compiled, images looked at, weights
-and tuning of all units) counts once. `--whole` makes the whole site instead, which `--out`
-keeps, and `--quick` looks at fewer units. Without a model, it is the bundled network on generated scenes. Beside the seconds that
-went by stand those of all cores together, which are the same on a machine that does other work.
+and tuning of all units) counts once. `--whole` makes the whole site instead, which `--out` keeps,
+and `--quick` looks at fewer units. Without a model, it is the bundled network on generated scenes.
+Beside the seconds that went by stand those of all cores together, which are the same on a machine
+that does other work.
 """
 
 import argparse
