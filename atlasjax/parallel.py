@@ -125,6 +125,15 @@ def share_of(batch: int, mesh: Mesh) -> int:
     return -(-batch // mesh.size) * mesh.size
 
 
+def platform_of(mesh: Mesh) -> str:
+    """Return what the devices are, as JAX names it: "cpu", "gpu", "tpu".
+
+    >>> platform_of(batch_mesh(jax.devices("cpu")))
+    'cpu'
+    """
+    return mesh.devices.flat[0].platform
+
+
 def accelerated(mesh: Mesh) -> bool:
     """Tell whether the devices are others than CPUs: they work on while the host does.
 

@@ -8,8 +8,9 @@ an intervention. There are no hooks to register and nothing global, so all of it
 a layer costs the network up to that layer, and a head costs what follows it.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -206,18 +207,50 @@ def layers(
     >>> layers(lambda x, tap: tap("double", 2 * x).sum((1, 2, 3)), (2, 2, 1))
     {'double': (2, 2, 1)}
     """
-    found: dict[str, tuple[int, ...]] = {}
+    _, found = shapes(model, image_shape)
+    return {name: tuple(value.shape[1:]) for name, value in found.items()}
 
-    def record(name: str, value: Array) -> Array:
-        if name in found:
-            raise _twice(name)
-        found[name] = tuple(value.shape[1:])
-        return value
 
+def shapes(
+    model: Model, image_shape: tuple[int, int, int]
+) -> tuple[Any, dict[str, jax.ShapeDtypeStruct]]:
+    """Return shape and type of what a network gives for one image, and of its tapped values.
+
+    A network is traced once for every size of images: asking again costs next to nothing.
+
+    Args:
+        model: a callable pytree `model(images, tap)`.
+        image_shape: the [h, w, c] of the image.
+
+    Returns:
+        Of the output, and of the layers in the order of the computation; all with the batch of 1.
+
+    Raises:
+        UserError: as `layers`.
+
+    >>> output, found = shapes(lambda x, tap: tap("double", 2 * x).sum((1, 2)), (2, 2, 3))
+    >>> output.shape, found["double"].shape
+    ((1, 3), (1, 2, 2, 3))
+    """
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
     # The model is an argument, so that one whose weights are shapes alone will do.
-    jax.eval_shape(lambda m, x: m(x, record), as_pytree(model), images)
-    return found
+    output, found, twice = _shown.eval_shape(as_pytree(model), images)
+    for name in twice:
+        raise _twice(name)
+    return output, dict(found)
+
+
+@jax.jit
+def _shown(model: Model, images: Array) -> tuple[Array, OrderedDict, OrderedDict]:
+    """Return the output, all tapped values in order, and those whose names came before."""
+    found: OrderedDict[str, Array] = OrderedDict()
+    twice: OrderedDict[str, Array] = OrderedDict()
+
+    def record(name: str, value: Array) -> Array:
+        (twice if name in found else found)[name] = value
+        return value
+
+    return model(images, record), found, twice
 
 
 def _twice(name: str) -> UserError:

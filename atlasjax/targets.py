@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
-from atlasjax.taps import Edit, Model
+from atlasjax.taps import Edit, Model, shapes
 
 _Data = Array | np.ndarray  # under jit an array of JAX
 Score = Callable[[Array, Mapping[str, Array], PyTree, Any], Float[Array, " b"]]
@@ -270,18 +270,7 @@ def check_targets(targets: Iterable[Target], model: Model, shape: tuple[int, int
 
     >>> check_targets([class_logit(0)], lambda images, tap: images.sum((1, 2)), (2, 2, 3))
     """
-
-    def look(model: Model, image: Array) -> tuple[Array, dict[str, Array]]:
-        seen: dict[str, Array] = {}
-
-        def record(name: str, value: Array) -> Array:
-            seen[name] = value
-            return value
-
-        return model(image, record), seen
-
-    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    output, found = jax.eval_shape(look, as_planes(model), image)
+    output, found = shapes(as_planes(model), shape)
     for target in targets:
         _check(target, output, found)
 

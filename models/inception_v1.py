@@ -18,7 +18,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from atlasjax.errors import UserError
-from atlasjax.models.layers import conv_general_dilated, local_response_norm
+from atlasjax.models.layers import local_response_norm
 from atlasjax.models.pooling import max_pool
 from atlasjax.models.specs import Block, Head, Spec
 from atlasjax.taps import Tap, identity
@@ -197,9 +197,7 @@ def _heads(spec: Spec, block: str) -> tuple[Head, ...]:
 
 
 def _conv(inputs: int, outputs: int, size: int, **settings: Any) -> nnx.Conv:
-    return nnx.Conv(
-        inputs, outputs, (size, size), conv_general_dilated=conv_general_dilated, **settings
-    )
+    return nnx.Conv(inputs, outputs, (size, size), **settings)
 
 
 def _relu(x: Array, name: str, tap: Tap) -> Array:

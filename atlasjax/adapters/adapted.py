@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from atlasjax.adapters.marks import tapped
 from atlasjax.errors import UserError
+from atlasjax.marks import tapped
 from atlasjax.taps import Tap, identity
 
 NONE = "none"  # the output of a network without classes
@@ -129,7 +129,7 @@ def marked(apply: Callable[[Any, Array], Any]) -> Call:
     Args:
         apply: a pure function of weights and prepared inputs to whatever the network returns.
 
-    >>> from atlasjax.adapters.marks import mark
+    >>> from atlasjax.marks import mark
     >>> double = marked(lambda by, x: mark("double", by * x) + 1)
     >>> double(jnp.ones(1), jnp.ones(1), lambda name, value: 10 * value)
     {0: Array([11.], dtype=float32)}

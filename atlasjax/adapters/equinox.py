@@ -6,9 +6,9 @@ import jax
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import marking
 from atlasjax.adapters.signatures import evaluation, is_of
 from atlasjax.errors import UserError
+from atlasjax.marks import marking
 
 
 def is_network(network: Any) -> bool:

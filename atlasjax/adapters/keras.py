@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import marking
 from atlasjax.adapters.signatures import is_of
 from atlasjax.errors import UserError
+from atlasjax.marks import marking
 
 # Layers are marked in place while a call is traced, one call at a time. A mark means nothing to
 # whoever else uses the network meanwhile.

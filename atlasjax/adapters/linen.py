@@ -7,9 +7,9 @@ from typing import Any
 from jaxtyping import Array
 
 from atlasjax.adapters.adapted import Parts, marked
-from atlasjax.adapters.marks import mark_first
 from atlasjax.adapters.signatures import evaluation, is_of
 from atlasjax.errors import UserError
+from atlasjax.marks import mark_first
 
 
 def is_network(network: Any) -> bool:

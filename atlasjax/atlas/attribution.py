@@ -10,10 +10,12 @@ from jaxtyping import Array, Float, Float16, Int, UInt8
 
 from atlasjax.atlas.collect import Activations
 from atlasjax.data import Batch
+from atlasjax.optimized import optimized
 from atlasjax.parallel import (
     batch_mesh,
     overlapped,
     pad_batch,
+    platform_of,
     replicate,
     share_of,
     split_batch,
@@ -57,7 +59,7 @@ def attribution(
     >>> attribution(toy, "double", jnp.ones((1, 2, 2, 1)), jnp.zeros((1, 1, 2), int))
     Array([[[2.]]], dtype=float32)
     """
-    model = as_planes(model)
+    model = optimized(as_planes(model))
     value = capture(model, images, [layer])[layer]
     return _effects(model, layer, images, value, position)
 
@@ -150,7 +152,7 @@ def attributions(
         For each batch its images' positions one after another, in half precision.
     """
     mesh = batch_mesh() if mesh is None else mesh
-    model = replicate(as_planes(model), mesh)
+    model = replicate(optimized(as_planes(model), platform_of(mesh)), mesh)
 
     def upto(
         model: Model, images: UInt8[Array, "b h w c"]

@@ -17,10 +17,12 @@ from atlasjax.atlas.positions import Choose, independent, interior, placed
 from atlasjax.data import Batch
 from atlasjax.data.ranges import Span, together
 from atlasjax.errors import UserError, unknown
+from atlasjax.optimized import optimized
 from atlasjax.parallel import (
     batch_mesh,
     overlapped,
     pad_batch,
+    platform_of,
     replicate,
     share_of,
     split_batch,
@@ -112,7 +114,7 @@ def collect(
     array([2., 2., 2.], dtype=float32)
     """
     mesh = batch_mesh() if mesh is None else mesh
-    model = replicate(as_planes(model), mesh)
+    model = replicate(optimized(as_planes(model), platform_of(mesh)), mesh)
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
     notes: list[str] = []

@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, UInt8
 
 from atlasjax.errors import UserError
+from atlasjax.optimized import optimized
 from atlasjax.optvis import objectives
 from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.loop import Loop
@@ -19,8 +20,8 @@ from atlasjax.optvis.param import fourier, fourier_params
 from atlasjax.optvis.render import Renderer, renderer
 from atlasjax.optvis.schedule import warmup_cosine_adam
 from atlasjax.optvis.transform import similarity
-from atlasjax.parallel import batch_mesh, pad_batch, replicate, share_of
-from atlasjax.taps import Model, as_pytree
+from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of
+from atlasjax.taps import Model
 
 SMALLEST = 8  # px
 
@@ -156,7 +157,8 @@ def icon_drawer(
     """
     _check(settings)
     mesh = batch_mesh() if mesh is None else mesh
-    model, size = replicate(as_pytree(model), mesh), share_of(settings.batch, mesh)
+    model = replicate(optimized(model, platform_of(mesh)), mesh)
+    size = share_of(settings.batch, mesh)
     whiten = None if whitening is None else np.asarray(whitening, np.float32)
     fresh, refined = (
         icon_renderer(settings, steps, mesh) for steps in (settings.steps, settings.refine_steps)

@@ -19,9 +19,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError, unknown
+from atlasjax.optimized import optimized
 from atlasjax.optvis.relaxed import relaxed_pooling
 from atlasjax.planes import as_planes
-from atlasjax.taps import Model, as_pytree, capture, intervene
+from atlasjax.taps import Model, capture, intervene
 from atlasjax.targets import Target, check_target, evaluate_all
 
 METHODS = ("path", "gradient", "stochastic")
@@ -96,7 +97,7 @@ def effects(
     """
     targets = tuple(targets)
     _check(targets, method, steps, key)
-    model = as_planes(model)
+    model = optimized(as_planes(model))
     shape = (images.shape[1], images.shape[2], images.shape[3])
     for target in targets:
         check_target(target, model, shape)
@@ -143,7 +144,7 @@ def outputs(
     Array([[[1., 0.],
             [0., 1.]]], dtype=float32)
     """
-    return _outputs(as_planes(as_pytree(model)), images, parts, layer)
+    return _outputs(optimized(as_planes(model)), images, parts, layer)
 
 
 @partial(jax.jit, static_argnums=3)

@@ -16,8 +16,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from atlasjax.blocks.effects import AT_A_TIME
+from atlasjax.optimized import optimized
 from atlasjax.planes import as_planes
-from atlasjax.taps import Model, as_pytree, capture
+from atlasjax.taps import Model, capture
 
 Maps = tuple[Float[Array | np.ndarray, "_ _ _ _"], Float[Array | np.ndarray, "_ _"]]
 """Groups as their maps [b, rows, columns, n] and directions [n, c]."""
@@ -71,7 +72,7 @@ def flow_between_groups(
     Array([[[3.]]], dtype=float32)
     """
     groups = jax.tree.map(jnp.asarray, (earlier_groups, later_groups))
-    return _flow(as_planes(as_pytree(model)), images, groups, earlier, later)
+    return _flow(optimized(as_planes(model)), images, groups, earlier, later)
 
 
 def flow_between_positions(
@@ -98,7 +99,7 @@ def flow_between_positions(
     Array([[3., 0.],
            [0., 3.]], dtype=float32)
     """
-    return _flow(as_planes(as_pytree(model)), images, None, earlier, later)
+    return _flow(optimized(as_planes(model)), images, None, earlier, later)
 
 
 @partial(jax.jit, static_argnums=(3, 4))

@@ -22,10 +22,11 @@ from jaxtyping import Array, Float, Key, UInt8
 from atlasjax.blocks.canvas import Plan, draw
 from atlasjax.blocks.groups import groups
 from atlasjax.errors import UserError
+from atlasjax.optimized import optimized
 from atlasjax.optvis.sizes import taken, usual
-from atlasjax.parallel import batch_mesh
+from atlasjax.parallel import batch_mesh, platform_of
 from atlasjax.planes import as_planes
-from atlasjax.taps import Model, as_pytree, capture
+from atlasjax.taps import Model, capture
 
 FEW = 100  # positions that are drawn larger
 
@@ -109,7 +110,7 @@ def activation_grid(
     settings = settings or GridSettings()
     _check(settings)
     mesh = batch_mesh() if mesh is None else mesh
-    model = as_planes(as_pytree(model))
+    model = optimized(as_planes(model), platform_of(mesh))
     given = jnp.asarray(image, jnp.float32)
     value = np.asarray(jax.jit(_value, static_argnums=2)(model, given[None], layer)[0])
     while value.shape[0] * value.shape[1] > settings.most:

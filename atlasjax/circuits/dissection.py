@@ -17,7 +17,8 @@ from atlasjax.circuits.layers import shape_of
 from atlasjax.circuits.overlaps import overlaps, thresholds_of
 from atlasjax.data.masks import Masked
 from atlasjax.errors import UserError
-from atlasjax.parallel import batch_mesh, replicate
+from atlasjax.optimized import optimized
+from atlasjax.parallel import batch_mesh, platform_of, replicate
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
 from atlasjax.receptive import ReceptiveField, field_within
@@ -114,7 +115,7 @@ def dissect(
     if not shares or min(shares) <= 0 or max(shares) >= 1:
         raise UserError(f"shares {list(shares)}: must be between 0 and 1, one at least")
     mesh = batch_mesh() if mesh is None else mesh
-    network = replicate(as_planes(model), mesh)
+    network = replicate(optimized(as_planes(model), platform_of(mesh)), mesh)
     fields: dict[str, ReceptiveField] = {}
     first = next(iter(batches()), None)
     if first is None or not len(first.images):

@@ -13,10 +13,12 @@ from atlasjax.circuits.histogram import Histogram, added, counted
 from atlasjax.circuits.layers import shape_of
 from atlasjax.data import Batch
 from atlasjax.errors import UserError
+from atlasjax.optimized import optimized
 from atlasjax.parallel import (
     batch_mesh,
     overlapped,
     pad_batch,
+    platform_of,
     replicate,
     share_of,
     split_batch,
@@ -84,7 +86,8 @@ def measured(
         Each batch with what was measured of it; nothing of a batch without images.
     """
     mesh = batch_mesh() if mesh is None else mesh
-    network, plan, record, size = as_planes(model), (), None, 0
+    network = optimized(as_planes(model), platform_of(mesh))
+    plan, record, size = (), None, 0
 
     def begun() -> Iterator[tuple[Batch, Any]]:
         nonlocal network, plan, record, size

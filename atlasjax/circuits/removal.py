@@ -11,8 +11,9 @@ from jaxtyping import Array, Float
 from atlasjax.circuits.layers import shape_of
 from atlasjax.circuits.passes import batches, shape_of_images
 from atlasjax.errors import UserError
+from atlasjax.optimized import optimized
 from atlasjax.planes import as_planes
-from atlasjax.taps import Model, as_pytree, intervene
+from atlasjax.taps import Model, intervene
 
 
 def without_units(
@@ -53,7 +54,7 @@ def without_units(
         edit = lambda value: value * kept[None, None, None]  # noqa: E731
         return intervene(model, images, {layer: edit}).reshape(len(images), -1)
 
-    planes, parts = as_planes(as_pytree(model)), []
+    planes, parts = optimized(as_planes(model)), []
     for batch, _ in batches(images):
         parts.append([np.asarray(see(planes, batch, jnp.asarray(row))) for row in kept])
     return np.concatenate([np.stack(part) for part in parts], 1)[:, : len(images)]

@@ -18,7 +18,8 @@ from jaxtyping import Array, Float, PyTree
 from atlasjax.circuits.layers import shape_of
 from atlasjax.circuits.stimuli.canvas import Number
 from atlasjax.errors import UserError
-from atlasjax.parallel import batch_mesh, pad_batch, replicate, share_of, split_batch
+from atlasjax.optimized import optimized
+from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of, split_batch
 from atlasjax.planes import as_planes
 from atlasjax.receptive import field_within
 from atlasjax.rectifiers import before_rectifier
@@ -130,7 +131,9 @@ def tuning(
     each = {name: value for name, value in arrays.items() if value.ndim}
     show = jax.jit(lambda whole, each: draw(**whole, **each, size=on.size, centre=on.centre))
     mesh = batch_mesh() if mesh is None else mesh
-    opened, name = before_rectifier(as_planes(model), layer, (on.size, on.size, 3))
+    opened, name = before_rectifier(
+        optimized(as_planes(model), platform_of(mesh)), layer, (on.size, on.size, 3)
+    )
     opened, read = replicate(opened, mesh), _reader(name, on.row, on.column, mesh)
     size = share_of(min(at_a_time, count), mesh)
     found = []

@@ -18,9 +18,10 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from atlasjax.errors import UserError
-from atlasjax.parallel import batch_mesh, pad_batch, replicate, share_of, split_batch
+from atlasjax.optimized import optimized
+from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of, split_batch
 from atlasjax.progress import Progress, silent
-from atlasjax.taps import Model, as_pytree
+from atlasjax.taps import Model
 from atlasjax.targets import Target, evaluate
 
 AT_A_TIME = 16  # images at once
@@ -94,7 +95,7 @@ def perturbation(
     """
     _check(images, maps, baseline, steps)
     mesh = batch_mesh() if mesh is None else mesh
-    model, size = replicate(as_pytree(model), mesh), share_of(AT_A_TIME, mesh)
+    model, size = replicate(optimized(model, platform_of(mesh)), mesh), share_of(AT_A_TIME, mesh)
     see, rank = _compiled(mesh), _ranks(maps)
     rows = np.indices((len(images), 2, steps + 1)).reshape(3, -1).T  # image, curve, step
     found = []

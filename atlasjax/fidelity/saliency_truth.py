@@ -17,8 +17,9 @@ from atlasjax.data.scenes import CLASSES, SHORTCUTS, draw_scene
 from atlasjax.data.scenes.shortcuts import Shortcut
 from atlasjax.errors import UserError, unknown
 from atlasjax.fidelity.masks import pointing_game, relevance_mass, relevance_rank
-from atlasjax.parallel import batch_mesh, pad_batch, replicate, share_of, split_batch
-from atlasjax.taps import Model, as_pytree, identity
+from atlasjax.optimized import optimized
+from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of, split_batch
+from atlasjax.taps import Model, identity
 from atlasjax.targets import Target, class_logit, difference
 
 BACKDROPS = ("sky", "water", "grass", "road", "table")
@@ -165,7 +166,8 @@ def _removal(planted: Shortcut) -> str:
 
 def _answers(model: Model, images: Float[np.ndarray, "n h w c"]) -> Int[np.ndarray, " n"]:
     mesh = batch_mesh()
-    model, size = replicate(as_pytree(model), mesh), share_of(min(AT_A_TIME, len(images)), mesh)
+    model = replicate(optimized(model, platform_of(mesh)), mesh)
+    size = share_of(min(AT_A_TIME, len(images)), mesh)
     answer = split_batch(lambda m, x: m(x, identity).argmax(-1), mesh, replicated=1)
     found = []
     for start in range(0, len(images), size):

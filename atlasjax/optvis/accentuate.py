@@ -20,6 +20,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError, unknown
+from atlasjax.optimized import optimized
 from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.objectives.core import (
     Objective,
@@ -35,7 +36,7 @@ from atlasjax.optvis.objectives.core import (
 from atlasjax.optvis.param import fourier, fourier_params
 from atlasjax.optvis.transform import Transform, similarity
 from atlasjax.progress import Progress, silent
-from atlasjax.taps import Model, as_pytree
+from atlasjax.taps import Model
 
 STEPS = 64
 RATE = 0.05
@@ -124,7 +125,7 @@ def accentuate(
     if keep not in shapes:
         raise unknown("layer", keep, shapes)
     how = _How(keep, float(strength), steps, float(rate), transform or _small(min(height, width)))
-    count, model, parts = units(objective), as_pytree(model), []
+    count, model, parts = units(objective), optimized(model), []
     whole = spread(objective, count)
     progress(0, count)
     for number in range(count):

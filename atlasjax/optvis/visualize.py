@@ -17,6 +17,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree, Shaped
 
 from atlasjax.errors import UserError
+from atlasjax.optimized import optimized
 from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.loop import Loop, check_loop
 from atlasjax.optvis.objectives import Objective, check, shapes_for, units
@@ -25,9 +26,9 @@ from atlasjax.optvis.render import Rendered, Renderer, View, renderer
 from atlasjax.optvis.schedule import learning_rates
 from atlasjax.optvis.sizes import CHANNELS, taken, usual
 from atlasjax.optvis.transform import Transform, similarity
-from atlasjax.parallel import batch_mesh, pad_batch, share_of
+from atlasjax.parallel import batch_mesh, pad_batch, platform_of, share_of
 from atlasjax.progress import Progress, silent
-from atlasjax.taps import Model, as_pytree
+from atlasjax.taps import Model
 
 RATE = 0.15
 
@@ -102,7 +103,8 @@ def visualize(
     for name, value in (("batch", batch), ("attempts", attempts)):
         if value < 1:
             raise UserError(f"{name} {value}: must be at least 1")
-    mesh, model = batch_mesh() if mesh is None else mesh, as_pytree(model)
+    mesh = batch_mesh() if mesh is None else mesh
+    model = optimized(model, platform_of(mesh))
     if param is None:
         height, width, found = taken(model, usual(), [channels] if channels else CHANNELS)
         param = _fourier((height, width), found)

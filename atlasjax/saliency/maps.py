@@ -11,13 +11,21 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.parallel import accelerated, batch_mesh, overlapped, pad_batch, replicate
+from atlasjax.optimized import optimized
+from atlasjax.parallel import (
+    accelerated,
+    batch_mesh,
+    overlapped,
+    pad_batch,
+    platform_of,
+    replicate,
+)
 from atlasjax.progress import Progress, silent
 from atlasjax.saliency.baselines import with_baseline
 from atlasjax.saliency.methods import Method, check_methods, map_of, methods_for
 from atlasjax.saliency.passes import CHUNK, passed, rows_of, width
 from atlasjax.saliency.versions import Items, Recipe, Versions, at_least, image_keys, plan
-from atlasjax.taps import Model, as_pytree
+from atlasjax.taps import Model
 from atlasjax.targets import Target, as_target, check_targets
 
 _FASTER = 4  # times as many on an accelerator, which few would leave idle
@@ -238,7 +246,7 @@ def _together(
     else:
         at_least("chunk", chunk)
         rows = chunk * mesh.size
-    return mesh, replicate(as_pytree(model), mesh), rows
+    return mesh, replicate(optimized(model, platform_of(mesh)), mesh), rows
 
 
 def _floating(images: Any) -> Float[np.ndarray, "b h w c"]:

@@ -290,7 +290,7 @@ def check_methods(
         if method.needs_attention:
             jax.eval_shape(lambda x, f=method: f(model, x, nothing), image)
         if method.needs_rectifiers:
-            jax.eval_shape(guided(_plain), as_pytree(model), image)
+            _guided.eval_shape(as_pytree(model), image)
     return tuple(chosen)
 
 
@@ -313,11 +313,13 @@ def _check_layer(method: str, layer: str | None, model: Model, shape: tuple[int,
 def _has_rectifiers(model: Model, shape: tuple[int, int, int]) -> bool:
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     try:
-        jax.eval_shape(guided(_plain), as_pytree(model), image)
+        _guided.eval_shape(as_pytree(model), image)
     except UserError:
         return False
     return True
 
 
-def _plain(model: Model, images: Float[Array, "b h w c"]) -> Array:
+@jax.jit
+@guided
+def _guided(model: Model, images: Float[Array, "b h w c"]) -> Array:
     return model(images, identity)

@@ -17,10 +17,11 @@ from jax.core import Tracer
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, PyTree
 
+from atlasjax.optimized import optimized
 from atlasjax.parallel import batch_mesh, split_batch
 from atlasjax.saliency.looks import Look
 from atlasjax.saliency.versions import Items, Recipe, Versions, at_least, plan
-from atlasjax.taps import Model, as_pytree
+from atlasjax.taps import Model
 from atlasjax.targets import Target
 
 CHUNK = 12
@@ -53,7 +54,7 @@ def run(
     spread = jax.tree.map(lambda leaf: _spread(jnp.asarray(leaf), count)[:, None], target)
     items = Items(images, spread, dict(own or {}))
     recipe = Recipe(function, tuple(sorted(settings.items())))
-    model = as_pytree(model)
+    model = optimized(model)
     versions = plan(recipe, items)
     rows = rows_of(count, versions.total, chunk or count * versions.total)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((model, items))):

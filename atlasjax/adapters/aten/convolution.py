@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from atlasjax.adapters.aten.depthwise import depthwise, is_depthwise
 from atlasjax.adapters.aten.types import Number, channelwise
 
 Sizes = int | Sequence[int]
@@ -49,8 +48,6 @@ def convolution(
         borders = [(r - b[0], r - b[1] + e) for r, b, e in zip(reach, borders, extra, strict=True)]
         weight = _turned(weight, groups)
         y = _conv(x, weight, ones, borders, stride, dilation, groups)
-    elif is_depthwise(x, weight, groups):
-        y = depthwise(x, weight, stride, borders, dilation)
     else:
         y = _conv(x, weight, stride, borders, ones, dilation, groups)
     return y if bias is None else y + channelwise(bias, y.ndim)

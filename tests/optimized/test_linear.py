@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from atlasjax.models.linear import transposes
+from atlasjax.optimized.linear import transposes
 
 
 def weigh(by, x):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from atlasjax.adapters.marks import mark, mark_first, marking, tapped
+from atlasjax.marks import mark, mark_first, marking, tapped
 
 
 def recorded(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]]:

@@ -19,16 +19,18 @@ Map = Callable[..., Array]
 """A function of arrays, linear in the last, and of static settings by name."""
 
 
-def transposes(name: str, push: Map, pull: Map | None = None) -> tuple[Map, Map]:
+def transposes(name: str, push: Map, pull: Map | None = None, shared: int = 0) -> tuple[Map, Map]:
     """Return two linear maps as functions that JAX differentiates as each other's transposes.
 
-    Every argument is an array whose first axis is the batch. The maps are linear in the last; the
+    Every argument is an array whose first axis is the batch, or, of those that the whole batch
+    shares, of length 1. The maps are linear in the last; the
     others say which map it is, and are constants to derivatives.
 
     Args:
         name: what the maps are called in compiled programs.
         push: the map.
         pull: its transpose, of the same other arguments; `push` itself where it is symmetric.
+        shared: how many of the first arguments the whole batch may share.
 
     Returns:
         Both, for use under `jit`, `grad`, `jvp` and `vmap` alike.
@@ -39,13 +41,13 @@ def transposes(name: str, push: Map, pull: Map | None = None) -> tuple[Map, Map]
     """
     there = Primitive(f"{name}_push")
     back = there if pull is None else Primitive(f"{name}_pull")
-    _define(there, push, back)
+    _define(there, push, back, shared)
     if pull is not None:
-        _define(back, pull, there)
+        _define(back, pull, there, shared)
     return there.bind, back.bind
 
 
-def _define(primitive: Primitive, function: Map, transpose: Primitive) -> None:
+def _define(primitive: Primitive, function: Map, transpose: Primitive, shared: int) -> None:
     def evaluated(*values: Any, **static: Any) -> Array:
         return jax.jit(lambda *v: function(*v, **static))(*values)
 
@@ -72,7 +74,14 @@ def _define(primitive: Primitive, function: Map, transpose: Primitive) -> None:
             jnp.broadcast_to(v, (n, *v.shape)) if a is None else jnp.moveaxis(v, a, 0)
             for v, a in zip(values, axes, strict=True)
         ]
-        made = primitive.bind(*(v.reshape(-1, *v.shape[2:]) for v in every), **static)
+        size = every[-1].shape[1]
+        for i, value in enumerate(every):
+            if i < shared and axes[i] is None and value.shape[1] == 1:
+                every[i] = values[i]
+            else:
+                whole = jnp.broadcast_to(value, (n, size, *value.shape[2:]))
+                every[i] = whole.reshape(-1, *value.shape[2:])
+        made = primitive.bind(*every, **static)
         return made.reshape(n, -1, *made.shape[1:]), 0
 
     primitive.def_impl(evaluated)

@@ -8,7 +8,7 @@ compiled program has no trace of marks: what is left of them becomes nothing.
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -84,7 +84,25 @@ def marking(kind: type, name: str, *, single: bool = False) -> type:
     return type(kind)(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})
 
 
-def tapped(function: Callable[..., Any], tap: Tap, key: object = None) -> Callable[..., Any]:
+Evaluate = Callable[[ClosedJaxpr, Sequence[Any], Tap], list[Any]]
+"""From a program, what it is given and a tap to its results, the tap called at its marks."""
+
+
+def marked_name(equation: JaxprEqn) -> str | None:
+    """Return the name that an equation marks its value by; None where it is no mark.
+
+    >>> [marked_name(one) for one in jax.make_jaxpr(lambda x: mark("a", 2 * x))(1.0).eqns]
+    [None, 'a']
+    """
+    return equation.params["name"] if equation.primitive is _mark else None
+
+
+def tapped(
+    function: Callable[..., Any],
+    tap: Tap,
+    key: object = None,
+    evaluate: Evaluate | None = None,
+) -> Callable[..., Any]:
     """Return the function with `tap` called on every marked value, and on what goes on from it.
 
     Marks inside `jit` and `remat` are found, and `remat` around them is given up, for a value that
@@ -96,6 +114,7 @@ def tapped(function: Callable[..., Any], tap: Tap, key: object = None) -> Callab
         tap: called with name and value, in the order of the computation.
         key: what traces of jitted parts may be kept for; by itself if not given. Those that were
             made elsewhere, maybe without marks, are not used.
+        evaluate: what computes the program; by default as it is.
 
     Returns:
         A function of the same arguments.
@@ -119,7 +138,8 @@ def tapped(function: Callable[..., Any], tap: Tap, key: object = None) -> Callab
         if _repeats(program.jaxpr, set()):
             # Two modules that are alike share a trace, which has the names of the first.
             program, shapes = traced(_Unlike())
-        return jax.tree.unflatten(jax.tree.structure(shapes), _evaluate(program, leaves, tap))
+        made = (evaluate or _evaluate)(program, leaves, tap)
+        return jax.tree.unflatten(jax.tree.structure(shapes), made)
 
     return run
 
