@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from atlasjax.errors import UserError
     from atlasjax.fidelity.measures import explained, map_quality, spread
     from atlasjax.fidelity.stability import stability
+    from atlasjax.optimized import as_written, optimized
     from atlasjax.optvis.visualize import visualize
     from atlasjax.page.export import export
     from atlasjax.page.notebook import view
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 _HOME = {
     "adapt": "adapters.adapt",
     "as_planes": "planes",
+    "as_written": "optimized",
+    "optimized": "optimized",
     "attribute": "atlas.attribution",
     "attribution": "atlas.attribution",
     "Activations": "atlas.collect",
@@ -128,6 +131,7 @@ __all__ = [
     "UserError",
     "adapt",
     "as_planes",
+    "as_written",
     "attribute",
     "attribution",
     "average",
@@ -157,6 +161,7 @@ __all__ = [
     "open_atlas",
     "open_examples",
     "open_images",
+    "optimized",
     "optvis",
     "picture",
     "receptive_field",
