@@ -181,14 +181,13 @@ def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
     >>> replicate({"weight": np.zeros(2)}, batch_mesh())["weight"].sharding.is_fully_replicated
     True
     """
+    leaves, structure = jax.tree.flatten(tree)
+    which = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array | np.ndarray)]
     everywhere = NamedSharding(mesh, PartitionSpec())
-
-    def put(leaf: Any) -> Any:
-        return (
-            jax.device_put(leaf, everywhere) if isinstance(leaf, jax.Array | np.ndarray) else leaf
-        )
-
-    return jax.tree.map(put, tree)
+    # All at once: a call for each takes as long as a small network.
+    for i, leaf in zip(which, jax.device_put([leaves[i] for i in which], everywhere), strict=True):
+        leaves[i] = leaf
+    return jax.tree.unflatten(structure, leaves)
 
 
 def overlapped(begun: Iterable[T], mesh: Mesh) -> Iterator[T]:

@@ -105,14 +105,14 @@ def width(needs: Sequence[int], most: int, multiple: int = 1) -> int:
         multiple: what it must be a multiple of, such as the number of devices.
 
     Returns:
-        From half of `most` up to it, or what the longest of them needs.
+        From a third of `most` up to it, or what the longest of them needs.
 
     >>> width([50], 12), width([1, 6], 12), width([1], 12, 2), width([51, 26, 2], 24, 2)
-    (10, 3, 2, 14)
+    (10, 2, 2, 14)
     """
     up = lambda count: -(-count // multiple) * multiple  # noqa: E731
     most = min(up(max(needs)), max(most // multiple, 1) * multiple)
-    within = range(most, most // 2 - 1, -multiple)
+    within = range(most, most // 3 - 1, -multiple)
     # A half for what a chunk takes by itself.
     cost = {n: sum(-(-need // n) for need in needs) * (n + 0.5) for n in within if n >= multiple}
     return min(cost, key=lambda n: cost[n])
