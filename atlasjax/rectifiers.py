@@ -253,7 +253,7 @@ def _known(name: str, value: Any, given: list[_Value]) -> _Value:
     if name in _ABOVE + _BELOW and given[1].constant == 0:
         x = given[0].array
         return _Value(value, above=x) if name in _ABOVE else _Value(value, below=x)
-    if name in ("broadcast_in_dim", "convert_element_type", "copy", "reshape"):
+    if name in ("broadcast_in_dim", "convert_element_type", "copy", "reshape", "transpose"):
         return _Value(value, constant=given[0].constant)
     if name in ("square", "integer_pow"):
         return _Value(value, square=True)

@@ -1,16 +1,21 @@
 """How fast icons are drawn, beside the same work in other libraries, in one run.
 
-    python benchmarks/icons.py DATA [--quick] [--json] [--profile]
+    python benchmarks/icons.py DATA [--network NAME ...] [--quick] [--json] [--profile]
 
 DATA is a folder with bvlc_googlenet/weights.safetensors and imagenet_sample/. The work is 16 icons
 of 96 px for mixed4c of GoogLeNet, with the objective and the transforms of atlases. The peers need
 `pip install '.[bench]'`; without it, the library is measured alone. Everybody draws in turn, round
 after round; the medians over the rounds are compared.
 
+`--network` takes others, or several: efficientnet_lite0, resnet50, convnext_tiny, vit_b_16 (of 224
+px). They are PyTorch's, and come here by `ax.adapt`; in PyTorch they stop at the same layer. Where
+no weights are installed they are random.
+
 `--profile` says where the time of a step goes instead, operation by operation.
 """
 
 import argparse
+import copy
 import json
 import os
 import statistics
@@ -18,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -25,19 +31,53 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import atlasjax as ax
 from atlasjax import data, models
-from atlasjax.models.inception_v1 import InceptionV1
 from atlasjax.parallel import divide_cpu
 from benchmarks import profiling
 
 LAYER, ICONS, SIZE, PHOTOGRAPHS = "mixed4c", 16, 96, 64
-OURS, TUNED, LAST, LUCENT = "atlasjax", "PyTorch, tuned", "PyTorch, tuned, NHWC", "Lucent"
+GOOGLENET = "googlenet"
+OURS, AS_WRITTEN = "atlasjax", "atlasjax, as written"
+TUNED, LAST, LUCENT = "PyTorch, tuned", "PyTorch, tuned, NHWC", "Lucent"
 Loop = Callable[[int], float]
 
 
-def task(model: InceptionV1, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+class Subject(NamedTuple):
+    """What is drawn.
+
+    Attributes:
+        name: of the network.
+        model: it.
+        layer: whose directions are drawn.
+        side: px of the icons.
+        peers: the same in PyTorch, see `peers.networks`; None where that is not installed.
+    """
+
+    name: str
+    model: Any
+    layer: str
+    side: int
+    peers: Any
+
+
+def subject(name: str, weights: Path) -> Subject:
+    try:
+        from benchmarks.peers import networks
+    except ModuleNotFoundError as error:
+        print(f"no {error.name}: pip install '.[bench]' for the peers", file=sys.stderr)
+        if name != GOOGLENET:
+            sys.exit(f"icons.py: {name} needs {error.name}")
+        return Subject(name, models.load(GOOGLENET, weights), LAYER, SIZE, None)
+    if name not in networks.NAMES:
+        sys.exit(f"icons.py: no network {name!r}; there are {', '.join(networks.NAMES)}")
+    found = networks.network(name, weights)
+    return Subject(name, found.model, found.layer, found.side, found)
+
+
+def task(of: Subject, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return directions that photographs have at the layer, and its whitening matrix."""
     source = data.open_images(folder, limit=PHOTOGRAPHS)
-    capture = jax.jit(lambda m, x: ax.capture(m, x, [LAYER])[LAYER])
+    model = ax.optimized(ax.as_planes(of.model))
+    capture = jax.jit(lambda m, x: ax.capture(m, x, [of.layer])[of.layer])
     found = [
         np.asarray(capture(model, batch.images.astype(np.float32) / 255))
         for batch in data.batches(source, 16)
@@ -48,8 +88,9 @@ def task(model: InceptionV1, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return middle, ax.whitening(ax.second_moment(every), 0.5).astype(np.float32)
 
 
-def ours(model: InceptionV1, directions: np.ndarray, whitening: np.ndarray) -> Loop:
+def ours(of: Subject, directions: np.ndarray, whitening: np.ndarray, as_written: bool) -> Loop:
     keys = jax.random.split(jax.random.key(0), ICONS)
+    model = ax.as_written(of.model) if as_written else of.model
 
     def run(steps: int) -> float:
         draw = drawers.setdefault(steps, drawer(steps))
@@ -58,34 +99,39 @@ def ours(model: InceptionV1, directions: np.ndarray, whitening: np.ndarray) -> L
         return time.perf_counter() - began
 
     def drawer(steps: int) -> Callable:
-        settings = ax.IconSettings(size=SIZE, steps=steps, batch=ICONS)
-        return ax.icon_drawer(model, LAYER, settings, whitening)
+        settings = ax.IconSettings(size=of.side, steps=steps, batch=ICONS)
+        return ax.icon_drawer(model, of.layer, settings, whitening)
 
     drawers: dict[int, Callable] = {}
     return run
 
 
-def peers(weights: Path, directions: np.ndarray, whitening: np.ndarray) -> dict[str, Loop]:
+def peers(of: Subject, directions: np.ndarray, whitening: np.ndarray) -> dict[str, Loop]:
     """Return the other libraries' loops: none where they are not installed."""
-    try:
-        import torch  # pyright: ignore[reportMissingImports]
-
-        from benchmarks.peers import icons_torch
-        from benchmarks.peers.googlenet_torch import GoogLeNet
-    except ModuleNotFoundError as error:
-        print(f"no {error.name}: pip install '.[bench]' for the peers", file=sys.stderr)
+    if of.peers is None:
         return {}
+    import torch  # pyright: ignore[reportMissingImports]
+
+    from benchmarks.peers import icons_torch
+
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(0)
-    layer = LAYER.removeprefix("mixed")
     found = {
         name: icons_torch.tuned(
-            GoogLeNet(weights), layer, directions, whitening, SIZE, channels_last=last
+            copy.deepcopy(of.peers.peer),
+            of.peers.until,
+            directions,
+            whitening,
+            of.side,
+            channels_last=last,
         )
         for name, last in ((TUNED, False), (LAST, True))
     }
+    if of.name != GOOGLENET:
+        return found
     try:
-        found[LUCENT] = icons_torch.lucent(GoogLeNet(weights), layer, directions, SIZE)
+        layer = of.layer.removeprefix("mixed")
+        found[LUCENT] = icons_torch.lucent(of.peers.peer, layer, directions, of.side)
     except (ImportError, RuntimeError) as error:  # torchvision made for another PyTorch
         print(f"Lucent cannot be imported: {error}", file=sys.stderr)
     return found
@@ -102,28 +148,46 @@ def measure(loops: dict[str, Loop], steps: dict[str, int], rounds: int) -> dict[
     return {name: statistics.median(found) for name, found in rates.items()}
 
 
-def show(rates: dict[str, float], first: float) -> dict[str, float]:
+def show(of: Subject, rates: dict[str, float], first: float) -> dict[str, float]:
     ratios = {name: rates[OURS] / rate for name, rate in rates.items()}
-    print(f"{ICONS} icons of {SIZE} px, {LAYER} of GoogLeNet, {len(os.sched_getaffinity(0))} cores")
+    cores = len(os.sched_getaffinity(0))
+    trained = f", {of.peers.weights} weights" if of.peers else ""
+    print(f"{ICONS} icons of {of.side} px, {of.layer} of {of.name}{trained}, {cores} cores")
     print(f"{'':<24}{'icon-steps/s':>14}{'atlasjax is':>16}")
     for name, rate in rates.items():
         print(f"{name:<24}{rate:>14.1f}{ratios[name]:>13.2f} x")
-    print(f"first step of a render, with its compilation: {first:.1f} s")
+    print(f"first step of a render, with its compilation: {first:.1f} s", flush=True)
     return ratios
 
 
-def first_step(model: InceptionV1, directions: np.ndarray, whitening: np.ndarray) -> float:
+def first_step(of: Subject, directions: np.ndarray, whitening: np.ndarray) -> float:
     """Return the seconds until a batch of one step is there, nothing being compiled before."""
-    settings = ax.IconSettings(size=SIZE, steps=1, batch=ICONS)
+    settings = ax.IconSettings(size=of.side, steps=1, batch=ICONS)
     began = time.perf_counter()
-    draw = ax.icon_drawer(model, LAYER, settings, whitening)
+    draw = ax.icon_drawer(of.model, of.layer, settings, whitening)
     draw(directions, jax.random.split(jax.random.key(0), ICONS))
     return time.perf_counter() - began
 
 
-def show_profile(model: InceptionV1, programs: Path, *what: np.ndarray) -> dict[str, float]:
+def compared(of: Subject, photographs: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Draw with everybody, and print how fast each is."""
+    directions, whitening = task(of, photographs)
+    first = first_step(of, directions, whitening)
+    loops = {OURS: ours(of, directions, whitening, False)}
+    if chosen.as_written:
+        loops[AS_WRITTEN] = ours(of, directions, whitening, True)
+    if not chosen.alone:
+        loops |= peers(of, directions, whitening)
+    long, short = (8, 2) if chosen.quick else (32, 4)
+    steps = {name: short if name == LUCENT else long for name in loops}
+    rates = measure(loops, steps, 2 if chosen.quick else 5)
+    ratios = show(of, rates, first)
+    return {"rate": rates, "ratio": ratios, "first_step_seconds": first}
+
+
+def show_profile(of: Subject, programs: Path, *what: np.ndarray) -> dict[str, float]:
     """Say where the time of a step goes; return the milliseconds of each kind of operation."""
-    steps, loop = 32, ours(model, *what)
+    steps, loop = 32, ours(of, *what, False)
     loop(steps)
     seconds = profiling.seconds_by_kind(lambda: loop(steps), programs)
     each = {kind: 1e3 * found / steps / jax.device_count() for kind, found in seconds.items()}
@@ -131,7 +195,7 @@ def show_profile(model: InceptionV1, programs: Path, *what: np.ndarray) -> dict[
     for kind, ms in each.items():
         print(f"{kind:<60}{ms:>8.1f}")
     print(f"{'all':<60}{sum(each.values()):>8.1f}")
-    gflop = profiling.gradient_flops(model, LAYER, SIZE, ICONS) / 1e9
+    gflop = profiling.gradient_flops(of.model, of.layer, of.side, ICONS) / 1e9
     rate = gflop / sum(each[kind] for kind in each if kind.startswith(("conv", "prod"))) * 1e3
     print(
         f"{gflop:.1f} GFLOP a step, so convolutions and products run at {rate:.0f} GFLOP a second"
@@ -142,31 +206,29 @@ def show_profile(model: InceptionV1, programs: Path, *what: np.ndarray) -> dict[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=Path)
+    parser.add_argument("--network", nargs="+", default=[GOOGLENET], help="which, by name")
+    parser.add_argument("--as-written", action="store_true", help="beside it, without rewriting")
+    parser.add_argument("--alone", action="store_true", help="without the peers")
     parser.add_argument("--quick", action="store_true", help="a quarter of the steps, 2 rounds")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     parser.add_argument("--profile", action="store_true", help="where the time of a step goes")
     chosen = parser.parse_args()
     weights = chosen.data / "bvlc_googlenet" / "weights.safetensors"
+    photographs = chosen.data / "imagenet_sample"
     programs = profiling.write_programs() if chosen.profile else None
     divide_cpu()  # as the command line does
-    try:
-        model = models.load("googlenet", weights)
-        directions, whitening = task(model, chosen.data / "imagenet_sample")
-    except ax.UserError as error:
-        sys.exit(f"icons.py: {error}")
-    if programs is not None:
-        each = show_profile(model, programs, directions, whitening)
-        if chosen.json:
-            print(json.dumps({"milliseconds": each}))
-        return
-    first = first_step(model, directions, whitening)
-    loops = {OURS: ours(model, directions, whitening)} | peers(weights, directions, whitening)
-    long, short = (8, 2) if chosen.quick else (32, 4)
-    steps = {name: short if name == LUCENT else long for name in loops}
-    rates = measure(loops, steps, 2 if chosen.quick else 5)
-    ratios = show(rates, first)
+    found = {}
+    for name in chosen.network:
+        try:
+            of = subject(name, weights)
+            if programs is None:
+                found[name] = compared(of, photographs, chosen)
+            else:
+                found[name] = {"milliseconds": show_profile(of, programs, *task(of, photographs))}
+        except ax.UserError as error:
+            sys.exit(f"icons.py: {error}")
     if chosen.json:
-        print(json.dumps({"rate": rates, "ratio": ratios, "first_step_seconds": first}))
+        print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError, unknown
+from atlasjax.optimized import optimized
 from atlasjax.planes import as_planes
 from atlasjax.rectifiers import guided
 from atlasjax.saliency.attention_rollout import (
@@ -41,7 +42,7 @@ from atlasjax.saliency.occlusion import occlusion, occlusion_versions
 from atlasjax.saliency.rise import rise, rise_versions
 from atlasjax.saliency.smoothgrad import smoothgrad, smoothgrad_versions
 from atlasjax.saliency.versions import Versions
-from atlasjax.taps import Model, as_pytree, identity, layers
+from atlasjax.taps import Model, identity, layers
 from atlasjax.targets import Target
 
 
@@ -290,7 +291,7 @@ def check_methods(
         if method.needs_attention:
             jax.eval_shape(lambda x, f=method: f(model, x, nothing), image)
         if method.needs_rectifiers:
-            _guided.eval_shape(as_pytree(model), image)
+            _guided.eval_shape(optimized(model), image)
     return tuple(chosen)
 
 
@@ -313,7 +314,7 @@ def _check_layer(method: str, layer: str | None, model: Model, shape: tuple[int,
 def _has_rectifiers(model: Model, shape: tuple[int, int, int]) -> bool:
     image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     try:
-        _guided.eval_shape(as_pytree(model), image)
+        _guided.eval_shape(optimized(model), image)
     except UserError:
         return False
     return True

@@ -17,8 +17,8 @@ COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0
 
 
 def tuned(
-    network: GoogLeNet,
-    layer: str,
+    network: torch.nn.Module,
+    until: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor],
     directions: np.ndarray,
     whitening: np.ndarray,
     size: int,
@@ -61,7 +61,10 @@ def tuned(
 
     def loss(spectrum: torch.Tensor) -> torch.Tensor:
         seen = transformed(picture(spectrum)).contiguous(memory_format=layout)
-        value = network.until(seen, layer)
+        value = until(network, seen)
+        if value.ndim == 3:  # the class token, and those of the patches in reading order
+            side = math.isqrt(value.shape[1] - 1)
+            value = value[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
         found = value[:, :, value.shape[2] // 2, value.shape[3] // 2] @ whiten
         dot = (found * target).sum(1)
         cosine = dot / found.norm(dim=1).clamp(min=1e-8)

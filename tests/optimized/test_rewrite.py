@@ -13,6 +13,7 @@ from jax.sharding import PartitionSpec
 from atlasjax.optimized import as_written, optimized
 from atlasjax.parallel import batch_mesh
 from atlasjax.planes import as_planes
+from atlasjax.rectifiers import guided
 from atlasjax.taps import capture, identity, intervene, layers
 from atlasjax.windows import pooling_windows
 
@@ -242,6 +243,20 @@ def test_planes_stay_planes():
 def test_maxima_are_found_by_those_who_relax_them():
     program = jax.make_jaxpr(lambda x: optimized(two_blocks, "cpu")(x, identity))(images())
     assert any(pooling_windows(equation) for equation in program.eqns)
+
+
+def capped(images, tap):
+    """Channels first, and a rectifier written by comparisons, as PyTorch's relu6 comes here."""
+    x = convolution(1, True, 3, 1, 1)(images.transpose(0, 3, 1, 2))
+    low, high = jnp.float32(0.0), jnp.float32(6.0)
+    return tap("capped", jnp.where(x <= low, low, jnp.where(x >= high, high, x))).mean((2, 3))
+
+
+def test_rectifiers_are_found_by_those_who_guide_them():
+    def gradient(model):
+        return jax.grad(guided(lambda x: -model(x, identity).sum()))(images())
+
+    alike(gradient(optimized(capped, "cpu")), gradient(capped), "guided", 1e-5)
 
 
 def test_what_has_a_derivative_of_its_own_keeps_it():
