@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from atlasjax.atlas.drawer import IconSettings
-from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP
+from atlasjax.atlas.methods import UMAP
 from atlasjax.atlas.neighbors import METRIC
+from atlasjax.atlas.settings import MIN_DIST, NEIGHBORS
 from atlasjax.errors import UserError
 
 GRIDS = (20, 40, 80, 160)  # Carter et al. 2019
