@@ -1,24 +1,33 @@
 """Neighbours sought among many, nearly all of them found, in a time that hardly grows by squares.
 
-Points are compared along their first principal components, and only with those that lie in nearby
-cells (faiss's inverted file). Those that seem nearest are then compared in all dimensions.
+Points are compared along their first principal components, on a graph that leads from near to
+nearer (faiss's hierarchical navigable small world). Those that seem nearest are then compared in
+all dimensions.
+
+Source: Malkov and Yashunin 2016, "Efficient and robust approximate nearest neighbor search using
+hierarchical navigable small world graphs".
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int
 
-from atlasjax.atlas.neighbors import Neighbors, as_distance, in_order
+from atlasjax.atlas.neighbors import Neighbors, Space, as_distance, in_order
 from atlasjax.atlas.principal import axes
+from atlasjax.atlas.rows import Rows, pieces, take
 
-COMPONENTS = 64  # along which points are compared at first
-CELLS_SEEN = 24  # around each point
-WIDER = 2  # so many times more are compared in all dimensions than are asked for
+COMPONENTS = 128  # along which points are compared at first
+LINKS, BUILT = 16, 64  # of each point of the graph, and points that are looked at for them
+WIDER = 3  # so many times more are compared in all dimensions than are asked for
+LOOKED_AT, BEYOND = 64, 10  # points in a search: at least, and beyond those that are compared
 AT_A_TIME = 4096  # points whose neighbours are sought together
-TAUGHT = 64  # points for each cell, by which the cells are found
+EVEN = 16  # numbers that a processor compares at once
+TAUGHT = 1 << 16  # points, by which the range of a byte is found
+
+_Found = tuple[Int[np.ndarray, "m k"], Float32[np.ndarray, "m k"]]  # rows, and squared distances
 
 
 class Index(NamedTuple):
@@ -27,12 +36,14 @@ class Index(NamedTuple):
     Attributes:
         points: all of them.
         axes: their first principal components.
-        cells: faiss's index of the points along these.
+        low: the points along these.
+        graph: faiss's, of those.
     """
 
     points: Float32[np.ndarray, "n d"]
     axes: Float32[np.ndarray, "d p"]
-    cells: Any
+    low: Float32[np.ndarray, "n p"]
+    graph: Any
 
 
 def index_of(points: Float32[np.ndarray, "n d"]) -> Index:
@@ -46,14 +57,69 @@ def index_of(points: Float32[np.ndarray, "n d"]) -> Index:
     """
     import faiss
 
-    found = axes(_parts(points), COMPONENTS)[0]
-    low = np.concatenate([part @ found for part in _parts(points)])
-    count, width = 2 * math.isqrt(len(low)), low.shape[1]
-    cells = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, count)
-    cells.cp.max_points_per_centroid, cells.cp.min_points_per_centroid = TAUGHT, 1
-    cells.train(low)
-    cells.add(low)
-    return Index(points, found, cells)
+    found = axes((part for _, part in pieces(points)), COMPONENTS)[0]
+    low = points @ found
+    graph = faiss.IndexHNSWFlat(low.shape[1], LINKS)
+    _link(graph, [low])
+    return Index(points, found, low, graph)
+
+
+def _link(graph: Any, parts: Iterable[Float32[np.ndarray, "m d"]]) -> None:
+    """Add points to a graph, so that it is always the same."""
+    import faiss
+
+    graph.hnsw.efConstruction = BUILT
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # several link the points in whatever order they come to them
+    try:
+        for part in parts:
+            graph.add(part)
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
+def neighbors_in_bytes(rows: Rows, space: Space, k: int) -> Neighbors:
+    """Find the nearest of each of so many rows that they cannot all be held.
+
+    Each number is held as one byte, and distances are those between a point and others so rounded.
+
+    Args:
+        rows: one vector a row.
+        space: in which they are points.
+        k: how many to find, itself among them.
+
+    Returns:
+        As of `neighbors.neighbors`, but that one or another may be missed.
+    """
+    import faiss
+
+    width = math.ceil(len(space.centre) / EVEN) * EVEN
+
+    def points(piece: np.ndarray) -> np.ndarray:
+        found = space.points(piece)
+        return np.pad(found, ((0, 0), (0, width - found.shape[1])))
+
+    graph = faiss.IndexHNSWSQ(width, faiss.ScalarQuantizer.QT_8bit, LINKS)
+    step = math.ceil(len(rows) / TAUGHT)
+    graph.train(points(take(rows, np.arange(0, len(rows), step))))
+    _link(graph, (points(piece) for _, piece in pieces(rows)))
+    graph.hnsw.efSearch = max(LOOKED_AT, k + BEYOND)
+    row, distance = np.empty((len(rows), k), np.int32), np.empty((len(rows), k), np.float32)
+    for part, piece in pieces(rows):
+        squared, found = graph.search(points(piece), k)
+        own = np.arange(part.start, part.stop)
+        row[part], distance[part] = in_order(*_with_itself(found, squared, own), space.metric, own)
+    return row, distance
+
+
+def _with_itself(row: np.ndarray, squared: np.ndarray, own: np.ndarray) -> _Found:
+    """Put each point among its neighbours, where it is missing, and fill what was not found."""
+    lost = row < 0  # where the graph does not lead to so many: the nearest stands for them
+    row, squared = np.where(lost, row[:, :1], row), np.where(lost, squared[:, :1], squared)
+    missed = (row != own[:, None]).all(1)  # behind its twins
+    row[missed, -1] = own[missed]
+    squared[row == own[:, None]] = 0
+    return row, squared
 
 
 def neighbors_among(index: Index, k: int, metric: str) -> Neighbors:
@@ -67,46 +133,34 @@ def neighbors_among(index: Index, k: int, metric: str) -> Neighbors:
     Returns:
         As of `neighbors.neighbors`, but that one or another may be missed.
     """
-    found, start = [], 0
-    for part in _parts(index.points):
-        row, squared = _nearest(index, part, k)
-        own = start + np.arange(len(part))
-        missed = (row != own[:, None]).all(1)  # behind its twins
-        row[missed, -1], squared[missed, -1] = own[missed], 0
-        found.append((row, squared))
-        start += len(part)
-    row, squared = (np.concatenate(part) for part in zip(*found, strict=True))
-    return in_order(row, squared, metric)
+    found = []
+    for part, piece in pieces(index.points, AT_A_TIME):
+        own = np.arange(part.start, part.stop)
+        near = _with_itself(*_nearest(index, np.ascontiguousarray(piece), k), own)
+        found.append(in_order(*near, metric, own))
+    row, distance = (np.concatenate(part) for part in zip(*found, strict=True))
+    return row, distance
 
 
 def nearest_of(index: Index, queries: Float32[np.ndarray, "m d"], k: int, metric: str) -> Neighbors:
     """Find the nearest of other points among those of an index, from near to far."""
-    found = [_nearest(index, part, k) for part in _parts(queries)]
+    found = [_nearest(index, part, k) for _, part in pieces(queries, AT_A_TIME)]
     row, squared = (np.concatenate(part) for part in zip(*found, strict=True))
     return row.astype(np.int32), as_distance(squared, metric)
 
 
-def _nearest(
-    index: Index, queries: Float32[np.ndarray, "m d"], k: int
-) -> tuple[Int[np.ndarray, "m k"], Float32[np.ndarray, "m k"]]:
+def _nearest(index: Index, queries: Float32[np.ndarray, "m d"], k: int) -> _Found:
     """Find points of the index near others, from near to far, and their squared distances."""
     import faiss
 
-    count, lists = min(WIDER * k, len(index.points)), index.cells.nlist
-    low = queries @ index.axes
-    index.cells.nprobe = min(CELLS_SEEN, lists)
-    row = index.cells.search(low, count)[1]
-    few = np.flatnonzero(row[:, -1] < 0)  # less in the cells around than are sought
-    if len(few):
-        index.cells.nprobe = lists
-        row[few] = index.cells.search(low[few], count)[1]
+    count, low = min(WIDER * k, len(index.points)), queries @ index.axes
+    index.graph.hnsw.efSearch = max(LOOKED_AT, count + BEYOND)
+    row = index.graph.search(low, count)[1]
+    lost = np.flatnonzero(row[:, -1] < 0)  # from where the graph does not lead to so many
+    if len(lost):
+        row[lost] = faiss.knn(low[lost], index.low, count)[1]
     squared = np.empty(row.shape, np.float32)
     arrays = (faiss.swig_ptr(array) for array in (squared, queries, index.points, row))
     faiss.fvec_L2sqr_by_idx(*arrays, queries.shape[1], *row.shape)
     order = np.lexsort((row, squared))[:, :k]
     return np.take_along_axis(row, order, 1), np.take_along_axis(squared, order, 1)
-
-
-def _parts(points: Float32[np.ndarray, "n d"]) -> Iterator[Float32[np.ndarray, "m d"]]:
-    for start in range(0, len(points), AT_A_TIME):
-        yield np.ascontiguousarray(points[start : start + AT_A_TIME])

@@ -25,6 +25,9 @@ from atlasjax.atlas.settings import GENTLY, Settings
 
 EPOCHS, EPOCHS_OF_FEW = 200, 500  # umap-learn's: how often it goes through the graph
 FEW = 10_000  # points
+# With room between them points that were placed in means of others find their own places.
+ROOM = 2
+A_LITTLE: Any = {"learning_rate": 0.25, "n_epochs": 40}
 EXTENT, NOISE = 10, 1e-4  # of the start
 STEPS = 5  # for each of these
 PULLING, PUSHING = 4, 8  # slots, and others, of a step
@@ -63,6 +66,26 @@ def fit(rows: Rows, known: Neighbors, settings: Settings) -> Float32[np.ndarray,
     gently: Any = {} if settings.like is None else GENTLY
     shape = Curve(*curve(settings.min_dist))
     return optimized(start, graph, shape, seed=settings.seed, **gently)
+
+
+def refine(
+    places: Float32[np.ndarray, "n d"], known: Neighbors, settings: Settings
+) -> Float32[np.ndarray, "n d"]:
+    """Move points a little, to where their neighbours are.
+
+    Args:
+        places: where they are, in UMAP's units.
+        known: the nearest of each, itself first, and their distances.
+        settings: how they were laid out.
+
+    Returns:
+        Their places.
+    """
+    row, distance = known
+    graph = fuzzy_graph(row, memberships(distance), settings.seed)
+    return optimized(
+        places, graph, Curve(*curve(settings.min_dist)), seed=settings.seed, **A_LITTLE
+    )
 
 
 def _start(rows: Rows, settings: Settings) -> Float32[np.ndarray, "n d"]:

@@ -127,11 +127,21 @@ def neighbors(
 
 
 def in_order(
-    row: Int[np.ndarray, "n k"], squared: Float32[np.ndarray, "n k"], metric: str
+    row: Int[np.ndarray, "n k"],
+    squared: Float32[np.ndarray, "n k"],
+    metric: str,
+    own: Int[np.ndarray, " n"] | None = None,
 ) -> Neighbors:
-    """Bring neighbours into their order, each point itself first, with distances of the metric."""
-    itself = row == np.arange(len(row))[:, None]
-    order = np.lexsort((row, np.where(itself, -1, squared)))
+    """Bring neighbours into their order, each point itself first, with distances of the metric.
+
+    Args:
+        row: the neighbours.
+        squared: their squared distances, as points.
+        metric: one of `METRICS`.
+        own: the rows of the points themselves; all of them by default.
+    """
+    own = np.arange(len(row)) if own is None else own
+    order = np.lexsort((row, np.where(row == own[:, None], -1, squared)))
     row, squared = (np.take_along_axis(found, order, 1) for found in (row, squared))
     return row.astype(np.int32), as_distance(squared, metric)
 
