@@ -83,9 +83,8 @@ def refine(
     """
     row, distance = known
     graph = fuzzy_graph(row, memberships(distance), settings.seed)
-    return optimized(
-        places, graph, Curve(*curve(settings.min_dist)), seed=settings.seed, **A_LITTLE
-    )
+    shape = Curve(*curve(settings.min_dist))
+    return optimized(ROOM * places, graph, shape, seed=settings.seed, **A_LITTLE)
 
 
 def _start(rows: Rows, settings: Settings) -> Float32[np.ndarray, "n d"]:
