@@ -6,6 +6,7 @@ k$. On the map it belongs to it by $1 / (1 + a d^{2b})$.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,7 @@ def _memberships(
     nearest = jnp.where(jnp.isfinite(positive), positive, 0)
     beyond = jnp.maximum(distance - nearest[:, None], 0)
 
-    def halve(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def halve(_: Any, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         low, high, middle = state
         much = jnp.exp(-beyond / middle[:, None]).sum(1) > target
         low, high = jnp.where(much, low, middle), jnp.where(much, middle, high)

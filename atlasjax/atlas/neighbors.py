@@ -123,7 +123,8 @@ def neighbors(
         parts = [jax.device_put(space.points(piece)) for _, piece in pieces(activations)]
         found = on_device(jnp.concatenate(parts), k)
     row, distance = in_order(*found, metric)
-    return row[:, :k], distance[:, :k]
+    # Numba, which UMAP is compiled by, takes whole arrays only.
+    return np.ascontiguousarray(row[:, :k]), np.ascontiguousarray(distance[:, :k])
 
 
 def in_order(

@@ -78,12 +78,12 @@ class Chosen:
         return found if self.divisor == 1 else found / found.dtype.type(self.divisor)
 
 
-def pieces(rows: Rows, at_a_time: int = AT_A_TIME) -> Iterator[tuple[slice, np.ndarray]]:
+def pieces(rows: Rows, at_a_time: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
     """Read rows one piece after another.
 
     Args:
         rows: to read.
-        at_a_time: so many.
+        at_a_time: so many; `AT_A_TIME` by default.
 
     Yields:
         Which rows, and what is in them, which is only to be read.
@@ -91,8 +91,9 @@ def pieces(rows: Rows, at_a_time: int = AT_A_TIME) -> Iterator[tuple[slice, np.n
     >>> [(part.start, piece.tolist()) for part, piece in pieces(np.arange(3), at_a_time=2)]
     [(0, [0, 1]), (2, [2])]
     """
-    for start in range(0, len(rows), at_a_time):
-        part = slice(start, min(start + at_a_time, len(rows)))
+    size = at_a_time or AT_A_TIME
+    for start in range(0, len(rows), size):
+        part = slice(start, min(start + size, len(rows)))
         yield part, _read(rows, part)
 
 
