@@ -46,8 +46,9 @@ class Experiment:
             weights where only these are given.
         other_weights: file of the second network's weights.
         more_than: a cell is drawn when it holds more activations than this.
-        layout: how maps are laid out: umap, or an optional extra (cuml, pacmap, tsne), or
-            module:function, a function of activations and seed= that returns places.
+        layout: how maps are laid out: umap, jax (UMAP in JAX, which umap is as well for more than
+            50,000 activations where there is an accelerator), or an optional extra (cuml, pacmap,
+            tsne), or module:function, a function of activations and seed= that returns places.
         neighbors: UMAP's n_neighbors.
         min_dist: UMAP's min_dist.
         metric: how UMAP compares activations.

@@ -75,10 +75,11 @@ def test_forces_are_the_gradient_of_the_cross_entropy(b: float):
     with jax.numpy_dtype_promotion("standard"):
         pull = jax.grad(lambda place: jnp.log(near(place)))(place)
         push = jax.grad(lambda place: jnp.log(1 - near(place)))(place)
+    others = jnp.asarray(other[:, None])
     small = 1e-3  # a rate at which nothing is bounded
-    found = pulling.pulled(jnp.asarray(place), other[:, None], small * one[None], shape)
+    found = pulling.pulled(jnp.asarray(place), others, small * one[None], shape)
     np.testing.assert_allclose(found, small * pull, rtol=1e-4)
-    found = pulling.pushed(jnp.asarray(place), other[:, None], one, shape)
+    found = pulling.pushed(jnp.asarray(place), others, one, shape)
     np.testing.assert_allclose(found, push, rtol=2e-3)  # .001 is added to the squared distance
 
 
