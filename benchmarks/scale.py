@@ -7,11 +7,11 @@ Sections (one for now):
     layout   a map, by `umap` as atlasjax does it, by `jax`, and up to 100,000 by `umap-learn` as it
              is shipped, without a seed and on all cores
 
-The activations are generated: clusters on a curved sheet of six dimensions, seen by 512 neurons with
-noise, which are silent below 0. They lie in a file, which every size reads the beginning of. Each
-size and method is a process of its own, so that the most memory it ever held is its own: the lines
-of the file that it maps are counted as well. The last is the same map for all: trustworthiness and
-continuity, by cosines, of 3,000 of the activations with 15 neighbours.
+The activations are generated: clusters on a curved sheet of six dimensions, seen by 512 neurons
+with noise, which are silent below 0. They lie in a file, of which every size reads the start. Each
+size and method is a process of its own, so that the most memory it ever held is its own: what it
+maps of the file is counted as well. Trustworthiness and continuity are by cosines, of 3,000 of the
+activations with 15 neighbours.
 
 `--method jax` needs no more than JAX, NumPy, SciPy and scikit-learn where there is an accelerator.
 `--data FILE.npy` keeps the activations there, or takes those that are there.

@@ -8,6 +8,7 @@ Source: Malkov and Yashunin 2016, "Efficient and robust approximate nearest neig
 hierarchical navigable small world graphs".
 """
 
+import importlib
 import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -55,7 +56,7 @@ def index_of(points: Float32[np.ndarray, "n d"]) -> Index:
     Returns:
         The index: of the same points always the same.
     """
-    import faiss
+    faiss = _faiss()
 
     found = axes((part for _, part in pieces(points)), COMPONENTS)[0]
     low = points @ found
@@ -66,7 +67,7 @@ def index_of(points: Float32[np.ndarray, "n d"]) -> Index:
 
 def _link(graph: Any, parts: Iterable[Float32[np.ndarray, "m d"]]) -> None:
     """Add points to a graph, so that it is always the same."""
-    import faiss
+    faiss = _faiss()
 
     graph.hnsw.efConstruction = BUILT
     threads = faiss.omp_get_max_threads()
@@ -91,7 +92,7 @@ def neighbors_in_bytes(rows: Rows, space: Space, k: int) -> Neighbors:
     Returns:
         As of `neighbors.neighbors`, but that one or another may be missed.
     """
-    import faiss
+    faiss = _faiss()
 
     width = math.ceil(len(space.centre) / EVEN) * EVEN
 
@@ -151,7 +152,7 @@ def nearest_of(index: Index, queries: Float32[np.ndarray, "m d"], k: int, metric
 
 def _nearest(index: Index, queries: Float32[np.ndarray, "m d"], k: int) -> _Found:
     """Find points of the index near others, from near to far, and their squared distances."""
-    import faiss
+    faiss = _faiss()
 
     count, low = min(WIDER * k, len(index.points)), queries @ index.axes
     index.graph.hnsw.efSearch = max(LOOKED_AT, count + BEYOND)
@@ -164,3 +165,8 @@ def _nearest(index: Index, queries: Float32[np.ndarray, "m d"], k: int) -> _Foun
     faiss.fvec_L2sqr_by_idx(*arrays, queries.shape[1], *row.shape)
     order = np.lexsort((row, squared))[:, :k]
     return np.take_along_axis(row, order, 1), np.take_along_axis(squared, order, 1)
+
+
+def _faiss() -> Any:
+    """Return faiss, whose import takes a fifth of a second."""
+    return importlib.import_module("faiss")

@@ -6,7 +6,7 @@ many. In a table of slots each has the same number of slots, and every edge as m
 share of the point's weight: to go through the slots is to go through the edges by their weights.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -62,7 +62,7 @@ def fuzzy_graph(
     return FuzzyGraph(slot, weight)
 
 
-def _slots(edges: "sparse.csr_array", random: np.random.Generator) -> FuzzyGraph:
+def _slots(edges: Any, random: np.random.Generator) -> FuzzyGraph:
     """Share out the slots of some points among their edges."""
     edges.eliminate_zeros()
     count = np.diff(edges.indptr)

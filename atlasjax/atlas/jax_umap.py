@@ -153,7 +153,7 @@ def _walked(
 ) -> Float[Array, "d n"]:
     n = place.shape[1]
 
-    def step(place: Array, now: Walk) -> tuple[Array, None]:
+    def step(place: Array, now: Any) -> tuple[Array, None]:
         toward = place[:, slots[now.slot]]
         # UMAP comes upon an edge from both of its ends, and moves both each time.
         together = pulled(place, toward, 2 * now.rate / PULLING * weight[None], curve)

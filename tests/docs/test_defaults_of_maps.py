@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from atlasjax.atlas import examples, many, umap_learn
+from atlasjax.atlas import examples, many, settings, umap_learn
 from atlasjax.atlas.grid import fitting
-from atlasjax.atlas import settings
 from atlasjax.atlas.layout import normalize
 from atlasjax.data import patches
 from atlasjax.fidelity import measures, stability, truth, truth_report
