@@ -34,9 +34,9 @@ import atlasjax as ax
 from atlasjax import data, models
 from atlasjax.atlas.collect import check_layers
 from atlasjax.atlas.layout import normalize, turned
-from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS
 from atlasjax.atlas.neighbors import METRIC
 from atlasjax.atlas.positions import lattice_of, together
+from atlasjax.atlas.settings import MIN_DIST, NEIGHBORS
 
 Layers = list[np.ndarray]
 SETTINGS: Any = {"min_dist": MIN_DIST, "metric": METRIC}

@@ -7,11 +7,11 @@ equal is laid out once, so that it lies in one place, whatever the method makes 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 
+from atlasjax.atlas.rows import Chosen, Rows, pieces, some
 from atlasjax.errors import UserError
 
-_AT_A_TIME = 1 << 16  # rows
 _SAFE = (1e-15, 1e15)  # float32 holds the squares of such numbers, and sums of them
 
 
@@ -32,9 +32,9 @@ class Distinct(NamedTuple):
         counts = np.bincount(self.kind)
         return int(counts[counts > 1].sum())
 
-    def kinds_of(self, values: Shaped[np.ndarray, "n ..."]) -> Shaped[np.ndarray, "kinds ..."]:
+    def kinds_of(self, values: Rows) -> Rows:
         """Return what belongs to the first row of each kind."""
-        return values if len(self.first) == len(self.kind) else values[self.first]
+        return some(values, self.first)
 
 
 def each(count: int) -> Distinct:
@@ -42,7 +42,7 @@ def each(count: int) -> Distinct:
     return Distinct(np.arange(count), np.arange(count))
 
 
-def distinct(rows: Float[np.ndarray, "n c"]) -> Distinct:
+def distinct(rows: Float[np.ndarray, "n c"] | Rows) -> Distinct:
     """Find which rows are equal to one another, value by value.
 
     Args:
@@ -52,13 +52,12 @@ def distinct(rows: Float[np.ndarray, "n c"]) -> Distinct:
     >>> found.first.tolist(), found.kind.tolist(), found.twins
     ([0, 1], [0, 1, 0, 1], 4)
     """
-    found = _in_order(np.unique(_codes(rows), return_index=True, return_inverse=True))
-    for start in range(0, len(rows), _AT_A_TIME):
-        part = slice(start, start + _AT_A_TIME)
-        if not np.array_equal(rows[part], rows[found.first[found.kind[part]]]):
-            # Two rows of one code, as one of some billion billion pairs are.
-            return _in_order(np.unique(rows, axis=0, return_index=True, return_inverse=True))
-    return found
+    codes = _codes(rows)
+    found = _in_order(np.unique(codes[:, 0], return_index=True, return_inverse=True))
+    if np.array_equal(codes, codes[found.first[found.kind]]):
+        return found
+    # Two rows have one code, as of some billion billion pairs do; but never both codes.
+    return _in_order(np.unique(codes, axis=0, return_index=True, return_inverse=True))
 
 
 def _in_order(found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Distinct:
@@ -70,21 +69,21 @@ def _in_order(found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Distinct:
     return Distinct(first[order], rank[kind.ravel()])
 
 
-def _codes(rows: np.ndarray) -> np.ndarray:
-    """Return a number of 64 bits for each row, the same for equal rows."""
-    rows = np.ascontiguousarray(rows + np.zeros((), rows.dtype))  # in which -0 becomes 0
-    words = rows.view(f"u{min(rows.dtype.itemsize, 8)}")
-    factors = np.random.default_rng(0).integers(1, 2**63, words.shape[1], np.uint64) * 2 + 1
-    codes = np.empty(len(words), np.uint64)
-    for start in range(0, len(words), _AT_A_TIME):
-        part = words[start : start + _AT_A_TIME].astype(np.uint64)
-        part *= np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: round numbers have few bits
-        part ^= part >> np.uint64(32)
-        codes[start : start + _AT_A_TIME] = (part * factors).sum(1, dtype=np.uint64)
+def _codes(rows: Rows) -> np.ndarray:
+    """Return two numbers of 64 bits for each row, the same for equal rows."""
+    dtype, codes = np.dtype(rows.dtype), np.empty((len(rows), 2), np.uint64)
+    words = rows.shape[1] * max(dtype.itemsize // 8, 1)
+    factors = np.random.default_rng(0).integers(1, 2**63, (words, 2), np.uint64) * 2 + 1
+    for part, piece in pieces(rows):
+        own = np.ascontiguousarray(piece + np.zeros((), dtype))  # in which -0 becomes 0
+        own = own.view(f"u{min(dtype.itemsize, 8)}").astype(np.uint64)
+        own *= np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: round numbers have few bits
+        own ^= own >> np.uint64(32)
+        codes[part] = own @ factors
     return codes
 
 
-def check_finite(rows: Float[np.ndarray, "n c"], what: str = "activations") -> None:
+def check_finite(rows: Float[np.ndarray, "n c"] | Rows, what: str = "activations") -> None:
     """Refuse numbers that are NaN or infinite, which lie nowhere.
 
     Args:
@@ -105,21 +104,23 @@ def check_finite(rows: Float[np.ndarray, "n c"], what: str = "activations") -> N
         )
 
 
-def unfinite(rows: Float[np.ndarray, "n c"]) -> Int[np.ndarray, " bad"]:
+def unfinite(rows: Float[np.ndarray, "n c"] | Rows) -> Int[np.ndarray, " bad"]:
     """Return which rows have a number that is NaN or infinite."""
-    return np.flatnonzero(~np.isfinite(rows).all(1))
+    bad = [part.start + np.flatnonzero(~np.isfinite(one).all(1)) for part, one in pieces(rows)]
+    return np.concatenate([np.zeros(0, np.int64), *bad])
 
 
-def in_reach(rows: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
+def in_reach(rows: Float[np.ndarray, "n c"] | Rows) -> Rows:
     """Return the rows, all scaled by one number where their squares would not be held.
 
     Args:
         rows: finite.
 
-    >>> float(in_reach(np.array([[2e30], [1e30]], np.float32)).max())
+    >>> float(in_reach(np.array([[2e30], [1e30]], np.float32))[:].max())
     1.0
     """
-    largest = float(np.abs(rows).max(initial=0))
+    largest = max((float(np.abs(one).max(initial=0)) for _, one in pieces(rows)), default=0.0)
     if largest == 0 or _SAFE[0] <= largest <= _SAFE[1]:
         return rows
-    return (rows / rows.dtype.type(largest)).astype(rows.dtype)
+    scaled = Chosen(rows, np.arange(len(rows)), largest)
+    return scaled[:] if isinstance(rows, np.ndarray) else scaled

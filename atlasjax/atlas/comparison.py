@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from atlasjax.atlas.layout import extent, normalize, place
-from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, Settings
 from atlasjax.atlas.neighbors import METRIC
+from atlasjax.atlas.settings import MIN_DIST, NEIGHBORS, Settings
 from atlasjax.classes import NO_CLASSES
 from atlasjax.errors import UserError
 

@@ -8,15 +8,17 @@ import numpy as np
 from jaxtyping import Float
 
 from atlasjax.atlas.alike import check_finite, distinct, each, in_reach
-from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP, Method, Settings, is_ours, named
+from atlasjax.atlas.methods import UMAP, Method, is_ours, named
 from atlasjax.atlas.neighbors import METRIC
+from atlasjax.atlas.rows import Rows, whole
+from atlasjax.atlas.settings import MIN_DIST, NEIGHBORS, Settings
 from atlasjax.errors import UserError
 
 MANY = 0.1  # of all activations: so many equal ones are said
 
 
 def layout(
-    activations: Float[np.ndarray, "n c"],
+    activations: Float[np.ndarray, "n c"] | Rows,
     *,
     method: str | Method = UMAP,
     n_neighbors: int = NEIGHBORS,
@@ -32,9 +34,11 @@ def layout(
     dimension on a line, in their order.
 
     Args:
-        activations: one vector a row, at least 3 rows.
-        method: "umap", "cuml", "pacmap", "tsne", or "module:function"; see `methods.named`. Or a
-            function of the activations and `seed=` that returns their places, in any units.
+        activations: one vector a row, at least 3 rows: an array in memory or in a file
+            (`numpy.memmap`), or whatever has a `shape` and can be sliced; read in pieces.
+        method: "umap", "jax", "cuml", "pacmap", "tsne", or "module:function"; see
+            `methods.named`. Or a function of the activations and `seed=` that returns their places,
+            in any units.
         n_neighbors: size of the neighbourhoods that are kept together; where there are fewer
             activations, all of them.
         min_dist: least distance between points, in UMAP's own units.
@@ -61,7 +65,7 @@ def layout(
     found = distinct(activations) if is_ours(method) else each(len(activations))
     if found.twins > MANY * len(activations):
         note(alike(found.twins, len(activations)))
-    like = None if like is None else found.kinds_of(like)
+    like = None if like is None else like[found.first]
     settings = Settings(n_neighbors, min_dist, metric, seed, 2, like)
     xy = _placed(found.kinds_of(activations), settings, method)
     return normalize(xy if like is None else turned(xy, like))[found.kind]
@@ -77,7 +81,7 @@ def alike(equal: int, count: int) -> str:
 
 
 def place(
-    activations: Float[np.ndarray, "n c"], settings: Settings, method: str | Method = UMAP
+    activations: Float[np.ndarray, "n c"] | Rows, settings: Settings, method: str | Method = UMAP
 ) -> Float[np.ndarray, "n d"]:
     """Lay activations out in the method's own units.
 
@@ -95,13 +99,13 @@ def place(
     """
     check_rows(activations)
     found = distinct(activations) if is_ours(method) else each(len(activations))
-    like = None if settings.like is None else found.kinds_of(settings.like)
+    like = None if settings.like is None else settings.like[found.first]
     own = settings._replace(like=like)
     return _placed(found.kinds_of(activations), own, method)[found.kind]
 
 
 def _placed(
-    activations: Float[np.ndarray, "n c"], settings: Settings, method: str | Method
+    activations: Rows, settings: Settings, method: str | Method
 ) -> Float[np.ndarray, "n d"]:
     if is_ours(method) and (len(activations) < 3 or activations.shape[1] == 1):
         return _on_a_line(activations, settings.dimensions)
@@ -114,18 +118,19 @@ def _placed(
     return found
 
 
-def check_rows(activations: Float[np.ndarray, "n c"]) -> None:
+def check_rows(activations: Float[np.ndarray, "n c"] | Rows) -> None:
     """Refuse activations of which there is no map: too few, or not all finite."""
     if len(activations) < 3:
         raise UserError(f"{len(activations)} activations cannot be laid out; at least 3 are needed")
     check_finite(activations)
 
 
-def _on_a_line(activations: Float[np.ndarray, "n c"], dimensions: int) -> np.ndarray:
+def _on_a_line(activations: Rows, dimensions: int) -> np.ndarray:
     """Lay out what has one dimension, or is but one point or two: nothing need be sought."""
-    along = activations[:, 0] if activations.shape[1] == 1 else np.arange(len(activations))
+    one = activations.shape[1] == 1
+    along = whole(activations)[:, 0] if one else np.arange(len(activations))
     places = np.zeros((len(activations), dimensions), np.float32)
-    places[:, 0] = in_reach(along[:, None].astype(np.float64))[:, 0]
+    places[:, 0] = in_reach(along[:, None].astype(np.float64))[:][:, 0]
     return places
 
 

@@ -10,51 +10,24 @@ import importlib.util
 import inspect
 import os
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from atlasjax.atlas.neighbors import METRICS, as_points, neighbors
+from atlasjax.atlas import jax_umap, many, umap_learn
+from atlasjax.atlas.neighbors import METRICS, as_points
+from atlasjax.atlas.rows import Rows, whole
+from atlasjax.atlas.settings import Settings
 from atlasjax.errors import UserError, unknown
 from atlasjax.storage import caches
 
-NEIGHBORS, MIN_DIST = 50, 0.05  # Carter et al. 2019
 UMAP = "umap"
 EXTRAS = {"cuml": "cuml", "pacmap": "pacmap", "tsne": "openTSNE"}  # packages, by the extra's name
-
-EXACT_AT_MOST = 50_000  # points on a CPU; beyond, comparing all with all takes longer than seeking
-# From a map that is there already UMAP moves points less: with its own rate and epochs they end as
-# far from where they were again, and the map is no truer (benchmarks/alignment.py).
-GENTLY = {"learning_rate": 0.1, "n_epochs": 200}
-FIT_AT_MOST = 200_000  # points; more are placed among these by UMAP's transform
-# Some of Numba's thread pools end the process when two threads use them at once.
-ONE_AT_A_TIME = threading.Lock()
-
-
-class Settings(NamedTuple):
-    """How activations are laid out.
-
-    Attributes:
-        n_neighbors: size of the neighbourhoods that are kept together.
-        min_dist: least distance between points, in UMAP's own units.
-        metric: how activations are compared.
-        seed: of everything random.
-        dimensions: of the map: 2, or 1 for a line.
-        like: places to start from, in any units; the principal components where there are none.
-    """
-
-    n_neighbors: int
-    min_dist: float
-    metric: str
-    seed: int
-    dimensions: int = 2
-    like: Float[np.ndarray, "n d"] | None = None
 
 
 @runtime_checkable
@@ -68,16 +41,17 @@ class Method(Protocol):
         ...
 
 
-_Laid = Callable[[Float[np.ndarray, "n c"], Settings], Any]
+_Laid = Callable[[Rows, Settings], Any]
 
 
 def named(method: str | Method) -> _Laid:
     """Return a method of layout.
 
     Args:
-        method: "umap"; "cuml" (UMAP on an NVIDIA GPU, which needs RAPIDS), "pacmap" or "tsne"
-            (openTSNE), each an extra of the package; "module:function", a function of the user's
-            that Python can import; or such a function itself.
+        method: "umap"; "jax" (UMAP in JAX on whatever device there is); "cuml" (UMAP on an NVIDIA
+            GPU, which needs RAPIDS), "pacmap" or "tsne" (openTSNE), each an extra of the package;
+            "module:function", a function of the user's that Python can import; or such a function
+            itself.
 
     Returns:
         A function of activations and `Settings`.
@@ -130,87 +104,45 @@ def source_of(method: str) -> str:
         return method
 
 
-def umap(activations: Float[np.ndarray, "n c"], settings: Settings) -> Float[np.ndarray, "n d"]:
-    """Lay out with UMAP, starting from the principal components.
-
-    Up to `EXACT_AT_MOST` activations, or `FIT_AT_MOST` where there is an accelerator, it is given
-    their exact neighbours. That is better than its own approximate search, and spares compiling it,
-    which takes half a minute in every process.
-    Beyond `FIT_AT_MOST` the rest is placed among those that were laid out.
+def umap(rows: Rows, settings: Settings) -> Float[np.ndarray, "n d"]:
+    """Lay out with UMAP, by JAX or by umap-learn, whichever is quicker for so many.
 
     Args:
-        activations: one vector a row, at least 3 rows.
+        rows: one vector a row, at least 3 rows.
         settings: how.
 
     Returns:
         One place a row.
-
-    Source: McInnes et al. 2018.
     """
-    with ONE_AT_A_TIME:
-        if len(activations) <= FIT_AT_MOST:
-            exact = is_exact(len(activations), settings.metric)
-            return _fit_umap(activations, settings, exact)[1]
-        return _fit_umap_to_some(activations, settings)
+    if settings.metric not in METRICS:
+        return umap_learn.by_itself(rows, settings, many.FIT_AT_MOST)
+    quicker = jax_umap.fit if by_jax(len(rows), settings.metric) else umap_learn.fit
+    return many.laid_out(rows, settings, quicker)
 
 
-def _fit_umap_to_some(
-    activations: Float[np.ndarray, "n c"], settings: Settings
-) -> Float[np.ndarray, "n d"]:
-    chosen = np.random.default_rng(settings.seed).permutation(len(activations))
-    first, rest = np.sort(chosen[:FIT_AT_MOST]), np.sort(chosen[FIT_AT_MOST:])
-    like = None if settings.like is None else settings.like[first]
-    fitted, places = _fit_umap(activations[first], settings._replace(like=like))
-    xy = np.empty((len(activations), settings.dimensions), np.float32)
-    xy[first], xy[rest] = places, fitted.transform(activations[rest])
-    return xy
+def by_jax(count: int, metric: str, backend: str | None = None) -> bool:
+    """Tell whether JAX lays out so many activations where UMAP is asked for.
 
+    Args:
+        count: of activations.
+        metric: how they are compared.
+        backend: what JAX runs on; asked of JAX by default.
 
-def is_exact(count: int, metric: str) -> bool:
-    """Tell whether UMAP is given the exact neighbours of so many activations.
-
-    >>> is_exact(1000, "cosine"), is_exact(1000, "chebyshev"), is_exact(100_000, "cosine")
+    >>> by_jax(60_000, "cosine", "gpu"), by_jax(60_000, "cosine", "cpu"), by_jax(900, "cosine")
     (True, False, False)
     """
-    most = EXACT_AT_MOST if jax.default_backend() == "cpu" else FIT_AT_MOST
-    return count <= most and metric in METRICS
+    if count <= many.EXACT_AT_MOST or metric not in METRICS:
+        return False
+    return (backend or jax.default_backend()) != "cpu"
 
 
-def umap_module() -> Any:
-    """Return UMAP's module, whose import takes a second and warns where TensorFlow is absent."""
-    caches.provide()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # which is how it should be here
-        return importlib.import_module("umap")
+def _jax(rows: Rows, settings: Settings) -> Float[np.ndarray, "n d"]:
+    if settings.metric not in METRICS:
+        raise unknown("metric of layout 'jax'", settings.metric, METRICS)
+    return many.laid_out(rows, settings, jax_umap.fit)
 
 
-def _fit_umap(
-    activations: Float[np.ndarray, "n c"], settings: Settings, exact: bool = False
-) -> tuple[Any, Float[np.ndarray, "n d"]]:
-    umap = umap_module()
-    k = min(settings.n_neighbors, len(activations) - 1)
-    known = neighbors(activations, k, settings.metric) if exact else (None, None, None)
-    start: Any = "pca" if settings.like is None else settings.like
-    gently: Any = {} if settings.like is None else GENTLY
-    model = umap.UMAP(
-        n_neighbors=k,
-        n_components=settings.dimensions,
-        min_dist=settings.min_dist,
-        metric=settings.metric,
-        random_state=settings.seed,
-        n_jobs=1,  # what a random_state implies: threads would race
-        init=start,
-        precomputed_knn=known,
-        **gently,
-    )
-    with warnings.catch_warnings():
-        # Silent neurons make zero vectors, whose cosine UMAP defines and warns of; and neighbours
-        # that it did not search for let it place no further points, which it also warns of.
-        warnings.simplefilter("ignore")
-        return model, np.asarray(model.fit_transform(activations), np.float32)
-
-
-def _cuml(activations: Float[np.ndarray, "n c"], settings: Settings) -> Any:
+def _cuml(activations: Rows, settings: Settings) -> Any:
     model = _optional("cuml").UMAP(
         n_neighbors=min(settings.n_neighbors, len(activations) - 1),
         n_components=settings.dimensions,
@@ -221,7 +153,7 @@ def _cuml(activations: Float[np.ndarray, "n c"], settings: Settings) -> Any:
     return model.fit_transform(as_points(activations, settings.metric))
 
 
-def _pacmap(activations: Float[np.ndarray, "n c"], settings: Settings) -> Any:
+def _pacmap(activations: Rows, settings: Settings) -> Any:
     pacmap = _optional("pacmap")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed makes it slower
@@ -234,7 +166,7 @@ def _pacmap(activations: Float[np.ndarray, "n c"], settings: Settings) -> Any:
         return model.fit_transform(as_points(activations, settings.metric), init=start)
 
 
-def _tsne(activations: Float[np.ndarray, "n c"], settings: Settings) -> Any:
+def _tsne(activations: Rows, settings: Settings) -> Any:
     tsne = _optional("tsne")
     start: Any = "pca"
     if settings.like is not None:
@@ -252,13 +184,19 @@ def _tsne(activations: Float[np.ndarray, "n c"], settings: Settings) -> Any:
         return np.asarray(model.fit(as_points(activations, settings.metric)))
 
 
-METHODS: dict[str, _Laid] = {UMAP: umap, "cuml": _cuml, "pacmap": _pacmap, "tsne": _tsne}
+METHODS: dict[str, _Laid] = {
+    UMAP: umap,
+    "jax": _jax,
+    "cuml": _cuml,
+    "pacmap": _pacmap,
+    "tsne": _tsne,
+}
 
 
-def _own(function: Method, activations: Float[np.ndarray, "n c"], settings: Settings) -> Any:
+def _own(function: Method, activations: Rows, settings: Settings) -> Any:
     if settings.dimensions != 2:  # lines are UMAP's, whatever lays out the maps
         return umap(activations, settings)
-    return function(activations, seed=settings.seed)
+    return function(whole(activations), seed=settings.seed)
 
 
 def _imported(name: str) -> Method:

@@ -1,19 +1,15 @@
 """Warming up: UMAP's compilation in the background, while the images are looked at.
 
 Numba compiles UMAP anew in every process: a few seconds where it is given the neighbours, a minute
-where it seeks them and places further points. None of that depends on the activations.
+where it seeks them itself. None of that depends on the activations.
 """
 
 import threading
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from atlasjax.atlas.methods import FIT_AT_MOST, ONE_AT_A_TIME, is_exact, umap_module
-
-FEW = 100
-MANY = 4200  # from 4096 points on UMAP seeks neighbours as it does among millions
+from atlasjax.atlas import many
+from atlasjax.atlas.methods import by_jax
+from atlasjax.atlas.umap_learn import ONE_AT_A_TIME, compile_for, umap_module
 
 
 def warm_up(count: int, metrics: Sequence[str]) -> threading.Thread | None:
@@ -26,20 +22,24 @@ def warm_up(count: int, metrics: Sequence[str]) -> threading.Thread | None:
         metrics: how they will be compared.
 
     Returns:
-        The thread that does it; None where another is at it, or something is being laid out.
+        The thread that does it; None where another is at it, or something is being laid out, or
+        UMAP will not be needed.
 
     >>> thread = warm_up(1000, ["cosine"])
     >>> if thread is not None:
     ...     thread.join()
     """
-    umap = umap_module()  # here, since silencing what its import warns of is not safe in threads
+    asked = [metric for metric in dict.fromkeys(metrics) if not by_jax(count, metric)]
+    if not asked:
+        return None
+    umap_module()  # here, since silencing what its import warns of is not safe in threads
     if not ONE_AT_A_TIME.acquire(blocking=False):
         return None
 
     def work() -> None:
         try:
-            for metric in dict.fromkeys(metrics):
-                _compile(umap, count, metric)
+            for metric in asked:
+                compile_for(metric, count, many.FIT_AT_MOST)
         finally:
             ONE_AT_A_TIME.release()
 
@@ -47,12 +47,3 @@ def warm_up(count: int, metrics: Sequence[str]) -> threading.Thread | None:
     thread = threading.Thread(target=work, name="warm up UMAP", daemon=True)
     thread.start()
     return thread
-
-
-def _compile(umap: Any, count: int, metric: str) -> None:
-    n = FEW if is_exact(count, metric) else MANY
-    points = np.random.default_rng(0).random((n, 8), np.float32)
-    model = umap.UMAP(metric=metric, n_epochs=11, init="pca", random_state=0, n_jobs=1)
-    model.fit(points)
-    if count > FIT_AT_MOST:
-        model.transform(points[:FEW])

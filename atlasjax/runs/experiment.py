@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from atlasjax.atlas.drawer import IconSettings
-from atlasjax.atlas.methods import MIN_DIST, NEIGHBORS, UMAP
+from atlasjax.atlas.methods import UMAP
 from atlasjax.atlas.neighbors import METRIC
+from atlasjax.atlas.settings import MIN_DIST, NEIGHBORS
 from atlasjax.errors import UserError
 
 GRIDS = (20, 40, 80, 160)  # Carter et al. 2019
@@ -45,8 +46,9 @@ class Experiment:
             weights where only these are given.
         other_weights: file of the second network's weights.
         more_than: a cell is drawn when it holds more activations than this.
-        layout: how maps are laid out: umap, or an optional extra (cuml, pacmap, tsne), or
-            module:function, a function of activations and seed= that returns places.
+        layout: how maps are laid out: umap, jax (UMAP in JAX, which umap is as well for more than
+            50,000 activations where there is an accelerator), or an optional extra (cuml, pacmap,
+            tsne), or module:function, a function of activations and seed= that returns places.
         neighbors: UMAP's n_neighbors.
         min_dist: UMAP's min_dist.
         metric: how UMAP compares activations.

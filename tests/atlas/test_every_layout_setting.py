@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atlasjax.atlas import methods
+from atlasjax.atlas import jax_umap, many, methods, umap_learn
 from atlasjax.atlas.comparison import comparison
 from atlasjax.atlas.layout import layout, normalize, place
-from atlasjax.atlas.methods import Settings
+from atlasjax.atlas.settings import GENTLY, Settings
 
 N = 40
 POINTS = np.random.default_rng(0).normal(size=(N, 6)).astype(np.float32)
@@ -59,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         TSNE=method,
         initialization=SimpleNamespace(rescale=lambda places: places),
     )
-    monkeypatch.setattr(methods, "umap_module", lambda: there)
+    monkeypatch.setattr(umap_learn, "umap_module", lambda: there)
     monkeypatch.setattr(methods, "_optional", lambda extra: there)
     monkeypatch.setattr(methods.importlib.util, "find_spec", lambda name: True)
     return seen
@@ -70,7 +70,8 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> np.n
     """Lay all out at once, or some and the rest among them; return the rows that are laid out."""
     if request.param == "all at once":
         return np.arange(N)
-    monkeypatch.setattr(methods, "FIT_AT_MOST", 30)
+    monkeypatch.setattr(many, "EXACT_AT_MOST", 20)
+    monkeypatch.setattr(many, "FIT_AT_MOST", 30)
     return np.sort(np.random.default_rng(0).permutation(N)[:30])
 
 
@@ -146,15 +147,31 @@ def test_the_neighbours_that_umap_is_given_are_those_of_the_metric(metric: str, 
 def test_some_are_fitted_by_the_seed_and_the_rest_placed_among_them(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(methods, "FIT_AT_MOST", 30)
+    monkeypatch.setattr(many, "EXACT_AT_MOST", 20)
+    monkeypatch.setattr(many, "FIT_AT_MOST", 30)
+    monkeypatch.setattr(jax_umap, "refine", lambda places, known, settings: places)
     found = place(POINTS, settings())
     fitted = (POINTS[:, None] == asked[0]["points"][None]).all(2).any(1)
     assert fitted.sum() == 30
     np.testing.assert_allclose(found[fitted], scattered(30, 2), rtol=1e-6)  # kept in float32
-    np.testing.assert_allclose(found[~fitted], -scattered(10, 2), rtol=1e-6)
-    assert asked[0]["precomputed_knn"] == (None, None, None)  # with which it could not place them
+    unit = POINTS / np.linalg.norm(POINTS, axis=1, keepdims=True)
+    for own, xy in zip(unit[~fitted], found[~fitted], strict=True):
+        near = np.argsort(-unit[fitted] @ own)[:9]  # within whose box it lies
+        assert (xy >= scattered(30, 2)[near].min(0)).all()
+        assert (xy <= scattered(30, 2)[near].max(0)).all()
     place(POINTS, settings(seed=1))
     assert not np.array_equal(asked[1]["points"], asked[0]["points"])
+
+
+def test_by_a_metric_of_its_own_umap_seeks_and_places_itself(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(many, "FIT_AT_MOST", 30)
+    found = place(POINTS, settings(metric="chebyshev"))
+    fitted = (POINTS[:, None] == asked[0]["points"][None]).all(2).any(1)
+    assert fitted.sum() == 30
+    np.testing.assert_allclose(found[~fitted], -scattered(10, 2), rtol=1e-6)  # its transform
+    assert asked[0]["precomputed_knn"] == (None, None, None)  # with which it could not place them
 
 
 def test_a_map_like_another_starts_from_it_and_goes_gently(asked: Asked, few: np.ndarray):
@@ -162,9 +179,9 @@ def test_a_map_like_another_starts_from_it_and_goes_gently(asked: Asked, few: np
     place(POINTS, settings(like=BEFORE))
     alone, like = asked
     assert alone["init"] == "pca"
-    assert not set(methods.GENTLY) & set(alone)
+    assert not set(GENTLY) & set(alone)
     np.testing.assert_array_equal(like["init"], BEFORE[few])
-    assert {name: like[name] for name in methods.GENTLY} == methods.GENTLY
+    assert {name: like[name] for name in GENTLY} == GENTLY
     np.testing.assert_array_equal(like["points"], POINTS[few])
 
 
@@ -202,7 +219,7 @@ OTHERS: dict[str, dict[str, tuple[str, Any, Any]]] = {
 
 @pytest.mark.parametrize("method", OTHERS)
 def test_settings_reach_the_other_methods(method: str, asked: Asked):
-    assert set(OTHERS) == set(methods.METHODS) - {"umap"}
+    assert set(OTHERS) == set(methods.METHODS) - {"umap", "jax"}  # of which: test_jax_umap.py
     other: dict[str, Any] = {"n_neighbors": 6, "min_dist": 0.3, "metric": "euclidean", "seed": 3}
     place(POINTS, settings(), method)
     place(POINTS, settings(**other), method)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from atlasjax.atlas import layout as module
-from atlasjax.atlas import methods, neighbors
+from atlasjax.atlas import many, neighbors
 from atlasjax.atlas.comparison import comparison
 from atlasjax.errors import UserError
 
@@ -103,7 +103,8 @@ def test_clusters_stay_together_and_the_seed_decides(monkeypatch: pytest.MonkeyP
     np.fill_diagonal(distance, np.inf)
     assert (label[distance.argmin(1)] == label).all()
 
-    monkeypatch.setattr(methods, "FIT_AT_MOST", 90)  # the rest is placed by transform
+    monkeypatch.setattr(many, "EXACT_AT_MOST", 80)
+    monkeypatch.setattr(many, "FIT_AT_MOST", 90)  # the rest is placed among them
     placed = module.layout(points, n_neighbors=10, seed=1)
     distance = np.linalg.norm(placed[:, None] - placed[None], axis=-1)
     np.fill_diagonal(distance, np.inf)

@@ -8,7 +8,8 @@ import pytest
 
 from atlasjax.atlas import methods
 from atlasjax.atlas.layout import layout, place
-from atlasjax.atlas.methods import Settings, named, source_of
+from atlasjax.atlas.methods import named, source_of
+from atlasjax.atlas.settings import Settings
 from atlasjax.errors import UserError
 
 OWN = "import numpy as np\ndef flat(activations, *, seed):\n    return activations[:, :2] + seed\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from atlasjax.atlas import examples, methods
+from atlasjax.atlas import examples, many, settings, umap_learn
 from atlasjax.atlas.grid import fitting
 from atlasjax.atlas.layout import normalize
 from atlasjax.data import patches
@@ -48,8 +48,8 @@ def test_maps_are_laid_out_as_the_page_of_defaults_says():
     assert rows["n_neighbors, min_dist, metric"] == of_layout("late")
     assert rows["the same, mixed3a and mixed3b"].startswith(of_layout("early"))
     assert rows["seed"] == str(PLAIN.seed)
-    assert rows["neighbours"] == f"exact up to {methods.EXACT_AT_MOST:,} activations"
-    assert rows["fit"].startswith(f"on at most {methods.FIT_AT_MOST:,}, the rest placed among")
+    assert rows["neighbours"] == f"exact up to {many.EXACT_AT_MOST:,} activations"
+    assert rows["fit"].startswith(f"on at most {many.FIT_AT_MOST:,}, the rest placed among")
     assert PLAIN.align
     assert rows["layers aligned"] == "each map from the one before"
     assert here("Classes")["class atlas: layout"].endswith(of_layout("late"))
@@ -78,8 +78,8 @@ def test_class_atlases_take_what_the_page_says():
 
 def test_a_map_from_the_one_before_moves_at_a_tenth_of_the_rate():
     assert "UMAP then moves points at a tenth of its usual rate" in text("atlas")
-    usual = default(methods.umap_module().UMAP.__init__, "learning_rate")
-    assert methods.GENTLY["learning_rate"] == pytest.approx(usual / 10)
+    usual = default(umap_learn.umap_module().UMAP.__init__, "learning_rate")
+    assert settings.GENTLY["learning_rate"] == pytest.approx(usual / 10)
 
 
 def test_the_report_measures_what_its_page_says():

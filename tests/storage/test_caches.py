@@ -36,7 +36,7 @@ def as_nobody(user: int, program: str, **environment: str) -> subprocess.Complet
 
 LIBRARIES = """
 import os
-from atlasjax.atlas.methods import umap_module
+from atlasjax.atlas.umap_learn import umap_module
 umap_module()  # which keeps functions by Numba
 import matplotlib.figure, matplotlib.font_manager
 from atlasjax.storage import artifacts, places
