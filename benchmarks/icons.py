@@ -21,7 +21,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,17 +75,25 @@ def subject(name: str, weights: Path) -> Subject:
 
 def task(of: Subject, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return directions that photographs have at the layer, and its whitening matrix."""
-    source = data.open_images(folder, limit=PHOTOGRAPHS)
     model = ax.optimized(ax.as_planes(of.model))
     capture = jax.jit(lambda m, x: ax.capture(m, x, [of.layer])[of.layer])
-    found = [
-        np.asarray(capture(model, batch.images.astype(np.float32) / 255))
-        for batch in data.batches(source, 16)
-    ]
+    found = [np.asarray(capture(model, images)) for images in photographs(folder)]
     values = np.concatenate(found)
     every = values.reshape(-1, values.shape[-1])
     middle = values[:ICONS, values.shape[1] // 2, values.shape[2] // 2]
     return middle, ax.whitening(ax.second_moment(every), 0.5).astype(np.float32)
+
+
+def photographs(folder: Path) -> Iterator[np.ndarray]:
+    """Give photographs, a few at a time; noise where there are none."""
+    if not folder.is_dir():
+        print(f"no {folder}: directions are those of noise", file=sys.stderr)
+        random = np.random.default_rng(0)
+        yield from random.random((PHOTOGRAPHS // 16, 16, 224, 224, 3), np.float32)
+        return
+    source = data.open_images(folder, limit=PHOTOGRAPHS)
+    for batch in data.batches(source, 16):
+        yield batch.images.astype(np.float32) / 255
 
 
 def ours(of: Subject, directions: np.ndarray, whitening: np.ndarray, as_written: bool) -> Loop:
@@ -169,9 +177,9 @@ def first_step(of: Subject, directions: np.ndarray, whitening: np.ndarray) -> fl
     return time.perf_counter() - began
 
 
-def compared(of: Subject, photographs: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+def compared(of: Subject, folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """Draw with everybody, and print how fast each is."""
-    directions, whitening = task(of, photographs)
+    directions, whitening = task(of, folder)
     first = first_step(of, directions, whitening)
     loops = {OURS: ours(of, directions, whitening, False)}
     if chosen.as_written:
@@ -214,7 +222,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="where the time of a step goes")
     chosen = parser.parse_args()
     weights = chosen.data / "bvlc_googlenet" / "weights.safetensors"
-    photographs = chosen.data / "imagenet_sample"
+    folder = chosen.data / "imagenet_sample"
     programs = profiling.write_programs() if chosen.profile else None
     divide_cpu()  # as the command line does
     found = {}
@@ -222,9 +230,9 @@ def main() -> None:
         try:
             of = subject(name, weights)
             if programs is None:
-                found[name] = compared(of, photographs, chosen)
+                found[name] = compared(of, folder, chosen)
             else:
-                found[name] = {"milliseconds": show_profile(of, programs, *task(of, photographs))}
+                found[name] = {"milliseconds": show_profile(of, programs, *task(of, folder))}
         except ax.UserError as error:
             sys.exit(f"icons.py: {error}")
     if chosen.json:
