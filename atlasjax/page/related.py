@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atlasjax.page import data as page_data
 from atlasjax.runs.open import INDEX
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, sums
 
 HOMES = {"class": "classes", "comparison": "comparisons"}
 """Where the maps of each kind are, in the run folder."""
@@ -46,4 +46,6 @@ def relink(folder: Path, related: Sequence[tuple[str, str]]) -> None:
     """
     path = folder / "atlas.js"
     page = page_data.of_script(path.read_text(encoding="utf-8"))
+    sums.forget(folder, ["atlas.js"])
     artifacts.write_text(path, page_data.script(page | {"related": [list(one) for one in related]}))
+    sums.keep(folder, [path])
