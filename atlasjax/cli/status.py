@@ -1,4 +1,4 @@
-"""The command `atlasjax status RUN_DIR`: what of a run is done, what is left, and about how long."""
+"""The command `atlasjax status RUN_DIR`: what of a run is done, and what is left."""
 
 import argparse
 from typing import Any

@@ -15,9 +15,9 @@ from atlasjax.data import Batch, ImageSource, batches
 from atlasjax.parallel import batch_mesh
 from atlasjax.runs.experiment import Experiment
 from atlasjax.storage import artifacts
+from atlasjax.storage.remedy import LOG
 from atlasjax.taps import Model
 
-LOG = "run.log"  # what was done when, and how long it took
 OTHER = " (other)"  # what follows a layer's name where it is the other network's
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from atlasjax.errors import UserError
 from atlasjax.runs.estimate import estimate, lasting, logged, said, title
 from atlasjax.runs.open import INDEX
-from atlasjax.runs.unit import Unit
+from atlasjax.runs.unit import Unit, kept, pending
 from atlasjax.storage import lock
 from atlasjax.storage.remedy import RECORD, command_of
 
@@ -78,9 +78,8 @@ def status(folder: str | os.PathLike) -> Status:
     rows = _rows(folder, units)
     finished = bool(rows) and all(row.done == row.of for row in rows) and process is None
     finished = finished and (folder / INDEX).is_file()
-    return Status(
-        rows, process, finished, command, _lines(folder, units, process, command, finished)
-    )
+    lines = _lines(folder, units, process, command, finished)
+    return Status(rows, process, finished, command, lines)
 
 
 def _rows(folder: Path, units: Sequence[Unit]) -> tuple[Row, ...]:
@@ -99,9 +98,8 @@ def _rows(folder: Path, units: Sequence[Unit]) -> tuple[Row, ...]:
 
 def _parts(path: Path) -> list[Path]:
     """Return the parts of an artifact that are there while it is being made."""
-    return [
-        p for p in path.parent.glob(f"{path.stem}-*.npz") if p.stem[len(path.stem) + 1 :].isdigit()
-    ]
+    found = path.parent.glob(f"{path.stem}-*.npz")
+    return [part for part in found if part.stem.removeprefix(f"{path.stem}-").isdigit()]
 
 
 def _lines(

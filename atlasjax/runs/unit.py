@@ -1,4 +1,4 @@
-"""Units: the artifacts of a run one by one, as its plan lists them and its folder keeps the plan."""
+"""Units: the artifacts of a run one by one, and their list, the plan, in its folder."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -6,6 +6,7 @@ from pathlib import Path
 from atlasjax.errors import UserError
 
 RECORD = "run.json"  # how a run folder was made
+LOG = "run.log"  # what was done in it when, and how long it took
 
 
 def remedy(folder: Path) -> str:

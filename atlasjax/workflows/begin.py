@@ -11,11 +11,11 @@ from pathlib import Path
 
 from atlasjax.errors import UserError
 from atlasjax.fidelity.report import write
-from atlasjax.runs import plan as plans
 from atlasjax.runs.again import again
 from atlasjax.runs.estimate import Estimate, estimate, said, sized
 from atlasjax.runs.job import Run
-from atlasjax.runs.plan import Unit
+from atlasjax.runs.plan import plan
+from atlasjax.runs.unit import Unit, keep, kept
 from atlasjax.storage import artifacts, mending, sums
 from atlasjax.storage.remedy import RECORD
 
@@ -39,7 +39,7 @@ def begin(run: Run, class_names: Sequence[str], say: Callable[[str], object]) ->
     """
     folder, finished = run.folder, _finished(run.folder)
     lost = mending.sweep(folder) | dict.fromkeys(sums.changed(folder), "damaged or missing")
-    before, units = plans.kept(folder), planned(run, class_names)
+    before, units = kept(folder), planned(run, class_names)
     lines = [f"again: {path}, since it was {how}" for path, how in lost.items()]
     rest = [unit for unit in units if unit.path not in lost]
     lines += again(folder, rest, before, finished=finished)
@@ -56,7 +56,7 @@ def begin(run: Run, class_names: Sequence[str], say: Callable[[str], object]) ->
             f"{', '.join(stage for stage in SURE if stage in found.stages)}, and "
             f"{sized(found.free)} are free"
         )
-    plans.keep(folder, units)
+    keep(folder, units)
 
 
 def planned(run: Run, class_names: Sequence[str]) -> tuple[Unit, ...]:
@@ -66,7 +66,7 @@ def planned(run: Run, class_names: Sequence[str]) -> tuple[Unit, ...]:
         run: the run.
         class_names: one for each logit.
     """
-    units = plans.plan(run)
+    units = plan(run)
     known = {run.folder / unit.path: unit.made_from for unit in units}
     levels = [(name, size) for name in run.names for size in run.config.grids]
     origin = write.origin(run, levels, class_names, known.get)
@@ -106,7 +106,7 @@ def with_room(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL and (error.errno or estimate(folder, ()).free > LITTLE):
             raise
-        found = estimate(folder, plans.kept(folder))
+        found = estimate(folder, kept(folder))
         more = f"{sized(found.needed)} more are needed at most, and " if found.stages else ""
         raise UserError(
             f"the disk of {str(folder)!r} is full: {more}{sized(found.free)} are free; make room, "
