@@ -6,6 +6,7 @@ before; it goes wherever the file goes.
 """
 
 import hashlib
+import io
 import struct
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ SIZE = len(MARK) + 64  # of the comment
 END = b"PK\x05\x06"  # begins an archive's last record, which ends with the length of its comment
 RECORD = 22  # bytes of that record, without the comment
 BLOCK = 1 << 20  # bytes read at a time
+Readable = IO[bytes] | io.BytesIO
 
 
 def seal(path: Path) -> None:
@@ -37,7 +39,7 @@ def seal(path: Path) -> None:
         file.write(length + MARK + digest.encode())
 
 
-def whole(file: IO[bytes]) -> bool:
+def whole(file: Readable) -> bool:
     """Tell whether an artifact is as it was written. The file is read through once.
 
     Artifacts of earlier versions have no seal; of those the archive's own checksums must be right.
@@ -61,7 +63,7 @@ def whole(file: IO[bytes]) -> bool:
     return found
 
 
-def digest_of(file: IO[bytes], count: int | None = None, after: bytes = b"") -> str:
+def digest_of(file: Readable, count: int | None = None, after: bytes = b"") -> str:
     """Return the SHA-256 of a file's first bytes, in hexadecimal digits.
 
     Args:
@@ -85,7 +87,7 @@ def digest_of(file: IO[bytes], count: int | None = None, after: bytes = b"") -> 
     return found.hexdigest()
 
 
-def _tail(file: IO[bytes], size: int, count: int) -> bytes:
+def _tail(file: Readable, size: int, count: int) -> bytes:
     file.seek(max(size - count, 0))
     return file.read(count)
 
@@ -94,7 +96,7 @@ def _unsealed(end: bytes) -> bool:
     return len(end) == RECORD and end[:4] == END and end[-2:] == b"\0\0"
 
 
-def _tested(file: IO[bytes]) -> bool:
+def _tested(file: Readable) -> bool:
     """Tell whether all that an archive says of itself is right."""
     try:
         with zipfile.ZipFile(file) as archive:

@@ -79,6 +79,21 @@ def changed(folder: Path, files: Iterable[str] | None = None) -> list[str]:
     return [name for name in chosen if _digest(folder / name) != known[name]]
 
 
+def is_changed(path: Path, root: Path) -> bool:
+    """Tell whether a file is not as it was noted in the folder that it is of.
+
+    Args:
+        path: the file.
+        root: the outermost folder that may have noted it; others are in it.
+    """
+    for folder in path.parents:
+        if (folder / FILE).is_file():
+            return bool(changed(folder, [path.relative_to(folder).as_posix()]))
+        if folder == root:
+            break
+    return False
+
+
 def _write(folder: Path, found: Mapping[str, str]) -> None:
     lines = [f"{digest}  {name}\n" for name, digest in sorted(found.items())]
     artifacts.write_text(folder / FILE, "".join(lines), lasting=True)
