@@ -72,11 +72,12 @@ QUICKSTART = (
     *("--grids", "2", "4", "--samples-per-image", "4", "--steps", "4", "--refine-steps", "2"),
     *("--attempts", "1", "--icon-size", "32", "--icon-batch", "4", "--no-stability"),
 )
+REPORT = ("matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.neighbors")
 OUT = "run"
 # What tells the time, or how much memory a process took. The sums of files that do, differ.
 TIMES = re.compile(
     r'"(?:started|finished|seconds|peak_memory_bytes)": ?(?:"[^"]*"|\{[^}]*\}|[0-9.]+)'
-    r'|\["Made", ?"[^"]*"\]|"generated": ?"[^"]*"'
+    r'|\["Made", ?"[^"]*"\]|Making this report took [^<]*'
 )
 TIMED = ("run.json", "atlas.json", "atlas.js", "report.json", "report.html")
 LOGS = ("run.log", ".lock", ".lock.json")
@@ -108,7 +109,7 @@ def prepare(work: Path, quick: bool) -> list[str]:
     warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
     for name in ("cli.process", "cli.summary", "workflows.make", "experiments", "data.scenes"):
         importlib.import_module(f"atlasjax.{name}")
-    for name in ("tyro", "rich.table", "grain", "scipy.stats", "PIL.WebPImagePlugin"):
+    for name in ("tyro", "rich.table", "grain", "scipy.stats", "PIL.WebPImagePlugin", *REPORT):
         importlib.import_module(name)
     if not quick:
         importlib.import_module("umap")
