@@ -31,6 +31,7 @@ OTHERS = {
     "places": "it is looked at in other places",
     "weights": "the network is another",
 }
+MANY, FEW = 8, 3  # files that are named one by one, and of many
 UNKNOWN = "it is of other settings"
 
 
@@ -48,7 +49,7 @@ def again(
     Returns:
         The lines; none where nothing is made again.
     """
-    earlier, reasons = {unit.path: unit for unit in before}, {}
+    earlier, reasons, missing = {unit.path: unit for unit in before}, {}, []
     for unit in units:
         found, old = held(folder, unit), earlier.get(unit.path)
         if found == unit.made_from:
@@ -56,12 +57,32 @@ def again(
         if found is not None:
             known = old is not None and old.made_from == found
             why = "; ".join(_changes(old.origin, unit.origin)) if old and known else UNKNOWN
+            reasons.setdefault((unit.stage, why), []).append(unit)
         elif finished and old is not None and old.made_from == unit.made_from:
-            why = "it is missing or damaged"
-        else:
-            continue
-        reasons.setdefault((unit.stage, why), []).append(unit)
-    return [f"again: {stage}{_of(made)}, since {why}" for (stage, why), made in reasons.items()]
+            missing.append(unit.path)
+    lines = [f"again: {stage}{_of(made)}, since {why}" for (stage, why), made in reasons.items()]
+    return [*lost(missing, "missing"), *lines]
+
+
+def lost(paths: Sequence[str], how: str) -> list[str]:
+    """Say of files that they will be made again.
+
+    Args:
+        paths: in the run folder.
+        how: what became of them: "missing", "damaged".
+
+    Returns:
+        A line for each; one for all where they are many.
+
+    >>> lost(["layers/mixed4d/layout.npz"], "missing")
+    ['again: layers/mixed4d/layout.npz, since it is missing']
+    >>> lost([f"sprites/{i}.webp" for i in range(20)], "damaged")
+    ['again: sprites/0.webp, sprites/1.webp, sprites/2.webp and 17 more, since they are damaged']
+    """
+    if len(paths) > MANY:
+        rest = len(paths) - FEW
+        return [f"again: {', '.join(paths[:FEW])} and {rest} more, since they are {how}"]
+    return [f"again: {path}, since it is {how}" for path in paths]
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

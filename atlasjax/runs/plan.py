@@ -22,6 +22,8 @@ from atlasjax.runs.unit import Unit
 from atlasjax.storage import artifacts
 from atlasjax.taps import layers
 
+ARCHIVE = 2500  # bytes: of an artifact's own records
+
 
 def plan(run: Run) -> tuple[Unit, ...]:
     """Return every artifact that a run leaves, in the order in which they are made.
@@ -41,7 +43,7 @@ def plan(run: Run) -> tuple[Unit, ...]:
     before: dict[tuple, str] = {}
     for name in run.names:
         n, channels = sizes[name]
-        size = n * (4 * channels + 32)
+        size = n * (4 * channels + 48)
         found.append(_unit(run, "activations", name, 0, "activations", of_layers[name], n, size))
     images = len(run.source)
     skipped = origins.skipped(run)
@@ -73,7 +75,7 @@ def _of_layer(
         most = min(size**2, n // (run.config.more_than + 1))
         origin = origins.cells(run, laid, size)
         digest, at = _digest(origin), (name, size)
-        yield _unit(run, "cells", *at, "cells", origin, most, most * 4 * channels + 8 * n)
+        yield _unit(run, "cells", *at, "cells", origin, most, most * (4 * channels + 48) + 8 * n)
         effect = origins.cell_attribution(digest, _digest(effects))
         whitened = origins.whitened(digest, _digest(white))
         icons = origins.icons(run, name, digest, settings, coarser)
@@ -96,7 +98,7 @@ def _unit(
 ) -> Unit:
     folder = run.level(layer, grid) if grid else run.layer(layer)
     path = (folder / f"{file}.npz").relative_to(run.folder).as_posix()
-    return Unit(stage, layer, grid, path, _digest(origin), origin, amount, size)
+    return Unit(stage, layer, grid, path, _digest(origin), origin, amount, size + ARCHIVE)
 
 
 def _digest(origin: Origin) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from atlasjax.errors import UserError
 from atlasjax.fidelity.report import write
-from atlasjax.runs.again import again
+from atlasjax.runs.again import again, lost
 from atlasjax.runs.estimate import Estimate, estimate, said, sized
 from atlasjax.runs.job import Run
 from atlasjax.runs.plan import plan
@@ -38,10 +38,14 @@ def begin(run: Run, class_names: Sequence[str], say: Callable[[str], object]) ->
         UserError: the disk has too little room, or layers cannot be sampled as asked for.
     """
     folder, finished = run.folder, _finished(run.folder)
-    lost = mending.sweep(folder) | dict.fromkeys(sums.changed(folder), "damaged or missing")
+    ways = mending.sweep(folder) | {
+        name: "damaged" if (folder / name).exists() else "missing" for name in sums.changed(folder)
+    }
     before, units = kept(folder), planned(run, class_names)
-    lines = [f"again: {path}, since it was {how}" for path, how in lost.items()]
-    rest = [unit for unit in units if unit.path not in lost]
+    lines = []
+    for how in dict.fromkeys(ways.values()):
+        lines += lost([path for path, one in ways.items() if one == how], how)
+    rest = [unit for unit in units if unit.path not in ways]
     lines += again(folder, rest, before, finished=finished)
     found = estimate(folder, units)
     if found.stages:

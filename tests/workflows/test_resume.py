@@ -92,7 +92,7 @@ def test_what_is_damaged_is_made_again_whether_or_not_the_run_has_a_need_of_it(
     assert arrays(run) != before
     cli.main(command(run))
     first, *rest = said(capsys)
-    assert first == f"again: {name}, since it was damaged"
+    assert first == f"again: {name}, since it is damaged"
     assert [line.split(":")[0] for line in rest] == ["to be made"]
     assert arrays(run) == before
     assert mending.sweep(run) == {}
@@ -103,7 +103,7 @@ def test_what_is_deleted_is_made_again(name: str, run: Path, command, capsys):
     before = arrays(run)
     (run / name).unlink()
     cli.main(command(run))
-    assert said(capsys)[0].endswith("since it is missing or damaged")
+    assert said(capsys)[0] == f"again: {name}, since it is missing"
     assert arrays(run) == before
 
 
@@ -111,7 +111,7 @@ def test_what_is_deleted_is_made_again(name: str, run: Path, command, capsys):
 def test_a_page_that_is_damaged_is_written_anew(name: str, run: Path, command, capsys):
     flip(run / name)
     cli.main(command(run))
-    assert said(capsys)[0] == f"again: {name}, since it was damaged or missing"
+    assert said(capsys)[0] == f"again: {name}, since it is damaged"
     assert sums.changed(run) == []
 
 
@@ -328,10 +328,10 @@ def test_the_estimate_is_no_less_than_what_is_written(made: Path):
     units = [unit for unit in estimate_units(made) if unit.path.endswith(".npz") and unit.size]
     for unit in units:
         written = (made / unit.path).stat().st_size
-        assert written <= unit.size + 2000, unit  # of an archive's own records
+        assert written <= unit.size, unit
         with np.load(made / unit.path) as found:
             held = sum(array.nbytes for array in found.values())
-        assert unit.size < 4 * held + 2000, unit
+        assert unit.size < 4 * held + 3000, unit
 
 
 def estimate_units(folder: Path) -> tuple[Any, ...]:
