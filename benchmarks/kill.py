@@ -1,12 +1,13 @@
 """What is left of a run that is killed, whose disk is full, or whose files are damaged: the same.
 
-    python benchmarks/kill.py [--times 25] [--quick] [--json] [--only kills moments disk damage]
+    python benchmarks/kill.py [--times 25] [--quick] [--json] [--only PART ...]
 
-A small run is made undisturbed. Then it is made again and again: killed by SIGKILL at random
-moments of all its stages, and at those at which it writes its files; on disks that are too small;
-and once for each file that it left, which is cut in half, changed in one bit, emptied or deleted.
-Each time the same command goes on, and what it ends with is compared byte by byte with the
-undisturbed run, but for records of time.
+A small run is made undisturbed. Then it is made again and again, in four parts: `kills` by SIGKILL
+at random moments of all its stages; `moments` at which it writes its files, of which it is killed
+at some; `disk`, on disks that are too small; and `damage`, once for each file that it left, which
+is cut in half, changed in one bit, emptied or deleted. Each time the same command goes on, and what
+it ends with is compared byte by byte with the undisturbed run, but for records of time. A fifth
+part, `chain`, is one run that is killed again and again, at one of those moments each time.
 
 With --quick it is a network of two products of matrices in place of the quickstart's. A full disk
 needs the right to mount one, and is left out without it. The exit status is 1 where anything
@@ -26,21 +27,23 @@ from typing import Any
 
 import kill_work as work
 
+PARTS = ("kills", "moments", "disk", "damage", "chain")
 WAYS = ("truncated", "flipped", "emptied", "deleted")
 SEED = 0
 SHARES = (0.05, 0.3, 0.6, 0.9)  # of what the finished folder takes: disks that are too small
+PAGES = 2  # kills of a chain while the page is written, which is written anew each time
 SPARE = 4 << 20  # bytes beside it, for what the file system itself takes
 
 
 class Trial:
     """A run that ended undisturbed, and those that are compared with it."""
 
-    def __init__(self, folder: Path, quick: bool, seed: int):
+    def __init__(self, folder: Path, quick: bool, seed: int, twice: bool):
         self.folder, self.random = folder, random.Random(seed)
         self.arguments = work.prepare(folder, quick)
         self.whole = folder / "whole"
         self.whole.mkdir()
-        for _ in range(2):  # the second with programs that are compiled
+        for _ in range(2 if twice else 1):  # the second with programs that are compiled
             work.shutil.rmtree(self.whole)
             self.whole.mkdir()
             tell = folder / "moments.txt"
@@ -87,6 +90,23 @@ def moments(trial: Trial, times: int) -> dict[str, Any]:
         unlike, _ = trial.goes_on(home)
         wrong += [f"at {at} of {total}, {trial.moments[at]}: {name}" for name in unlike]
     return {"kills": times, "of": total, "stages": dict(stages), "unlike": wrong}
+
+
+def chain(trial: Trial, times: int) -> dict[str, Any]:
+    """Kill one run again and again, as it goes on from one file that it writes to the next."""
+    names = trial.moments
+    first = next(i for i, name in enumerate(names) if name.endswith(".npz"))
+    page = next(i for i, name in enumerate(names) if name.endswith(".png"))
+    home, landed = _empty(trial.folder / "chain"), 0
+    stages: collections.Counter[str] = collections.Counter()
+    each = (page - first) // max(times - PAGES, 1)  # about, of what is written but once
+    for number in range(times):
+        span = 2 * each if number < times - PAGES else len(names) - page
+        at = first + trial.random.randrange(max(span, 1))
+        landed += work.run(trial.arguments, home, within=work.killed_at(at)).status < 0
+        stages[work.stage_of(home / work.OUT)] += 1
+    unlike, _ = trial.goes_on(home)
+    return {"kills": times, "landed": landed, "stages": dict(stages), "unlike": unlike}
 
 
 def disk(trial: Trial, shares: tuple[float, ...]) -> dict[str, Any]:
@@ -157,20 +177,22 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=25, help="kills of each kind")
     parser.add_argument("--quick", action="store_true", help="a network that computes nothing long")
     parser.add_argument("--files", type=int, help="files that are damaged in each way; all of them")
-    parser.add_argument("--only", nargs="+", choices=("kills", "moments", "disk", "damage"))
+    parser.add_argument("--only", nargs="+", choices=PARTS)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kill-") as name:
-        trial = Trial(Path(name), chosen.quick, chosen.seed)
+        trial = Trial(Path(name), chosen.quick, chosen.seed, chosen.only != ["chain"])
         result: dict[str, Any] = {
             "seconds": round(trial.seconds, 2),
             "files": len(trial.expected),
             "bytes": work.size(trial.whole / work.OUT),
+            "estimated": work.estimated(trial.whole / work.OUT),
         }
         print(
             f"an undisturbed run: {result['files']} files of {result['bytes']:,} bytes in "
-            f"{result['seconds']} s, {len(trial.moments)} moments of writing",
+            f"{result['seconds']} s, {len(trial.moments)} moments of writing; "
+            f"{result['estimated']:,} bytes were estimated",
             flush=True,
         )
         parts = {
@@ -178,6 +200,7 @@ def main() -> None:
             "moments": lambda: moments(trial, chosen.times),
             "disk": lambda: disk(trial, SHARES),
             "damage": lambda: damage(trial, WAYS, chosen.files),
+            "chain": lambda: chain(trial, chosen.times),
         }
         for part in chosen.only or parts:
             result[part] = parts[part]()

@@ -281,6 +281,14 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def estimated(folder: Path) -> int:
+    """Return how many bytes it was said that a run would leave, before it began."""
+    from atlasjax.runs.estimate import estimate
+    from atlasjax.runs.unit import kept
+
+    return sum(estimate(folder / "nothing", kept(folder)).stages.values())
+
+
 def as_line(value: Any) -> str:
     """Return JSON in one line."""
     return json.dumps(value)
