@@ -9,9 +9,9 @@ is cut in half, changed in one bit, emptied or deleted. Each time the same comma
 it ends with is compared byte by byte with the undisturbed run, but for records of time. A fifth
 part, `chain`, is one run that is killed again and again, at one of those moments each time.
 
-The run is a small quickstart, laid out by principal components in place of UMAP; with --quick it is
-of a network of two products of matrices. A full disk needs the right to mount one, and is left out
-without it. The exit status is 1 where anything differs.
+The run is of a small GoogLeNet, laid out by principal components in place of UMAP; with --quick it
+is of a network of two products of matrices. A full disk needs the right to mount one, and is left
+out without it. The exit status is 1 where anything differs.
 """
 
 import argparse

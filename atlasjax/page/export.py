@@ -98,7 +98,7 @@ def export(
     example_images = example_images or {}
     _check_extras(levels, class_names, examples, kind, classes, related)
     _check_images(examples, example_images)
-    sums.forget(folder)
+    sums.forget(folder, set(sums.kept(folder)) - set(BESIDE))
     shown = []
     with bar("export", "cells") as progress:
         total, done = sum(len(level.x) for level in levels.values()), 0

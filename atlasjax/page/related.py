@@ -18,6 +18,8 @@ HOMES = {"class": "classes", "comparison": "comparisons"}
 def related_maps(folder: Path) -> list[tuple[str, str]]:
     """List the finished maps in a run folder, each with its title and its page's address.
 
+    Those whose contents are damaged are left out.
+
     Args:
         folder: the run folder.
 
@@ -30,7 +32,10 @@ def related_maps(folder: Path) -> list[tuple[str, str]]:
     found = []
     for kind, home in HOMES.items():
         for index in sorted((folder / home).glob(f"*/{INDEX}")):
-            name = str(json.loads(index.read_text(encoding="utf-8"))["name"])
+            try:
+                name = str(json.loads(index.read_text(encoding="utf-8"))["name"])
+            except (OSError, ValueError, LookupError, TypeError):  # its own command mends it
+                continue
             title = name.rpartition(": ")[2]
             page = index.with_name("index.html").relative_to(folder)
             found.append((f"{kind.capitalize()}: {title}", page.as_posix()))

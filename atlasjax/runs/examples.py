@@ -37,7 +37,7 @@ def examples(run: Run, k: int = PER_CELL) -> list[tuple[str, int]]:
     cells = {name: artifacts.fingerprint_of(run.level(*name) / "cells.npz") for name in names}
     digests = {name: artifacts.fingerprint(**origins.examples(cells[name], k)) for name in names}
     paths = {name: run.level(*name) / "examples.npz" for name in names}
-    missing = [name for name in names if not artifacts.holds(paths[name], digests[name])]
+    missing = [n for n in names if not artifacts.holds(paths[n], digests[n], through=True)]
     if not missing:
         return names
     with run.timed("examples"), progress.bar("examples", "images") as report:

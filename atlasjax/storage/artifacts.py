@@ -195,7 +195,7 @@ def _taken(file: IO[bytes], names: Sequence[str], made_from: str | None) -> list
         return None
 
 
-def holds(path: Path, made_from: str) -> bool:
+def holds(path: Path, made_from: str, *, through: bool = False) -> bool:
     """Tell whether an artifact is there that was made from the same things, without reading it.
 
     Only the fingerprint is read. A file that was cut short is told from a whole one, but not one
@@ -204,6 +204,7 @@ def holds(path: Path, made_from: str) -> bool:
     Args:
         path: the file.
         made_from: the fingerprint asked for.
+        through: read the file through, so that one that is damaged inside is told as well.
 
     >>> from typing import NamedTuple
     >>> class Sum(NamedTuple):
@@ -213,6 +214,10 @@ def holds(path: Path, made_from: str) -> bool:
     ...     holds(Path(folder) / "sum.npz", "x"), holds(Path(folder) / "sum.npz", "y")
     (True, False)
     """
+    if through:
+        with _opened(path) as file:
+            if file is None or not seal.whole(file):
+                return False
     return fingerprint_of(path) == made_from
 
 

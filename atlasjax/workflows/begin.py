@@ -3,9 +3,10 @@
 import contextlib
 import errno
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from atlasjax.storage.remedy import RECORD
 
 SURE = ("activations", "attribution", "whitening", "layout")  # whose size does not depend on cells
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+FIELD = "/field.npz"  # where a layer lies in the image, which is measured before the plan
 LITTLE = 1 << 16  # bytes free, with which nothing can be written
 
 
@@ -42,9 +44,7 @@ def begin(run: Run, class_names: Sequence[str], say: Callable[[str], object]) ->
         name: "damaged" if (folder / name).exists() else "missing" for name in sums.changed(folder)
     }
     before, units = kept(folder), planned(run, class_names)
-    lines = []
-    for how in dict.fromkeys(ways.values()):
-        lines += lost([path for path, one in ways.items() if one == how], how)
+    lines = _mended(ways, {unit.path for unit in units})
     rest = [unit for unit in units if unit.path not in ways]
     lines += again(folder, rest, before, finished=finished)
     found = estimate(folder, units)
@@ -61,6 +61,18 @@ def begin(run: Run, class_names: Sequence[str], say: Callable[[str], object]) ->
             f"{sized(found.free)} are free"
         )
     keep(folder, units)
+
+
+def _mended(ways: Mapping[str, str], planned: Collection[str]) -> list[str]:
+    """Say what was damaged, and will be made again; or is of other settings, and is removed."""
+    lines, others = [], []
+    for how in dict.fromkeys(ways.values()):
+        paths = [path for path, one in ways.items() if one == how]
+        whole = {path: re.sub(r"-\d+(?=\.npz$)", "", path) for path in paths}  # whose part it is
+        of_run = [p for p in paths if whole[p] in planned or not p.startswith("layers/")]
+        lines += lost([p for p in paths if p in of_run or p.endswith(FIELD)], how)
+        others += [p for p in paths if p not in of_run and not p.endswith(FIELD)]
+    return [*lines, *(f"removed: {path}, a damaged file of other settings" for path in others)]
 
 
 def planned(run: Run, class_names: Sequence[str]) -> tuple[Unit, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from atlasjax.fidelity.report import write
 from atlasjax.runs.examples import examples
-from atlasjax.storage import lock, mending
+from atlasjax.storage import lock
 from atlasjax.workflows.open import open_atlas
 from atlasjax.workflows.reopen import images_of, reopen
 
@@ -41,7 +41,6 @@ def report(
     instead = "give images= to atlasjax.report, or run the experiment again"
     job = dataclasses.replace(job, source=images_of(job, instead, images))
     with lock.alone(job.folder):
-        mending.sweep(job.folder)
         examples(job)
         levels = {(layer, size): atlas.level(layer, size) for layer, size in atlas.files}
         return write.report(job, levels, atlas.class_names, again=True)

@@ -197,3 +197,22 @@ def test_serve_gives_the_address_and_ends_when_interrupted(folder, monkeypatch):
     assert address.startswith("http://127.0.0.1:")
     port = int(address.rstrip("/").rsplit(":", 1)[1])
     serving.make_server(folder, port).server_close()  # it has been given back
+
+
+def test_what_is_damaged_is_told_and_not_sent(folder, monkeypatch):
+    (path,) = (folder / "data").glob("*.js") if len([*(folder / "data").glob("*.js")]) == 1 else (
+        sorted((folder / "data").glob("*.js"))[0],
+    )
+    held = path.read_bytes()
+    path.write_bytes(held[:-1] + b" ")
+    told = []
+
+    def interrupt(self, *args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(serving.ThreadingHTTPServer, "serve_forever", interrupt)
+        serving.serve(folder, ready=lambda address: None, warn=told.append)
+    (line,) = told
+    assert line.startswith(f"data/{path.name} in ")
+    assert "missing or damaged; run the experiment again" in line
