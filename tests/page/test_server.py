@@ -5,6 +5,7 @@ import pytest
 
 from atlasjax.errors import UserError
 from atlasjax.page import server as serving
+from atlasjax.storage import sums
 
 
 @pytest.fixture
@@ -199,20 +200,23 @@ def test_serve_gives_the_address_and_ends_when_interrupted(folder, monkeypatch):
     serving.make_server(folder, port).server_close()  # it has been given back
 
 
-def test_what_is_damaged_is_told_and_not_sent(folder, monkeypatch):
-    (path,) = (folder / "data").glob("*.js") if len([*(folder / "data").glob("*.js")]) == 1 else (
-        sorted((folder / "data").glob("*.js"))[0],
-    )
-    held = path.read_bytes()
-    path.write_bytes(held[:-1] + b" ")
+def test_what_is_damaged_is_told_and_not_sent(server, folder, monkeypatch):
+    sums.keep(folder, [folder / "atlas.js", folder / "viewer.css"])
     told = []
 
     def interrupt(self, *args):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(serving.ThreadingHTTPServer, "serve_forever", interrupt)
-        serving.serve(folder, ready=lambda address: None, warn=told.append)
-    (line,) = told
-    assert line.startswith(f"data/{path.name} in ")
-    assert "missing or damaged; run the experiment again" in line
+    monkeypatch.setattr(serving.ThreadingHTTPServer, "serve_forever", interrupt)
+    serving.serve(folder, ready=lambda address: None, warn=told.append)
+    assert told == []
+    assert ask(server, "/atlas.js")[0].status == 200
+    (folder / "atlas.js").write_text("this is atlas.jsx", encoding="utf-8")
+    assert ask(server, "/atlas.js")[0].status == 404
+    assert ask(server, "/viewer.css")[0].status == 200
+    assert ask(server, "/index.html")[0].status == 200  # of which nothing is noted
+    serving.serve(folder, ready=lambda address: None, warn=told.append)
+    assert told == [
+        f"atlas.js in {str(folder)!r}: missing or damaged; run the experiment again, which only "
+        "writes it anew"
+    ]

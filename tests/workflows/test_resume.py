@@ -165,6 +165,24 @@ def test_parts_that_a_killed_run_left_go_with_the_whole(run: Path, command):
     assert not [*folder.glob("attribution-*"), *folder.glob(".*")]
 
 
+def test_a_damaged_file_of_other_settings_is_removed_and_said_to_be(run: Path, command, capsys):
+    other = run / "layers" / "two" / "grid-9" / "icons.npz"
+    other.parent.mkdir()
+    other.write_bytes(b"")
+    cli.main(command(run))
+    name = "layers/two/grid-9/icons.npz"
+    assert f"removed: {name}, a damaged file of other settings" in capsys.readouterr().out
+    assert not other.exists()
+
+
+def test_a_report_alone_makes_damaged_examples_anew(run: Path):
+    path = run / "layers" / "two" / "grid-2" / "examples.npz"
+    before = path.read_bytes()
+    flip(path)
+    ax.report(run)
+    assert path.read_bytes() == before
+
+
 def test_starting_over_removes_what_a_run_made_and_nothing_else(run: Path, command):
     before = arrays(run)
     (run / "notes.txt").write_text("mine")
