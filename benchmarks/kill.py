@@ -41,18 +41,20 @@ class Trial:
     def __init__(self, folder: Path, quick: bool, seed: int, twice: bool):
         self.folder, self.random = folder, random.Random(seed)
         self.arguments = work.prepare(folder, quick)
-        self.whole = folder / "whole"
-        self.whole.mkdir()
-        for _ in range(2 if twice else 1):  # the second with programs that are compiled
-            work.shutil.rmtree(self.whole)
-            self.whole.mkdir()
-            tell = folder / "moments.txt"
-            tell.unlink(missing_ok=True)
-            ended = work.run(self.arguments, self.whole, within=work.killed_at(None, tell))
-            if ended.status:
-                sys.exit(f"kill.py: the undisturbed run failed:\n{ended.said}")
+        self.whole, tell = folder / "whole", folder / "moments.txt"
+        ended = self._undisturbed(tell)
+        if twice:  # with programs that are compiled
+            ended = self._undisturbed(tell)
         self.seconds, self.moments = ended.seconds, tell.read_text().splitlines()
         self.expected = work.content(self.whole / work.OUT)
+
+    def _undisturbed(self, tell: Path) -> work.Ended:
+        tell.unlink(missing_ok=True)
+        _empty(self.whole)
+        ended = work.run(self.arguments, self.whole, within=work.killed_at(None, tell))
+        if ended.status:
+            sys.exit(f"kill.py: the undisturbed run failed:\n{ended.said}")
+        return ended
 
     def goes_on(self, home: Path) -> tuple[list[str], str]:
         """Run the same command in a folder; return which files are unlike, and what it said."""
