@@ -65,7 +65,7 @@ class Trial:
 
 
 def kills(trial: Trial, times: int) -> dict[str, Any]:
-    """Kill runs at random times, one in each of as many parts of the time that a run takes."""
+    """Kill runs at random times, one in each of as many parts of the work that a run is."""
     stages: collections.Counter[str] = collections.Counter()
     wrong, landed = [], 0
     for number in range(times):
@@ -75,7 +75,7 @@ def kills(trial: Trial, times: int) -> dict[str, Any]:
         landed += ended.status < 0
         stages[work.stage_of(home / work.OUT)] += 1
         unlike, _ = trial.goes_on(home)
-        wrong += [f"after {moment:.2f} s: {name}" for name in unlike]
+        wrong += [f"after {moment:.2f} s of work: {name}" for name in unlike]
     return {"kills": times, "landed": landed, "stages": dict(stages), "unlike": wrong}
 
 
@@ -193,7 +193,7 @@ def main() -> None:
         }
         print(
             f"an undisturbed run: {result['files']} files of {result['bytes']:,} bytes in "
-            f"{result['seconds']} s, {len(trial.moments)} moments of writing; "
+            f"{result['seconds']} s of one core, {len(trial.moments)} moments of writing; "
             f"{result['estimated']:,} bytes were estimated",
             flush=True,
         )

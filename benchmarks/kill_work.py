@@ -87,7 +87,10 @@ LOGS = ("run.log", ".lock", ".lock.json")
 
 
 class Ended(NamedTuple):
-    """How a run ended: its exit status, less than 0 by a signal; what it printed; how long."""
+    """How a run ended: its exit status, less than 0 by a signal; what it printed; its work.
+
+    Its work is in seconds of a processor, which do not depend on what else the machine does.
+    """
 
     status: int
     said: str
@@ -132,24 +135,30 @@ def run(
     Args:
         arguments: of `atlasjax`.
         home: the folder that it stands in, into which what it prints goes.
-        after: seconds after which to kill it.
+        after: seconds of a processor's work after which to kill it.
         within: called in that process before it begins.
     """
-    began, log = time.perf_counter(), home / "said.txt"
+    log = home / "said.txt"
     process = os.fork()
     if not process:
         _child(arguments, home, log, within)
     status = None
     while status is None:
-        found, how = os.waitpid(process, os.WNOHANG)
+        found, how, used = os.wait4(process, os.WNOHANG)
         if found:
             status = os.waitstatus_to_exitcode(how)
-        elif after is not None and time.perf_counter() - began > after:
+        elif after is not None and _work_of(process) > after:
             os.kill(process, signal.SIGKILL)
             after = None
         else:
             time.sleep(0.002)
-    return Ended(status, log.read_text(errors="replace"), time.perf_counter() - began)
+    return Ended(status, log.read_text(errors="replace"), used.ru_utime + used.ru_stime)
+
+
+def _work_of(process: int) -> float:
+    """Return how many seconds of a processor's work a process has had, as Linux tells it."""
+    fields = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _child(arguments: list[str], home: Path, log: Path, within: Callable[[], object]) -> None:

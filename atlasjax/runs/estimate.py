@@ -150,7 +150,7 @@ def sized(size: int) -> str:
     """Say a number of bytes.
 
     >>> sized(1234), sized(5 << 20), sized(3 << 29)
-    ('1 KiB', '5 MiB', '1.5 GiB')
+    ('2 KiB', '5 MiB', '1.5 GiB')
     """
     if size >= 1 << 30:
         return f"{size / (1 << 30):.1f} GiB"

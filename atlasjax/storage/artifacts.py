@@ -279,7 +279,7 @@ def read(path: Path, kind: type[T]) -> T:
 
     >>> read(Path("no/such.npz"), tuple)
     Traceback (most recent call last):
-    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again
+    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again...
     """
     found = load(path, kind)
     if found is None:
