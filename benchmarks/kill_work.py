@@ -142,16 +142,16 @@ def run(
     process = os.fork()
     if not process:
         _child(arguments, home, log, within)
-    status = None
-    while status is None:
+    while True:
         found, how, used = os.wait4(process, os.WNOHANG)
         if found:
-            status = os.waitstatus_to_exitcode(how)
-        elif after is not None and _work_of(process) > after:
+            break
+        if after is not None and _work_of(process) > after:
             os.kill(process, signal.SIGKILL)
             after = None
         else:
             time.sleep(0.002)
+    status = os.waitstatus_to_exitcode(how)
     return Ended(status, log.read_text(errors="replace"), used.ru_utime + used.ru_stime)
 
 
