@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from atlasjax.runs.examples import open_examples
     from atlasjax.runs.experiment import Experiment
     from atlasjax.runs.open import Atlas
+    from atlasjax.runs.status import status
     from atlasjax.taps import capture, head, intervene, layers
     from atlasjax.workflows.explain import explain
     from atlasjax.workflows.make import run
@@ -83,6 +84,7 @@ _HOME = {
     "Atlas": "runs.open",
     "open_atlas": "workflows.open",
     "stability": "fidelity.stability",
+    "status": "runs.status",
     "second_moment": "atlas.whitening",
     "whitening": "atlas.whitening",
     "open_images": "data",
@@ -172,6 +174,7 @@ __all__ = [
     "single_file",
     "spread",
     "stability",
+    "status",
     "targets",
     "units",
     "view",

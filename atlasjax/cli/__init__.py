@@ -22,6 +22,7 @@ COMMANDS = {
     "units": "units",
     "circuit": "circuit",
     "report": "report",
+    "status": "status",
     "list": "list_",
     "layers": "layers",
     "weights": "weights",

@@ -1,6 +1,7 @@
 """The command `atlasjax view RUN_DIR`: serve a finished atlas to the browser on this machine."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,4 +17,9 @@ def add(commands: Any) -> None:
 def _view(chosen: argparse.Namespace) -> None:
     from atlasjax.page.server import serve
 
-    serve(Path(chosen.run_dir), chosen.port, ready=lambda address: print(address, flush=True))
+    serve(
+        Path(chosen.run_dir),
+        chosen.port,
+        ready=lambda address: print(address, flush=True),
+        warn=lambda line: print(f"atlasjax: {line}", file=sys.stderr, flush=True),
+    )

@@ -1,5 +1,7 @@
 """Patches: the squares of images that stand for what a layer's positions see, cut out and kept."""
 
+import math
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -136,4 +138,6 @@ def cut_all(
 
 def _on_disk(shape: tuple[int, ...], folder: Path | None) -> np.memmap:
     with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it alive
+        if hasattr(os, "posix_fallocate"):  # or a full disk ends the process where it is written
+            os.posix_fallocate(file.fileno(), 0, max(math.prod(shape), 1))
         return np.memmap(file, np.uint8, "w+", shape=shape)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from atlasjax.page import data as page_data
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, sums
 
 FILE = "explained.js"
 HOME = "explained"
@@ -66,4 +66,6 @@ def add(folder: Path, page: Path, stems: Mapping[int, str]) -> None:
 
 def _write(folder: Path, found: Table) -> None:
     shown = {str(number): found[number] for number in sorted(found)}
+    sums.forget(folder, [FILE])
     artifacts.write_text(folder / FILE, page_data.script(shown))
+    sums.keep(folder, [folder / FILE])

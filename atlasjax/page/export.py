@@ -25,12 +25,14 @@ from atlasjax.page.pictures import LARGE, SHEET, SMALL, cell_size, picture, shee
 from atlasjax.page.record import experiment_of, made_of
 from atlasjax.progress import bar
 from atlasjax.runs.open import FORMAT, INDEX
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, sums
+from atlasjax.storage.remedy import RECORD
 
 PAGE_FORMAT = 2  # of atlas.js and of the files it names
 PAGE = ("viewer.css", "viewer.js", "index.html")
 KINDS = {"atlas": 0, "class": 1, "comparison": 2}  # and how many classes each is of
 REPORT = "report.html"
+BESIDE = (REPORT, "report.json", "plan.json")  # what is written before the page
 QUALITY = 82  # of WebP, 0 to 100: the 64 px icon is about 1.8 KB
 
 
@@ -96,6 +98,7 @@ def export(
     example_images = example_images or {}
     _check_extras(levels, class_names, examples, kind, classes, related)
     _check_images(examples, example_images)
+    sums.forget(folder, set(sums.kept(folder)) - set(BESIDE))
     shown = []
     with bar("export", "cells") as progress:
         total, done = sum(len(level.x) for level in levels.values()), 0
@@ -128,8 +131,17 @@ def export(
     artifacts.write_text(folder / "atlas.js", page_data.script(page))
     write_page(folder)
     index = {"format": FORMAT, **shared, "layers": _contents(levels), "record": dict(record)}
-    artifacts.write_text(folder / INDEX, page_data.as_json(index, indent=2) + "\n")
+    artifacts.write_text(folder / INDEX, page_data.as_json(index, indent=2) + "\n", lasting=True)
+    sums.keep(folder, _written(folder))
     return folder / "index.html"
+
+
+def _written(folder: Path) -> Iterable[Path]:
+    """Give what a page consists of, but for arrays, which have their checksums themselves."""
+    for name in (*PAGE, "atlas.js", INDEX, explained.FILE, RECORD, *BESIDE):
+        yield folder / name
+    for place in ("pictures", "sprites", "data"):
+        yield from (path for path in (folder / place).rglob("*") if path.is_file())
 
 
 def _short(class_names: Sequence[str], wnids: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atlasjax.page import data as page_data
 from atlasjax.runs.open import INDEX
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, sums
 
 HOMES = {"class": "classes", "comparison": "comparisons"}
 """Where the maps of each kind are, in the run folder."""
@@ -17,6 +17,8 @@ HOMES = {"class": "classes", "comparison": "comparisons"}
 
 def related_maps(folder: Path) -> list[tuple[str, str]]:
     """List the finished maps in a run folder, each with its title and its page's address.
+
+    Those whose contents are damaged are left out.
 
     Args:
         folder: the run folder.
@@ -30,7 +32,10 @@ def related_maps(folder: Path) -> list[tuple[str, str]]:
     found = []
     for kind, home in HOMES.items():
         for index in sorted((folder / home).glob(f"*/{INDEX}")):
-            name = str(json.loads(index.read_text(encoding="utf-8"))["name"])
+            try:
+                name = str(json.loads(index.read_text(encoding="utf-8"))["name"])
+            except (OSError, ValueError, LookupError, TypeError):  # its own command mends it
+                continue
             title = name.rpartition(": ")[2]
             page = index.with_name("index.html").relative_to(folder)
             found.append((f"{kind.capitalize()}: {title}", page.as_posix()))
@@ -46,4 +51,6 @@ def relink(folder: Path, related: Sequence[tuple[str, str]]) -> None:
     """
     path = folder / "atlas.js"
     page = page_data.of_script(path.read_text(encoding="utf-8"))
+    sums.forget(folder, ["atlas.js"])
     artifacts.write_text(path, page_data.script(page | {"related": [list(one) for one in related]}))
+    sums.keep(folder, [path])

@@ -7,6 +7,7 @@ machine, through a tunnel to its port.
 import errno
 import os
 import re
+import warnings
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,8 @@ from urllib.parse import unquote
 
 from atlasjax.errors import UserError
 from atlasjax.runs.open import finished_run
+from atlasjax.storage import sums
+from atlasjax.storage.remedy import remedy
 
 HOST = "127.0.0.1"
 # Python's own table depends on the machine, which may call scripts plain text.
@@ -34,19 +37,28 @@ TYPES = {
 
 
 def serve(
-    folder: str | os.PathLike, port: int = 0, *, ready: Callable[[str], object] = print
+    folder: str | os.PathLike,
+    port: int = 0,
+    *,
+    ready: Callable[[str], object] = print,
+    warn: Callable[[str], object] = warnings.warn,
 ) -> None:
-    """Serve a finished run until interrupted.
+    """Serve a finished run until interrupted. Files that are damaged are not sent.
 
     Args:
         folder: the run folder.
         port: of this machine; 0 takes any that is free.
         ready: called with the page's address once it can be opened.
+        warn: called with a line where files are missing or damaged.
 
     Raises:
         UserError: no finished run there, or a port that cannot be had.
     """
     with make_server(folder, port) as server:
+        lost = sums.changed(Path(folder))
+        if lost:
+            more = f" and {len(lost) - 1} more files" if len(lost) > 1 else ""
+            warn(f"{lost[0]}{more} in {str(folder)!r}: missing or damaged; {remedy(Path(folder))}")
         try:
             ready(f"http://{HOST}:{server.server_port}/")
             server.serve_forever()
@@ -164,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, body: bool) -> None:
         path = inside(self.folder, self.path)
         try:
-            if path is None:
+            if path is None or sums.is_changed(path, self.folder):
                 return self.send_error(HTTPStatus.NOT_FOUND)
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size

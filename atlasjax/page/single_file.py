@@ -16,7 +16,8 @@ from atlasjax.errors import UserError
 from atlasjax.page import data as page_data
 from atlasjax.progress import bar
 from atlasjax.runs.open import finished_run
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, sums
+from atlasjax.storage.remedy import damaged
 
 
 def single_file(run_dir: str | os.PathLike, out: str | os.PathLike, *, light: bool = False) -> Path:
@@ -49,6 +50,8 @@ def single_file(run_dir: str | os.PathLike, out: str | os.PathLike, *, light: bo
     # These lie in the run folder and beside it, not in this file.
     index |= {"related": [], "report": None, "explained": None}
     paths = list(_files(index))
+    for name in sums.changed(folder, paths):
+        raise damaged(folder / name)
     try:
         with (
             artifacts.atomic(out) as temporary,
@@ -70,11 +73,11 @@ def single_file(run_dir: str | os.PathLike, out: str | os.PathLike, *, light: bo
 def _index(folder: Path) -> dict[str, Any]:
     path = folder / "atlas.js"
     try:
-        return read_script(path)
+        if not sums.changed(folder, [path.name]):
+            return read_script(path)
     except (OSError, ValueError):
-        raise UserError(
-            f"{path} is missing or damaged: run the experiment again, which only writes it anew"
-        ) from None
+        pass
+    raise damaged(path)
 
 
 def read_script(path: Path) -> Any:

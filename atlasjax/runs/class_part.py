@@ -13,11 +13,12 @@ from jaxtyping import Float, Float16, Int
 
 from atlasjax.atlas import select
 from atlasjax.atlas.collect import Activations
-from atlasjax.errors import UserError
+from atlasjax.runs import origins
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import FORMAT
 from atlasjax.runs.stages.whitening import Whitening
 from atlasjax.storage import artifacts, rows
+from atlasjax.storage.remedy import damaged
 
 
 class Part(NamedTuple):
@@ -60,15 +61,16 @@ def part_of(
         The part; what it gives is read from disk when it is asked for.
 
     Raises:
-        UserError: the layer's attributions are missing or damaged.
+        UserError: the layer's activations or attributions are missing or damaged.
     """
     folder = run.layer(name)
     digest = artifacts.fingerprint_of(folder / "activations.npz")
-    made_from = artifacts.fingerprint(stage="attribution", activations=digest)
+    if digest is None:
+        raise damaged(folder / "activations.npz")
+    made_from = artifacts.fingerprint(**origins.attribution(digest))
     effect = rows.mapped(folder / "attribution.npz", "value", made_from)
     if effect is None:
-        path = folder / "attribution.npz"
-        raise UserError(f"{path} is missing or damaged: run the experiment again")
+        raise damaged(folder / "attribution.npz")
     chosen = [select.of_class(effect, index, top=top, evidence=evidence) for index in classes]
     which = functools.reduce(np.union1d, chosen)
 

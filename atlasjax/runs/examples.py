@@ -14,13 +14,12 @@ from atlasjax import progress
 from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.examples import PER_CELL, Examples, field_of, largest_of, nearest
 from atlasjax.atlas.grid import Cells
-from atlasjax.data.patches import LARGEST, SIZE, Wanted, cut_all, windows
+from atlasjax.data.patches import Wanted, cut_all, windows
 from atlasjax.data.subset import Subset
 from atlasjax.progress import Progress
+from atlasjax.runs import origins
 from atlasjax.runs.job import Run
 from atlasjax.storage import artifacts
-
-FORMAT = 1  # of the artifact; raised when what this stage computes changes
 
 
 def examples(run: Run, k: int = PER_CELL) -> list[tuple[str, int]]:
@@ -35,17 +34,10 @@ def examples(run: Run, k: int = PER_CELL) -> list[tuple[str, int]]:
     """
     config = run.config
     names = [(layer, grid) for layer in run.names for grid in config.grids]
-    settings = {"format": FORMAT, "k": k, "size": SIZE, "largest": LARGEST}
-    digests = {
-        name: artifacts.fingerprint(
-            stage="examples",
-            cells=artifacts.fingerprint_of(run.level(*name) / "cells.npz"),
-            **settings,
-        )
-        for name in names
-    }
+    cells = {name: artifacts.fingerprint_of(run.level(*name) / "cells.npz") for name in names}
+    digests = {name: artifacts.fingerprint(**origins.examples(cells[name], k)) for name in names}
     paths = {name: run.level(*name) / "examples.npz" for name in names}
-    missing = [name for name in names if not artifacts.holds(paths[name], digests[name])]
+    missing = [n for n in names if not artifacts.holds(paths[n], digests[n], through=True)]
     if not missing:
         return names
     with run.timed("examples"), progress.bar("examples", "images") as report:
@@ -110,7 +102,7 @@ def open_examples(folder: str | os.PathLike, layer: str, grid: int) -> Examples:
 
     >>> open_examples("runs/none/at/all", "mixed4c", 20)
     Traceback (most recent call last):
-    atlasjax.errors.UserError: ...examples.npz is missing or damaged: run the experiment again
+    atlasjax.errors.UserError: ...examples.npz is missing or damaged: run the experiment again...
     """
     path = Path(folder) / "layers" / artifacts.folder_name(layer) / f"grid-{grid}" / "examples.npz"
     return artifacts.read(path, Examples)

@@ -15,6 +15,7 @@ from atlasjax.data import Batch, ImageSource, batches
 from atlasjax.parallel import batch_mesh
 from atlasjax.runs.experiment import Experiment
 from atlasjax.storage import artifacts
+from atlasjax.storage.remedy import LOG
 from atlasjax.taps import Model
 
 OTHER = " (other)"  # what follows a layer's name where it is the other network's
@@ -112,5 +113,5 @@ class Run:
     def log(self, line: str) -> None:
         """Write a line to the run's log, with the time."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        with (self.folder / "run.log").open("a", encoding="utf-8") as log:
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{stamp}  {line}\n")

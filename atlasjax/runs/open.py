@@ -15,7 +15,8 @@ from typing import Any
 
 from atlasjax.atlas.level import Level
 from atlasjax.errors import UserError, nearest, unknown
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, sums
+from atlasjax.storage.remedy import remedy
 
 INDEX = "atlas.json"
 FORMAT = 1  # of that file; raised when what was in it before changes
@@ -85,13 +86,10 @@ class Atlas:
         if grid not in there:
             raise UserError(f"no grid {grid} of {layer}; there are {', '.join(map(str, there))}")
         path = self.folder / self.files[layer, grid]
-        try:
-            level = artifacts.load(path, Level)
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+        level = artifacts.load(path, Level)
         if level is None or len({len(array) if array.ndim else -1 for array in level}) != 1:
             what = "is damaged" if path.exists() else "is missing"
-            raise UserError(f"{path} {what}: run the experiment again, which only writes it anew")
+            raise UserError(f"{path} {what}: {remedy(self.folder)}")
         return level
 
 
@@ -114,6 +112,8 @@ def open_atlas(folder: str | os.PathLike) -> Atlas:
     folder = finished_run(folder)
     path = folder / INDEX
     try:
+        if sums.changed(folder, [INDEX]):
+            raise ValueError("not as it was written")
         found = json.loads(path.read_text(encoding="utf-8"))
         number = found["format"]
         if number == FORMAT:
@@ -121,9 +121,7 @@ def open_atlas(folder: str | os.PathLike) -> Atlas:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(
-            f"{path} is damaged: run the experiment again, which only writes it anew"
-        ) from None
+        raise UserError(f"{path} is damaged: {remedy(folder)}") from None
     raise UserError(f"{path} has format {number!r}; this version of atlasjax reads format {FORMAT}")
 
 

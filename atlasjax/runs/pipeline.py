@@ -25,12 +25,13 @@ from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.icons import icon_keys, icons
 from atlasjax.atlas.level import Level
 from atlasjax.atlas.zoom import Drawn, starts
+from atlasjax.runs import origins
 from atlasjax.runs.check import check
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import whitening
-from atlasjax.runs.stages.activations import collected, reader, skipped, taken
+from atlasjax.runs.stages.activations import collected, kinds, reader, shapes_of, skipped
 from atlasjax.runs.stages.activations import remarks as of_images
-from atlasjax.runs.stages.effects import CellAttributions, effects
+from atlasjax.runs.stages.effects import CellAttributions, attributed, effects
 from atlasjax.runs.stages.layout import Laid, lay_out, prepare
 from atlasjax.runs.stages.layout import remarks as of_maps
 from atlasjax.runs.stages.whitening import Whitening
@@ -90,15 +91,16 @@ def run(run: Run) -> Finished:
     prepare(run)  # UMAP compiles while the images are looked at
     digests, maps, cells = collected(run), {}, {}
     before: dict[tuple, Laid] = {}  # the last map of each kind, with which the next is aligned
+    kind = kinds(shapes_of(run)) if run.config.aligned else {}
     for group in run.maps:
-        kind = taken(run, group[0], digests[group[0]]) if run.config.aligned else ()
-        found = _map(run, group, digests, before.get(kind))
-        if run.config.aligned:
-            before[kind] = found[group[0]][0].laid
+        found = _map(run, group, digests, before.get(kind[group[0]]) if kind else None)
+        if kind:
+            before[kind[group[0]]] = found[group[0]][0].laid
         for name, (laid, cut_up) in found.items():
             maps[name], cells[name] = laid, cut_up
     levels = {}
     for name, laid in maps.items():
+        attributed(run, name, reader(run, name, digests[name]), digests[name])
         levels |= draw(run, laid, cells[name])
     sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
     said = (*of_images(run), *of_maps(run))
@@ -140,9 +142,7 @@ def cut(run: Run, laid: Map, values: Callable[[], Float[np.ndarray, "n c"]]) -> 
     """
     more_than, found = run.config.more_than, {}
     for size in run.config.grids:
-        digest = artifacts.fingerprint(
-            stage="grid", layout=laid.laid.digest, size=size, more_than=more_than
-        )
+        digest = artifacts.fingerprint(**origins.cells(run, laid.laid.digest, size))
 
         def divide(size: int = size) -> Cells:
             return grid(laid.laid.xy, values(), size, more_than=more_than)
@@ -166,18 +166,18 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
     name, levels = laid.name, {}
     effect_of, matrix_of = functools.cache(laid.effects), functools.cache(laid.whitening)
     width = next(iter(cells.values()))[0].direction.shape[1]
-    settings, coarser = _icon_settings(run, name, width), None
+    settings, coarser = icon_settings(run, name, width), None
     drawer = _drawer(run, name, settings, matrix_of)
     for size, (these, digest) in sorted(cells.items(), key=lambda item: item[0]):
-        made_from = {"cells": digest, "attribution": laid.made_from["attribution"]}
+        attribution = origins.cell_attribution(digest, laid.made_from["attribution"])
         effect = artifacts.cached(
             run.level(name, size) / "attribution.npz",
             CellAttributions,
-            artifacts.fingerprint(stage="attribution", **made_from),
+            artifacts.fingerprint(**attribution),
             lambda these=these: CellAttributions(average(these, effect_of())),
         )
-        whitens = {"cells": digest, "whitening": laid.made_from["whitening"]}
-        whitening.record(run, name, size, these, whitens, matrix_of)
+        whitened = artifacts.fingerprint(**origins.whitened(digest, laid.made_from["whitening"]))
+        whitening.record(run, name, size, these, whitened, matrix_of)
         drawn, finished = _icons(run, name, size, these, digest, settings, drawer, coarser)
         if run.config.coarse_to_fine:
             coarser = Drawn(these.direction, drawn.icon, finished)
@@ -193,8 +193,14 @@ def draw(run: Run, laid: Map, cells: Cut) -> dict[tuple[str, int], Level]:
     return {(name, size): levels[name, size] for size in cells}
 
 
-def _icon_settings(run: Run, name: str, width: int) -> IconSettings:
-    """Return how a layer's icons are drawn: at the images' size, if the network takes no other."""
+def icon_settings(run: Run, name: str, width: int) -> IconSettings:
+    """Return how a layer's icons are drawn: at the images' size, if the network takes no other.
+
+    Args:
+        run: the run.
+        name: the layer.
+        width: its channels.
+    """
     network, layer = run.network(name)
     settings, side = run.config.icon_settings(name), run.config.crop[0]
     if run.other_sizes is None:
@@ -235,19 +241,8 @@ def _icons(
     """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
     config = run.config
     folder = run.level(name, size)
-    # Icons do not depend on how many are drawn at a time, nor those that start from noise on how
-    # others are refined.
-    apart = {"batch"} if coarser is not None else {"batch", "refine_steps", "initial_scale"}
-    whitens = config.whitens(name)
-    made_from = artifacts.fingerprint(
-        stage="icons",
-        cells=digest,
-        settings={n: v for n, v in dataclasses.asdict(settings).items() if n not in apart},
-        whiten=whitens,
-        ridge=config.ridge if whitens else None,
-        devices=run.mesh.size,
-        coarser=None if coarser is None else coarser.made_from,
-    )
+    before = None if coarser is None else coarser.made_from
+    made_from = artifacts.fingerprint(**origins.icons(run, name, digest, settings, before))
     keys = icon_keys(jax.random.key(config.seed), name, size, cells.x, cells.y)
 
     part = artifacts.fingerprint(icons=made_from, batch=settings.batch)

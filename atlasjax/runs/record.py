@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from atlasjax.runs.estimate import logged
 from atlasjax.runs.experiment import as_json
 from atlasjax.runs.job import Run
 from atlasjax.runs.pipeline import Finished
+from atlasjax.storage.remedy import RECORD
 
 PACKAGES = ("atlasjax", "jax", "jaxlib", "flax", "optax", "numpy", "umap-learn", "pillow")
-FILE = "run.json"
+FILE = RECORD
 
 
 def begun(run: Run, network: Mapping[str, Any], command: str | None) -> dict[str, Any]:
@@ -74,12 +76,17 @@ def ended(run: Run, finished: Finished, earlier: Mapping[str, float]) -> dict[st
     }
 
 
-def earlier_seconds(path: Path) -> dict[str, float]:
-    """Return how long stages took that were finished before this run was stopped, if it was."""
+def earlier_seconds(folder: Path) -> dict[str, float]:
+    """Return how long stages took that were finished before this run was stopped, if it was.
+
+    Args:
+        folder: the run folder. A run that was killed has told it to its log alone.
+    """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
-    except (FileNotFoundError, KeyError, ValueError):
-        return {}
+        found = dict(json.loads((folder / FILE).read_text(encoding="utf-8"))["seconds"])
+    except (FileNotFoundError, KeyError, ValueError, TypeError):
+        found = {}
+    return {**found, **logged(folder)}
 
 
 def quality(finished: Finished) -> list[dict[str, float | int | str]]:

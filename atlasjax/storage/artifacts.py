@@ -2,15 +2,17 @@
 
 Every artifact carries the fingerprint of what it was made from: the settings of its stage and the
 fingerprints of the artifacts it read. A stage whose artifact is there with the same fingerprint is
-not run again, which is also how an interrupted run resumes.
+not run again, which is also how an interrupted run resumes. It ends with a checksum of itself (see
+`seal`), which is looked at whenever it is read.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
@@ -18,10 +20,14 @@ from typing import IO, Any, TypeVar, cast
 import numpy as np
 
 from atlasjax.errors import UserError
+from atlasjax.storage import seal
 from atlasjax.storage.places import can_be_written, expanded, of_user, temporary
+from atlasjax.storage.remedy import damaged
 
 T = TypeVar("T")  # a NamedTuple of arrays
 FINGERPRINT = "fingerprint"
+BEGUN = ".writing-"  # begins the name of a file that is being written
+ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 def user_cache() -> Path:
@@ -67,14 +73,17 @@ def folder_name(layer: str) -> str:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, *, lasting: bool = False) -> Iterator[Path]:
     """Write a file so that it is there whole or not at all.
 
     Args:
         path: where it goes; its folder is made.
+        lasting: wait until it is on the disk, so that it is there after a loss of power. It takes
+            some milliseconds, which is little for what took long to compute.
 
     Yields:
-        A temporary path beside it, which becomes the file when the block ends without an error.
+        A temporary path beside it, which becomes the file when the block ends without an error. A
+        process that is killed leaves it there; see `mending.sweep`.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic(Path(folder) / "a.txt") as temporary:
@@ -83,30 +92,46 @@ def atomic(path: Path) -> Iterator[Path]:
     ['a.txt']
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f"{BEGUN}{path.stem}-", suffix=path.suffix, dir=path.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         temporary.chmod(0o644)
+        if lasting:
+            _to_disk(temporary)
         os.replace(temporary, path)
+        if lasting:
+            with contextlib.suppress(OSError):  # not every file system knows it of folders
+                _to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with atomic(path) as temporary:
+def _to_disk(path: Path) -> None:
+    """Wait until what was written is on the disk: the bytes of a file, the names of a folder."""
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str, *, lasting: bool = False) -> None:
+    """Write a text file, whole or not at all; see `atomic`."""
+    with atomic(path, lasting=lasting) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON for people to read, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+    """Write JSON for people to read, whole or not at all; it is there after a loss of power."""
+    write_text(path, json.dumps(value, indent=2) + "\n", lasting=True)
 
 
 def save(path: Path, artifact: Any, made_from: str) -> None:
-    """Write an artifact with the fingerprint of what it was made from.
+    """Write an artifact with the fingerprint of what it was made from, and seal it.
 
     Args:
         path: the file, ending in `.npz`.
@@ -117,8 +142,9 @@ def save(path: Path, artifact: Any, made_from: str) -> None:
         **{k: np.asarray(v) for k, v in artifact._asdict().items()},
         FINGERPRINT: np.array(made_from),
     }
-    with atomic(path) as temporary:
+    with atomic(path, lasting=True) as temporary:
         np.savez(temporary, **arrays)
+        seal.seal(temporary)
 
 
 def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
@@ -130,28 +156,55 @@ def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
         made_from: the fingerprint asked for; any will do when None.
 
     Returns:
-        The artifact, or None where it is absent, unreadable or made from something else.
+        The artifact, or None where it is absent, damaged, of another kind or made from something
+        else.
+
+    Raises:
+        UserError: it is there, but may not be read, or the disk gives it not.
     """
+    with _opened(path) as file:
+        if file is None or not seal.whole(file):
+            return None
+        found = _taken(file, cast(Any, kind)._fields, made_from)
+    return None if found is None else kind(*found)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes] | None]:
+    """Open an artifact that is there; what is wrong with the machine is not wrong with the file."""
     try:
         # Opened here, since np.load leaves a damaged file open.
-        with path.open("rb") as file, _arrays(file) as found:
+        with path.open("rb") as file:
+            yield file
+    except ABSENT:
+        yield None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _taken(file: IO[bytes], names: Sequence[str], made_from: str | None) -> list[Any] | None:
+    """Return arrays of an archive, if it has them and the fingerprint asked for."""
+    try:
+        with _arrays(file) as found:
             if made_from is not None and str(found[FINGERPRINT]) != made_from:
                 return None
-            arrays = [found[name] for name in cast(Any, kind)._fields]
+            return [found[name] for name in names]
+    except (MemoryError, OSError):  # which says nothing of the artifact
+        raise
     except Exception:  # a damaged archive may raise nearly anything: zlib.error, RuntimeError, ...
         return None
-    return kind(*arrays)
 
 
-def holds(path: Path, made_from: str) -> bool:
+def holds(path: Path, made_from: str, *, through: bool = False) -> bool:
     """Tell whether an artifact is there that was made from the same things, without reading it.
 
     Only the fingerprint is read. A file that was cut short is told from a whole one, but not one
-    that is damaged inside, which `load` may still refuse.
+    that is damaged inside, which `load` refuses and `mending.sweep` takes away.
 
     Args:
         path: the file.
         made_from: the fingerprint asked for.
+        through: read the file through, so that one that is damaged inside is told as well.
 
     >>> from typing import NamedTuple
     >>> class Sum(NamedTuple):
@@ -161,6 +214,10 @@ def holds(path: Path, made_from: str) -> bool:
     ...     holds(Path(folder) / "sum.npz", "x"), holds(Path(folder) / "sum.npz", "y")
     (True, False)
     """
+    if through:
+        with _opened(path) as file:
+            if file is None or not seal.whole(file):
+                return False
     return fingerprint_of(path) == made_from
 
 
@@ -170,11 +227,9 @@ def fingerprint_of(path: Path) -> str | None:
     Args:
         path: the file.
     """
-    try:
-        with path.open("rb") as file, _arrays(file) as found:
-            return str(found[FINGERPRINT])
-    except Exception:  # as in `load`
-        return None
+    with _opened(path) as file:
+        found = None if file is None else _taken(file, (FINGERPRINT,), None)
+    return None if found is None else str(found[0])
 
 
 def _arrays(file: IO[bytes]) -> Any:
@@ -224,11 +279,11 @@ def read(path: Path, kind: type[T]) -> T:
 
     >>> read(Path("no/such.npz"), tuple)
     Traceback (most recent call last):
-    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again
+    atlasjax.errors.UserError: no/such.npz is missing or damaged: run the experiment again...
     """
     found = load(path, kind)
     if found is None:
-        raise UserError(f"{path} is missing or damaged: run the experiment again")
+        raise damaged(path)
     return found
 
 

@@ -18,10 +18,11 @@ from atlasjax.errors import UserError
 
 FILE = ".lock"
 HOLDER = ".lock.json"  # who has it
+SHORT = 0.3  # seconds for which one who only asks may have it; see `user_of`
 
 
 @contextmanager
-def alone(folder: Path, wait: float = 0.0) -> Iterator[None]:
+def alone(folder: Path, wait: float = SHORT) -> Iterator[None]:
     """Use a run folder alone while the block runs.
 
     Args:
@@ -60,18 +61,56 @@ def alone(folder: Path, wait: float = 0.0) -> Iterator[None]:
             lock.release()
 
 
+def user_of(folder: Path) -> str | None:
+    """Return which process is using a run folder; None where none is.
+
+    Args:
+        folder: the run folder.
+
+    >>> user_of(Path("no/such/run")) is None
+    True
+    """
+    import filelock
+
+    if not (folder / FILE).is_file():
+        return None
+    try:
+        with filelock.FileLock(folder / FILE, timeout=0):
+            return None
+    except filelock.Timeout:
+        return _holder(folder).strip(" ()") or "a process that has just begun"
+    except OSError:  # the folder is another user's, or of a file system without locks
+        return _holder(folder).strip(" ()") or None
+
+
 def _sign(folder: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
-    found = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
+    own = os.getpid()
+    found = {"process": own, "host": socket.gethostname(), "since": since, "began": _began(own)}
     with contextlib.suppress(OSError):  # it is only for the message
         (folder / HOLDER).write_text(json.dumps(found), encoding="utf-8")
 
 
 def _holder(folder: Path) -> str:
-    """Return who has the lock, as far as that is known."""
+    """Return who has the lock, as far as that is known.
+
+    One that was killed leaves its name, which another process has by now, or none.
+    """
     try:
         found = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-        where = "" if found["host"] == socket.gethostname() else f" on {found['host']}"
+        here = found["host"] == socket.gethostname()
+        if here and found.get("began") != _began(int(found["process"])):
+            return ""
+        where = "" if here else f" on {found['host']}"
         return f" (process {found['process']}{where}, since {found['since']})"
     except (OSError, ValueError, KeyError, TypeError):  # just begun, or just ended
         return ""
+
+
+def _began(process: int) -> str | None:
+    """Return what tells a process from others of its number; None where the system does not."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return status.rpartition(")")[2].split()[19]  # its start, in ticks since the machine's

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from atlasjax.storage import artifacts
-
-_BLOCK = 1 << 22  # bytes read at a time
+from atlasjax.errors import UserError
+from atlasjax.storage import artifacts, seal
 
 
 def write(
@@ -50,18 +49,20 @@ def write(
     """
     dtype, written = np.dtype(dtype), 0
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    with artifacts.atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-            npy.write_array_header_2_0(file, header)
-            for piece in pieces:
-                if piece.shape[1:] != shape[1:]:
-                    raise ValueError(f"a piece of shape {piece.shape} for an array of {shape}")
-                file.write(np.ascontiguousarray(piece, dtype).data)
-                written += len(piece)
-        if written != shape[0]:
-            raise ValueError(f"{written} rows for an array of {shape[0]}")
-        with archive.open(f"{artifacts.FINGERPRINT}.npy", "w") as file:
-            npy.write_array(file, np.array(made_from))
+    with artifacts.atomic(path, lasting=True) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                npy.write_array_header_2_0(file, header)
+                for piece in pieces:
+                    if piece.shape[1:] != shape[1:]:
+                        raise ValueError(f"a piece of shape {piece.shape} for an array of {shape}")
+                    file.write(np.ascontiguousarray(piece, dtype).data)
+                    written += len(piece)
+            if written != shape[0]:
+                raise ValueError(f"{written} rows for an array of {shape[0]}")
+            with archive.open(f"{artifacts.FINGERPRINT}.npy", "w") as file:
+                npy.write_array(file, np.array(made_from))
+        seal.seal(temporary)
 
 
 def mapped(path: Path, name: str, made_from: str | None = None) -> np.ndarray | None:
@@ -80,17 +81,16 @@ def mapped(path: Path, name: str, made_from: str | None = None) -> np.ndarray | 
     >>> mapped(Path("nowhere.npz"), "value") is None
     True
     """
+    if made_from is not None and not artifacts.holds(path, made_from):
+        return None
     try:
-        if made_from is not None and artifacts.fingerprint_of(path) != made_from:
-            return None
-        with zipfile.ZipFile(path) as archive:
-            entry = archive.getinfo(f"{name}.npy")
+        with path.open("rb") as file:
+            if not seal.whole(file):
+                return None
+            with zipfile.ZipFile(file) as archive:
+                entry = archive.getinfo(f"{name}.npy")
             if entry.compress_type != zipfile.ZIP_STORED:
                 return None
-            with archive.open(entry) as member:
-                while member.read(_BLOCK):  # which compares the checksum at the end
-                    pass
-        with path.open("rb") as file:
             file.seek(entry.header_offset + 26)
             # A local header of 30 bytes ends with the lengths of two texts that follow it.
             file.seek(sum(struct.unpack("<HH", file.read(4))), 1)
@@ -99,5 +99,11 @@ def mapped(path: Path, name: str, made_from: str | None = None) -> np.ndarray | 
             shape, fortran, dtype = read(file)
             order = "F" if fortran else "C"
             return np.memmap(path, dtype, "r", file.tell(), shape, order)
-    except Exception:  # as in `artifacts.load`
+    except artifacts.ABSENT:
+        return None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise
+    except Exception:  # another kind of archive; as in `artifacts.load`
         return None

@@ -5,7 +5,7 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,13 +23,16 @@ from atlasjax.planes import as_planes
 from atlasjax.runs import pipeline
 from atlasjax.runs import record as records
 from atlasjax.runs.check import check
+from atlasjax.runs.estimate import Estimate
 from atlasjax.runs.examples import examples, open_examples
 from atlasjax.runs.experiment import Experiment, completed
+from atlasjax.runs.fresh import clear
 from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.stages.activations import check_networks
-from atlasjax.storage import artifacts, lock
+from atlasjax.storage import artifacts, lock, sums
 from atlasjax.taps import layers
+from atlasjax.workflows import begin as begins
 from atlasjax.workflows import own_file
 from atlasjax.workflows.networks import Opened, as_recorded, find, fitted, open_network
 from atlasjax.workflows.open import open_atlas
@@ -46,12 +49,14 @@ def run(
     class_names: Any = None,
     out: str | os.PathLike | None = None,
     command: str | None = None,
+    fresh: bool = False,
+    say: Callable[[str], object] | None = None,
     **settings: Any,
 ) -> Atlas:
     """Make an atlas: collect, lay out, cut, draw, and write the page, the examples and the report.
 
     What is there already, made from the same things, is not made again; so a run that was stopped
-    goes on. Progress is shown on a terminal and in a notebook.
+    goes on. What is damaged is made again. Progress is shown on a terminal and in a notebook.
 
     Args:
         experiment: a name that `atlasjax list` lists, a Python file with a CONFIG, or an
@@ -66,6 +71,9 @@ def run(
         class_names: one for each logit, or a file with one on each line, in place of the network's.
         out: the run folder; runs/NAME by default.
         command: how it was asked for, for the record.
+        fresh: remove at first what an earlier run made in the folder.
+        say: called with what will be made again and why, and what room and time it takes, a line
+            each, before anything is computed. They are in the run's log as well.
         settings: any field of the experiment, in place of its own value.
 
     Returns:
@@ -73,15 +81,74 @@ def run(
 
     Raises:
         UserError: no such experiment, network, images, layer or setting, or one that nothing can be
-            made with; a run folder that another process is using.
+            made with; a run folder that another process is using; too little room on the disk.
 
     >>> run("quickstart", model="googlenett")
     Traceback (most recent call last):
     atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet...
     """
+    paths = {"weights": weights, "out": out}
+    asked = _asked(experiment, model, images, paths, class_names, settings)
+    folder = artifacts.make_run_folder(asked.config.run_dir)
+    with begins.with_room(folder), lock.alone(folder):
+        if fresh:
+            clear(folder)
+        return _made_in(folder, asked, command, say or (lambda line: None))
+
+
+def forecast(
+    experiment: str | os.PathLike | Experiment,
+    model: Any = None,
+    images: Any = None,
+    *,
+    weights: str | os.PathLike | None = None,
+    out: str | os.PathLike | None = None,
+    **settings: Any,
+) -> Estimate:
+    """Estimate what a run takes, from what is in its folder already, and make nothing.
+
+    Args:
+        experiment: as for `run`, and so is all else.
+        model: the network.
+        images: the images.
+        weights: file of the network's weights.
+        out: the run folder.
+        settings: any field of the experiment.
+
+    Returns:
+        Bytes that are still to be made, and seconds as far as they are known from this folder.
+
+    Raises:
+        UserError: as `run`.
+
+    >>> forecast("quickstart", model="googlenett")
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: no model 'googlenett'; did you mean googlenet...
+    """
+    asked = _asked(experiment, model, images, {"weights": weights, "out": out}, None, settings)
+    job = _job(asked.config.run_dir.absolute(), asked)
+    check_networks(job)
+    return begins.forecast(job, [known.name for known in asked.opened.classes])
+
+
+class _Ready(NamedTuple):
+    """What a run needs, found and opened."""
+
+    config: Experiment
+    opened: Opened
+    source: data.ImageSource
+
+
+def _asked(
+    experiment: str | os.PathLike | Experiment,
+    model: Any,
+    images: Any,
+    paths: Mapping[str, str | os.PathLike | None],
+    class_names: Any,
+    settings: Mapping[str, Any],
+) -> _Ready:
     config, file, _ = asked_for(experiment)
     chosen = network_of(config, file, model)
-    paths = {"weights": weights, "out": out}
     config = _changed(config, {n: os.fspath(p) for n, p in paths.items() if p is not None})
     config = _changed(config, settings)
     if isinstance(images, str | os.PathLike):
@@ -98,38 +165,33 @@ def run(
     opened = open_network(found, config.weights, config.seed, class_names)
     config = replace(config, model=found.reference or found.entry.name)
     config = completed(config, found.entry.image_size, found.entry.early_layers, len(source))
-    return _made(config, opened, source, command)
+    return _Ready(config, opened, source)
 
 
-def _made(
-    config: Experiment, opened: Opened, source: data.ImageSource, command: str | None
-) -> Atlas:
-    folder = artifacts.make_run_folder(config.run_dir)
-    with lock.alone(folder):
-        return _made_in(folder, config, opened, source, command)
+def _job(folder: Path, asked: _Ready) -> Run:
+    config, opened, source = asked
+    entry = opened.found.entry
+    inputs = {"channels": entry.channels, "other_sizes": entry.other_sizes}
+    other = other_network(config, opened)
+    return Run(config, *opened.network, source, folder, other=other, **inputs)
 
 
 def _made_in(
-    folder: Path,
-    config: Experiment,
-    opened: Opened,
-    source: data.ImageSource,
-    command: str | None,
+    folder: Path, asked: _Ready, command: str | None, say: Callable[[str], object]
 ) -> Atlas:
-    other = other_network(config, opened)
-    entry = opened.found.entry
-    inputs = {"channels": entry.channels, "other_sizes": entry.other_sizes}
-    job = Run(config, *opened.network, source, folder, other=other, **inputs)
+    config, opened, _ = asked
+    job, names = _job(folder, asked), [known.name for known in opened.classes]
     check_networks(job)  # before the record of an earlier run there is overwritten
+    begins.begin(job, names, say)
     record = records.begun(job, as_recorded(opened), command)
-    earlier = records.earlier_seconds(folder / records.FILE)
+    earlier = records.earlier_seconds(folder)
+    sums.forget(folder, [records.FILE])
     artifacts.write_json(folder / records.FILE, record | {"seconds": earlier})
     finished = pipeline.run(job)
     if command is None:  # which shows them at its end
         for remark in finished.remarks:
-            warnings.warn(remark, stacklevel=4)
+            warnings.warn(remark, stacklevel=3)
     patches = {level: open_examples(folder, *level) for level in examples(job)}
-    names = [known.name for known in opened.classes]
     page = report(job, finished.levels, names)
     record |= records.ended(job, finished, earlier) | {"report": page.name}
     artifacts.write_json(folder / records.FILE, record)

@@ -34,7 +34,7 @@ from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.record import quality
 from atlasjax.runs.stages.layout import Laid, Layout
-from atlasjax.storage import artifacts, lock
+from atlasjax.storage import artifacts, lock, mending, sums
 from atlasjax.workflows.open import open_atlas
 from atlasjax.workflows.reopen import Reopened, reopen
 
@@ -168,6 +168,7 @@ def _make(opened: Reopened, classes: tuple[int, ...], options: Options) -> Atlas
 
 def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Options) -> Atlas:
     parent, kind = opened.run, "class" if len(classes) == 1 else "comparison"
+    mending.sweep(run.folder)
     shorts = short_names(opened.classes)
     title = " or ".join(shorts[i] for i in classes)
     # Before the record of an earlier atlas there is overwritten: it refuses what is out of range.
@@ -184,6 +185,7 @@ def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Opti
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     record |= {"command": options.command} if options.command else {}
+    sums.forget(run.folder, ["run.json"])
     artifacts.write_json(run.folder / "run.json", record)
     maps = {name: _map(run, name, part, classes, options) for name, part in parts.items()}
     levels = {}

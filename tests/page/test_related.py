@@ -27,6 +27,9 @@ def test_finished_maps_are_listed_classes_first(tmp_path: Path):
     exported(tmp_path / "comparisons" / "cat--dog", "run: cat or <dog>")
     exported(tmp_path / "classes" / "cat", "run: cat")
     (tmp_path / "classes" / "unfinished").mkdir()
+    for name, text in (("damaged", "{"), ("other", "[]")):  # which ended every run of the folder
+        (tmp_path / "classes" / name).mkdir()
+        (tmp_path / "classes" / name / "atlas.json").write_text(text)
     assert related_maps(tmp_path) == [
         ("Class: cat", "classes/cat/index.html"),
         ("Comparison: cat or <dog>", "comparisons/cat--dog/index.html"),

@@ -5,6 +5,7 @@ import pytest
 
 from atlasjax.errors import UserError
 from atlasjax.page import server as serving
+from atlasjax.storage import sums
 
 
 @pytest.fixture
@@ -197,3 +198,25 @@ def test_serve_gives_the_address_and_ends_when_interrupted(folder, monkeypatch):
     assert address.startswith("http://127.0.0.1:")
     port = int(address.rstrip("/").rsplit(":", 1)[1])
     serving.make_server(folder, port).server_close()  # it has been given back
+
+
+def test_what_is_damaged_is_told_and_not_sent(server, folder, monkeypatch):
+    sums.keep(folder, [folder / "atlas.js", folder / "viewer.css"])
+    told = []
+
+    def interrupt(self, *args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serving.ThreadingHTTPServer, "serve_forever", interrupt)
+    serving.serve(folder, ready=lambda address: None, warn=told.append)
+    assert told == []
+    assert ask(server, "/atlas.js")[0].status == 200
+    (folder / "atlas.js").write_text("this is atlas.jsx", encoding="utf-8")
+    assert ask(server, "/atlas.js")[0].status == 404
+    assert ask(server, "/viewer.css")[0].status == 200
+    assert ask(server, "/index.html")[0].status == 200  # of which nothing is noted
+    serving.serve(folder, ready=lambda address: None, warn=told.append)
+    assert told == [
+        f"atlas.js in {str(folder)!r}: missing or damaged; run the experiment again, which only "
+        "writes it anew"
+    ]

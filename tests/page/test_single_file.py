@@ -96,7 +96,7 @@ def test_a_damaged_file_is_named(run, tmp_path):
     whole = path.read_text()
     path.write_text("alert(1)")
     try:
-        with pytest.raises(UserError, match=r"a-b-4\.js: damaged"):
+        with pytest.raises(UserError, match=r"a-b-4\.js is missing or damaged: run the experiment"):
             single_file(run, tmp_path / "one.html")
     finally:
         path.write_text(whole)

@@ -23,13 +23,13 @@ from atlasjax.atlas.positions import Lattice
 from atlasjax.fidelity.report import write
 from atlasjax.planes import as_planes
 from atlasjax.receptive import ReceptiveField
-from atlasjax.runs import examples, job, pipeline
+from atlasjax.runs import examples, job, pipeline, unit
 from atlasjax.runs.experiment import Experiment
 from atlasjax.runs.stages import activations, effects, layout
 from atlasjax.runs.stages.layout import Layout
 from atlasjax.storage import artifacts
 from atlasjax.taps import capture
-from atlasjax.workflows import make
+from atlasjax.workflows import begin, make
 
 NETWORKS = '''
 """Networks of two layers and two classes: weights of one's own, or another width."""
@@ -88,6 +88,8 @@ class Made(NamedTuple):
         draws: of each batch its layer, how many icons, and whether they start from others.
         batches: of each pass over the images how many, how many at a time, and their sizes.
         anew: the files that were written.
+        planned: those that were said to be, before anything was computed.
+        said: what was said will be made again, and why.
         opens: the layer that the page opens on.
         folder: where.
     """
@@ -100,6 +102,8 @@ class Made(NamedTuple):
     draws: list[tuple[str, int, bool]]
     batches: list[tuple[int, int, dict[str, int]]]
     anew: set[str]
+    planned: set[str]
+    said: list[str]
     opens: str
     folder: Path
 
@@ -211,6 +215,12 @@ def run(experiment: Experiment, folder: Path) -> Made:
         return real(source, size, **options)
 
     before, out = files(folder), Path(experiment.out or folder)
+    planned, said = set(), []
+
+    def keep(folder: Path, units: Any) -> None:
+        planned.update(one.path for one in unit.pending(folder, units))
+        unit.keep(folder, units)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "prepare", lambda job: None)  # it compiles UMAP
         patch.setattr(layout, "layout", lay)
@@ -224,9 +234,10 @@ def run(experiment: Experiment, folder: Path) -> Made:
         patch.setattr(effects, "attributions", lambda *given, **options: iter([none(given[3])]))
         patch.setattr(write, "measure", lambda run, levels, names: {"layers": []})
         patch.setattr(write, "page", lambda found, pictures: "")
+        patch.setattr(begin, "keep", keep)
         patch.setattr(make, "export", export)
         with pytest.raises(Ended):
-            make.run(experiment, out=out)
+            make.run(experiment, out=out, say=said.append)
     levels, record, opens = ended[0]
     return Made(
         levels,
@@ -237,6 +248,8 @@ def run(experiment: Experiment, folder: Path) -> Made:
         draws,
         passes,
         {name for name, time in files(folder).items() if before.get(name) != time},
+        planned,
+        [line for line in said if line.startswith("again: ")],
         opens,
         out,
     )
@@ -493,6 +506,27 @@ def test_a_field_changes_what_it_says_and_what_depends_on_it_is_made_anew(
     made = run(config(own, **{name: value}), tmp_path / "run")
     assert says(plain, made)
     assert made.anew == anew
+    # The places of layers are measured before the plan is made, and what there is to say of the
+    # images is written with any activations.
+    elsewhere = made.folder != tmp_path / "run"
+    written = {*files(made.folder)} if elsewhere else anew
+    aside = {path for path in written if path.endswith("field.npz")} | {"skipped.npz"}
+    assert made.planned - aside == written - aside
+    again = set() if elsewhere else {*files(plain.folder)} & made.planned
+    assert bool(made.said) == bool(again)
+
+
+def test_it_is_said_before_what_is_made_again_and_why(plain: Made, own: Path, tmp_path: Path):
+    shutil.copytree(plain.folder, tmp_path / "run")
+    made = run(config(own, neighbors=20, steps=9, images=str(own / "images")), tmp_path / "run")
+    assert "again: layout of late, since neighbors is 20, was 50" in made.said
+    assert "again: cells of late (2, 4), since the layout is" in made.said
+    assert "again: icons of early (2), since steps is 9, was 96" in made.said
+    assert "again: icons of late (2), since steps is 9, was 96; the cells are" in made.said
+    assert not [line for line in made.said if "activations" in line.partition(", since")[0]]
+    other = run(config(own, images=str(own / "others")), tmp_path / "run")
+    assert "again: activations of early, late, since the images are others" in other.said
+    assert "again: layout of early, since the activations are" in other.said
 
 
 def test_icons_are_drawn_again_where_the_grid_that_they_start_from_is_another(

@@ -67,6 +67,40 @@ def test_the_lock_of_a_dead_process_is_taken_over(
         pass
 
 
+def test_a_name_that_a_dead_process_left_is_not_told_of_another(
+    tmp_path: Path, other: subprocess.Popen[str]
+):
+    """Its number may be another process's by now; who has the lock has not signed yet."""
+    held = json.loads((tmp_path / lock.HOLDER).read_text())
+    for left in ({"process": 2**22 + 1}, {"began": "1"}):
+        (tmp_path / lock.HOLDER).write_text(json.dumps(held | left))
+        with pytest.raises(UserError, match=r"^another run is using"):
+            lock.alone(tmp_path).__enter__()
+        assert lock.user_of(tmp_path) == "a process that has just begun"
+
+
+def test_who_is_at_work_is_told_without_disturbing_it(tmp_path: Path, other: subprocess.Popen[str]):
+    assert str(lock.user_of(tmp_path)).startswith(f"process {other.pid}, since ")
+    other.kill()
+    other.wait()
+    assert lock.user_of(tmp_path) is None
+    with lock.alone(tmp_path):
+        pass
+    assert lock.user_of(tmp_path) is None
+
+
+def test_one_who_asks_keeps_nobody_out(tmp_path: Path):
+    import threading
+
+    import filelock
+
+    asks = filelock.FileLock(tmp_path / lock.FILE, thread_local=False)
+    asks.acquire()
+    threading.Timer(0.05, asks.release).start()
+    with lock.alone(tmp_path):
+        pass
+
+
 def test_an_error_ends_the_lock(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt), lock.alone(tmp_path):
         raise KeyboardInterrupt

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from atlasjax.atlas.examples import Examples
 from atlasjax.fidelity.report.measure import Levels, measure
 from atlasjax.fidelity.report.page import Pictures, page
 from atlasjax.runs.job import Run
-from atlasjax.storage import artifacts
+from atlasjax.storage import artifacts, sums
 
 FORMAT = 2  # of report.json; raised when what is in it changes
 NUMBERS, PAGE = "report.json", "report.html"
@@ -32,7 +32,7 @@ def report(run: Run, levels: Levels, class_names: Sequence[str], *, again: bool 
         UserError: an artifact is missing or damaged.
     """
     made_from, path = _made_from(run, levels, class_names), run.folder / PAGE
-    if not again and path.is_file() and made_from == _written_from(run.folder / NUMBERS):
+    if not again and made_from is not None and made_from == written_from(run.folder):
         return path
     began = time.perf_counter()
     found = {
@@ -44,9 +44,11 @@ def report(run: Run, levels: Levels, class_names: Sequence[str], *, again: bool 
     }
     found["seconds"] = round(time.perf_counter() - began, 1)
     text = page(found, _pictures(run, levels, found))
+    sums.forget(run.folder, (PAGE, NUMBERS))
     # The numbers come last: while they are those of before, the report counts as not made.
     artifacts.write_text(path, text)
     artifacts.write_json(run.folder / NUMBERS, found)
+    sums.keep(run.folder, (path, run.folder / NUMBERS))
     return path
 
 
@@ -67,23 +69,56 @@ def trusted(folder: Path) -> dict[str, float]:
     return {layer: float(value) for layer, value in known.items() if value is not None}
 
 
+def origin(
+    run: Run,
+    levels: Iterable[tuple[str, int]],
+    class_names: Sequence[str],
+    digest: Callable[[Path], str | None],
+) -> dict[str, Any]:
+    """Return all that a report depends on; see `runs.origins`.
+
+    Args:
+        run: the run.
+        levels: by layer and grid.
+        class_names: one for each logit; by them it is known whether shortcuts were planted.
+        digest: gives the fingerprint of an artifact.
+    """
+    places = sorted(levels)
+    found: dict[str, Any] = {
+        "stage": "report",
+        "format": FORMAT,
+        "stability": run.config.stability,
+        "name": run.config.name,
+        "classes": list(class_names),
+        "layout": [digest(run.layer(layer) / "layout.npz") for layer, _ in places],
+    }
+    for what in ("cells", "icons"):
+        found[what] = [digest(run.level(*place) / f"{what}.npz") for place in places]
+    return found
+
+
 def _made_from(run: Run, levels: Levels, class_names: Sequence[str]) -> str | None:
     """Return the fingerprint of all that the report depends on; None where that is not known."""
-    parts = {"format": FORMAT, "stability": run.config.stability, "name": run.config.name}
-    parts["classes"] = list(class_names)  # by which it is known whether shortcuts were planted
-    files = {run.layer(layer) / "layout.npz" for layer, _ in levels}
-    for name in levels:
-        files |= {run.level(*name) / f"{what}.npz" for what in ("cells", "icons")}
-    digests = {str(f.relative_to(run.folder)): artifacts.fingerprint_of(f) for f in files}
-    return None if None in digests.values() else artifacts.fingerprint(**parts, files=digests)
+    found = origin(run, levels, class_names, artifacts.fingerprint_of)
+    known = None not in (*found["layout"], *found["cells"], *found["icons"])
+    return artifacts.fingerprint(**found) if known else None
 
 
-def _written_from(path: Path) -> str:
-    """Return the fingerprint in a report's numbers; an empty one where there are none."""
+def written_from(folder: Path) -> str | None:
+    """Return the fingerprint of what the report in a run folder was made from.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The fingerprint; None where there is no report, or it is not as it was written.
+    """
+    if not {PAGE, NUMBERS} <= set(sums.kept(folder)) or sums.changed(folder, (PAGE, NUMBERS)):
+        return None
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["made_from"])
+        return str(json.loads((folder / NUMBERS).read_text(encoding="utf-8"))["made_from"])
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return None
 
 
 def _pictures(run: Run, levels: Levels, found: dict[str, Any]) -> Pictures:

@@ -5,3 +5,4 @@ them: paths, fingerprints, progress and the log. `pipeline` calls the stages in 
 """
 
 FORMAT = 4  # of the artifacts; raised when what a stage computes changes
+EXAMPLES_FORMAT = 1  # of the examples, likewise

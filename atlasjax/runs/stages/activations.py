@@ -19,12 +19,15 @@ from atlasjax.atlas.positions import (
     placed,
     together,
 )
+from atlasjax.data import ranges
 from atlasjax.data.ranges import Span, narrow
 from atlasjax.errors import UserError
+from atlasjax.runs import origins
 from atlasjax.runs.job import Run
-from atlasjax.runs.stages import FORMAT
 from atlasjax.storage import artifacts
 from atlasjax.taps import as_pytree, identity
+
+SKIPPED = "skipped.npz"
 
 
 class Skipped(NamedTuple):
@@ -68,25 +71,17 @@ def collected(run: Run) -> dict[str, str]:
         UserError: layers that cannot be sampled as the experiment says; no readable image.
     """
     _check_classes(run)
-    config, plan = run.config, _plan(run)
-    shared = {
-        "format": FORMAT,
-        "images": run.source.fingerprint(),
-        "samples": config.samples_per_image,
-        "size": config.crop,
-        "seed": config.seed,
-    }
-    digests = {}
-    for name in run.names:
-        network, layer = run.network(name)
-        from_which = {"weights": network.weights, "layer": layer, "places": plan.places[name]}
-        digests[name] = artifacts.fingerprint(stage="collect", **from_which, **shared)
+    plan = looked_at(run, shapes_of(run))
+    found = origins.activations(run, plan.places)
+    digests = {name: artifacts.fingerprint(**origin) for name, origin in found.items()}
     missing = [n for n in run.names if not artifacts.holds(_path(run, n), digests[n])]
+    path, whole = run.folder / SKIPPED, artifacts.fingerprint(**origins.skipped(run))
     if missing:
         with run.timed("collect"):
             skipped = _collect(run, missing, plan, digests)
-        whole = artifacts.fingerprint(stage="skipped", **shared)
-        artifacts.save(run.folder / "skipped.npz", skipped, whole)
+        artifacts.save(path, skipped, whole)
+    elif not artifacts.holds(path, whole):
+        artifacts.save(path, _skipped(run), whole)
     return digests
 
 
@@ -101,7 +96,7 @@ def check_networks(run: Run) -> None:
             or of layers that cannot share a map.
     """
     _check_classes(run)
-    _shapes(run)
+    shapes_of(run)
 
 
 def reader(run: Run, name: str, digest: str) -> Callable[[], Activations]:
@@ -126,39 +121,31 @@ def reader(run: Run, name: str, digest: str) -> Callable[[], Activations]:
     return read
 
 
-class Taken(NamedTuple):
-    """What of a layer's activations tells whether another layer's are of the same places."""
-
-    image: Int[np.ndarray, " n"]
-    shape: Int[np.ndarray, "3"]
-
-
-def taken(run: Run, name: str, digest: str) -> tuple:
-    """Return what two layers have in common whose activations are of the same places, row by row.
+def kinds(shapes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, ...]]:
+    """Return what layers have in common whose activations are of the same places, row by row.
 
     Layers that have places in the image are looked at in the same ones. Vectors, which have none,
     go with vectors, and registers with registers.
 
     Args:
-        run: the run, whose layers are aligned.
-        name: the layer.
-        digest: its fingerprint, from `collected`.
+        shapes: rows and columns of every layer, as `shapes_of` returns them.
+
+    >>> kinds({"mixed4c": (14, 14), "mixed3a": (28, 28), "class token": (1, 1)})
+    {'mixed4c': (), 'mixed3a': (), 'class token': (1, 1)}
     """
-    found = artifacts.load(_path(run, name), Taken, digest) or reader(run, name, digest)()
-    rows, columns = map(int, found.shape[:2])
-    return len(found.image), *(() if placed((rows, columns)) else (rows, columns))
+    return {name: () if placed(shape) else shape for name, shape in shapes.items()}
 
 
 def skipped(run: Run) -> tuple[str, ...]:
     """Return the images and folders that could not be read, with the reason."""
-    found = artifacts.load(run.folder / "skipped.npz", Skipped)
+    found = artifacts.load(run.folder / SKIPPED, Skipped)
     of_folders = getattr(run.source, "left_out", ())
     return (*of_folders, *(() if found is None else map(str, found.names)))
 
 
 def remarks(run: Run) -> tuple[str, ...]:
     """Return what there is to say of the images as a whole, a line each."""
-    found = artifacts.load(run.folder / "skipped.npz", Skipped)
+    found = artifacts.load(run.folder / SKIPPED, Skipped)
     span = None if found is None or not found.span.size else Span(*map(float, found.span))
     said = narrow(span)
     return () if said is None else (said,)
@@ -203,6 +190,17 @@ def _collect(run: Run, missing: list[str], plan: Plan, digests: Mapping[str, str
     return Skipped(np.array(found.skipped, str), np.array(found.span or (), float))
 
 
+def _skipped(run: Run) -> Skipped:
+    """Go through the images for what there is to say of them, without any network."""
+    names, span = [], None
+    with progress.bar("images", "images") as report:
+        for batch in run.batches():
+            names.extend(batch.skipped)
+            span = ranges.together(span, batch.span)
+            report(int(batch.index[-1]) + 1 if len(batch.index) else len(names), len(run.source))
+    return Skipped(np.array(names, str), np.array(span or (), float))
+
+
 def _check_finite(run: Run, name: str, activations: Activations) -> None:
     """Refuse a layer with activations that are no numbers, before anything is kept of it."""
     bad = unfinite(activations.value)
@@ -215,9 +213,15 @@ def _check_finite(run: Run, name: str, activations: Activations) -> None:
         )
 
 
-def _plan(run: Run) -> Plan:
-    """Decide how the layers are looked at: each for itself, or all at the same places."""
-    samples, shapes = run.config.samples_per_image, _shapes(run)
+def looked_at(run: Run, shapes: Mapping[str, tuple[int, int]]) -> Plan:
+    """Decide how the layers are looked at: each for itself, or all at the same places.
+
+    Args:
+        run: the run. Where its layers are looked at in the same places, these are measured, which
+            takes seconds, and are kept in its folder.
+        shapes: what `shapes_of` returned.
+    """
+    samples = run.config.samples_per_image
     rest = {name: shape for name, shape in shapes.items() if not placed(shape)}
     shared = {name: shape for name, shape in shapes.items() if name not in rest}
     if (not run.config.align and run.other is None) or len(set(shared.values())) <= 1:
@@ -244,8 +248,15 @@ def _check_classes(run: Run) -> None:
         raise UserError(f"the two networks have {one} and {two} classes; they must have the same")
 
 
-def _shapes(run: Run) -> dict[str, tuple[int, int]]:
-    """Return the rows and columns of every layer, which must be there and be large enough."""
+def shapes_of(run: Run) -> dict[str, tuple[int, int]]:
+    """Return the rows and columns of every layer, which must be there and be large enough.
+
+    Args:
+        run: the run.
+
+    Raises:
+        UserError: as `check_networks`.
+    """
     config, side = run.config, run.config.crop[0]
     image = (side, side, run.channels)
     networks = [run.network(name)[0] for name in run.maps[0]]
@@ -271,10 +282,7 @@ def _shapes(run: Run) -> dict[str, tuple[int, int]]:
 def _lattice(run: Run, name: str, shape: tuple[int, int]) -> Lattice:
     """Return where a layer's positions lie, measured once for each run folder."""
     network, layer = run.network(name)
-    size = run.config.crop[0]
-    made_from = artifacts.fingerprint(
-        stage="field", weights=network.weights, layer=layer, size=size, format=FORMAT
-    )
+    size, made_from = run.config.crop[0], artifacts.fingerprint(**origins.field(run, name))
 
     def measure() -> Field:
         with progress.spinner(f"receptive field {name}"):

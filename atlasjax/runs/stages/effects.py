@@ -14,10 +14,12 @@ from atlasjax.atlas.attribution import attributions, samples_of
 from atlasjax.atlas.collect import Activations
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError
+from atlasjax.runs import origins
 from atlasjax.runs.job import Run
 from atlasjax.storage import artifacts, rows
 from atlasjax.taps import as_pytree, identity
 
+FILE = "attribution.npz"
 PART = 32_768  # activations, about: how much at most is done again after an interruption
 
 
@@ -49,8 +51,8 @@ def effects(
     Returns:
         What gives the attributions, and their fingerprint.
     """
-    made_from = artifacts.fingerprint(stage="attribution", activations=digest)
-    path = run.layer(name) / "attribution.npz"
+    made_from = artifacts.fingerprint(**origins.attribution(digest))
+    path = run.layer(name) / FILE
 
     def read() -> Float16[np.ndarray, "n classes"]:
         found = rows.mapped(path, "value", made_from)
@@ -63,9 +65,27 @@ def effects(
     return read, made_from
 
 
+def attributed(run: Run, name: str, activations: Callable[[], Activations], digest: str) -> None:
+    """See that a layer's attributions are on disk, and nothing else of them.
+
+    A run that has those of its cells asks for no others, but the atlases of classes do.
+
+    Args:
+        run: the run.
+        name: the layer.
+        activations: as for `effects`.
+        digest: likewise.
+    """
+    read, made_from = effects(run, name, activations, digest)
+    if not artifacts.holds(run.layer(name) / FILE, made_from):
+        read()
+    for part in run.layer(name).glob("attribution-*.npz"):  # of a run killed just here
+        part.unlink()
+
+
 def _compute(run: Run, name: str, activations: Activations, path: Path, made_from: str) -> None:
     """Compute what is not there yet part by part, then join the parts."""
-    if not _classes(run, name):  # nothing to be said of any, whatever the images are
+    if not classes_of(run, name):  # nothing to be said of any, whatever the images are
         empty = np.zeros((len(activations.value), 0), np.float16)
         artifacts.save(path, Attributions(empty), made_from)
         return
@@ -97,8 +117,13 @@ def _compute(run: Run, name: str, activations: Activations, path: Path, made_fro
         part.unlink()
 
 
-def _classes(run: Run, name: str) -> int:
-    """Return how many classes a layer's network has, without computing anything."""
+def classes_of(run: Run, name: str) -> int:
+    """Return how many classes a layer's network has, without computing anything.
+
+    Args:
+        run: the run.
+        name: the layer.
+    """
     side = run.config.crop[0]
     images = jax.ShapeDtypeStruct((1, side, side, run.channels), np.float32)
     model = as_pytree(run.network(name)[0].model)

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from atlasjax import progress
 from atlasjax.atlas.joint import joint
 from atlasjax.atlas.layout import layout
-from atlasjax.atlas.methods import UMAP, source_of
+from atlasjax.atlas.methods import UMAP
 from atlasjax.atlas.warmup import warm_up
+from atlasjax.runs import origins
 from atlasjax.runs.job import Run
-from atlasjax.runs.stages import FORMAT
 from atlasjax.runs.stages.whitening import Whitening
 from atlasjax.storage import artifacts
 
@@ -71,13 +71,9 @@ def lay_out(
         The map, which is kept with every layer of the group.
     """
     settings = run.config.layout_settings(group[0])
-    digest = artifacts.fingerprint(
-        stage="layout",
-        activations=[digests[name] for name in group],
-        before=None if before is None else before.digest,
-        format=FORMAT,
-        **settings | {"method": source_of(settings["method"])},
-    )
+    aligned = None if before is None else before.digest
+    origin = origins.layout(run, group, [digests[name] for name in group], aligned)
+    digest = artifacts.fingerprint(**origin)
 
     def features() -> Float[np.ndarray, "n c"]:
         if len(group) == 1:

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 
 from atlasjax.atlas.grid import Cells
 from atlasjax.atlas.whitening import moment_of, whitening
+from atlasjax.runs import origins
 from atlasjax.runs.job import Run
-from atlasjax.runs.stages import FORMAT
 from atlasjax.storage import artifacts
 
 
@@ -47,11 +47,8 @@ def whiten(
     Returns:
         What gives the layer's whitening, and its fingerprint.
     """
-    config = run.config
-    ridge = config.ridge if config.whitens(name) else None
-    made_from = artifacts.fingerprint(
-        stage="whitening", activations=digest, ridge=ridge, format=FORMAT
-    )
+    origin = origins.whitening(run, name, digest)
+    ridge, made_from = origin["ridge"], artifacts.fingerprint(**origin)
 
     def compute() -> Whitening:
         moment = moment_of([values()])
@@ -65,7 +62,7 @@ def whiten(
 
 
 def record(
-    run: Run, name: str, size: int, cells: Cells, made_from: dict[str, str], matrix: Callable
+    run: Run, name: str, size: int, cells: Cells, digest: str, matrix: Callable[[], Whitening]
 ) -> None:
     """Keep a level's whitened directions beside its cells, whose directions are the means.
 
@@ -74,11 +71,10 @@ def record(
         name: the layer.
         size: the grid.
         cells: the level's.
-        made_from: fingerprints of the cells and the whitening.
+        digest: of the cells and the whitening; see `origins.whitened`.
         matrix: gives the layer's whitening.
     """
     path = run.level(name, size) / "whitened.npz"
-    digest = artifacts.fingerprint(stage="whitened", **made_from)
     if not artifacts.holds(path, digest):
         value = cells.direction @ matrix().matrix
         artifacts.save(path, Whitened(value.astype(np.float32)), digest)
