@@ -11,22 +11,21 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array
 
 
 class Held(NamedTuple):
     """A value whose axes may stand in another order.
 
     Attributes:
-        array: the value, transposed.
+        array: the value, transposed; an array of JAX or NumPy, or a number.
         order: axis i of the array is axis `order[i]` of the value.
     """
 
-    array: Array | np.ndarray
+    array: Any
     order: tuple[int, ...]
 
 
-def held(array: Array | np.ndarray) -> Held:
+def held(array: Any) -> Held:
     """Return a value as it is.
 
     >>> held(np.zeros((2, 3))).order
@@ -35,7 +34,7 @@ def held(array: Array | np.ndarray) -> Held:
     return Held(array, tuple(range(np.ndim(array))))
 
 
-def released(value: Held) -> Array | np.ndarray:
+def released(value: Held) -> Any:
     """Return a value in the order that the program knows.
 
     >>> released(Held(np.zeros((2, 5, 3)), (0, 2, 1))).shape
@@ -44,7 +43,7 @@ def released(value: Held) -> Array | np.ndarray:
     return ordered(value, range(len(value.order)))
 
 
-def ordered(value: Held, order: Sequence[int]) -> Array | np.ndarray:
+def ordered(value: Held, order: Sequence[int]) -> Any:
     """Return a value's array in some order of its axes.
 
     Args:
