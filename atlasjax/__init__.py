@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from atlasjax.errors import UserError
     from atlasjax.fidelity.measures import explained, map_quality, spread
     from atlasjax.fidelity.stability import stability
-    from atlasjax.optimized import as_written, optimized
     from atlasjax.optvis.visualize import visualize
     from atlasjax.page.export import export
     from atlasjax.page.notebook import view
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from atlasjax.page.single_file import single_file
     from atlasjax.planes import as_planes
     from atlasjax.receptive import ReceptiveField, receptive_field
+    from atlasjax.rewriting import as_written, optimized
     from atlasjax.runs.examples import open_examples
     from atlasjax.runs.experiment import Experiment
     from atlasjax.runs.open import Atlas
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 _HOME = {
     "adapt": "adapters.adapt",
     "as_planes": "planes",
-    "as_written": "optimized",
-    "optimized": "optimized",
+    "as_written": "rewriting",
+    "optimized": "rewriting",
     "attribute": "atlas.attribution",
     "attribution": "atlas.attribution",
     "Activations": "atlas.collect",

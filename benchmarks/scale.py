@@ -1,11 +1,15 @@
 """What a million activations take: time and memory, from ten thousand on.
 
-    python benchmarks/scale.py [--quick] [--json] [--sizes N ...] [--method NAME ...] [--data FILE]
+    python benchmarks/scale.py [--quick] [--json] [--sizes N ...] [--section NAME ...]
+        [--method NAME ...] [--data FILE]
 
-Sections (one for now):
+Sections:
 
-    layout   a map, by `umap` as atlasjax does it, by `jax`, and up to 100,000 by `umap-learn` as it
-             is shipped, without a seed and on all cores
+    layout      a map, by `umap` as atlasjax does it, by `jax`, and up to 100,000 by `umap-learn` as
+                it is shipped, without a seed and on all cores
+    neighbors   the 50 nearest of each, by `faiss` as atlasjax uses it, by usearch and pynndescent
+                as they are shipped, where they are installed, and by comparing all with all; and
+                the share of the true ones that is found
 
 The activations are generated: clusters on a curved sheet of six dimensions, seen by 512 neurons
 with noise, which are silent below 0. They lie in a file, of which every size reads the start. Each
@@ -29,10 +33,12 @@ from typing import Any
 
 import numpy as np
 import scale_layout
+import scale_neighbors
 from numpy.lib import format as npy
 
 SIZES, QUICK = (10_000, 50_000, 100_000, 1_000_000), (1_000, 3_000)
-SECTIONS = {"layout": scale_layout}  # modules with METHODS, COLUMNS, and `measure`
+# Modules with METHODS, COLUMNS and `measure`.
+SECTIONS = {"layout": scale_layout, "neighbors": scale_neighbors}
 CHANNELS, SHEET, CLUSTERS = 512, 6, 300
 AT_A_TIME = 10_000  # activations
 GIB = 2**30
@@ -94,7 +100,7 @@ def measure(section: str, method: str, count: int, path: Path) -> dict[str, Any]
     """Measure in this process."""
     rows = np.load(path, mmap_mode="r")[:count]
     found = SECTIONS[section].measure(method, rows)
-    return found | {"gib": peak() / GIB}
+    return {"failed": "not installed"} if found is None else found | {"gib": peak() / GIB}
 
 
 def line(row: dict[str, Any], columns: dict[str, str]) -> str:
@@ -110,6 +116,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few thousand activations")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of activations")
+    parser.add_argument("--section", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--method", nargs="+", help="those to measure; all by default")
     parser.add_argument("--data", type=Path, help="file of the activations")
     parser.add_argument("--alone", nargs=3, help=argparse.SUPPRESS)
@@ -121,7 +128,8 @@ def main() -> None:
     sizes = chosen.sizes or (QUICK if chosen.quick else SIZES)
     result: dict[str, list[dict[str, Any]]] = {}
     with activations(chosen.data, max(sizes)) as path:
-        for name, section in SECTIONS.items():
+        for name in chosen.section:
+            section = SECTIONS[name]
             columns = section.COLUMNS | {"gib": ".2f"}
             print(f"{name}\n{'activations':>10}  {'method':<11}", end="")
             print("".join(f"{column:>17}" for column in columns))

@@ -2,14 +2,14 @@
 
 Feature visualization spends its time in input gradients, and XLA's of a windowed sum and a power
 are slow on CPUs. Max pooling has a file of its own, `pooling`; what else networks are made of is
-made fast for all of them, in `atlasjax.optimized`.
+made fast for all of them, in `atlasjax.rewriting`.
 """
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from atlasjax.optimized.linear import transposes
+from atlasjax.rewriting.linear import transposes
 
 
 def local_response_norm(

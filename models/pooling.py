@@ -2,7 +2,7 @@
 
 from jaxtyping import Array, Float
 
-from atlasjax.optimized.maxima import GRADIENTS, Line, maximum
+from atlasjax.rewriting.maxima import GRADIENTS, Line, maximum
 
 
 def max_pool(

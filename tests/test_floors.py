@@ -18,7 +18,7 @@ FLOORS = (
     ("atlas", "blocks", "circuits", "saliency", "vis"),
     ("optvis",),
     ("adapters", "data"),
-    ("storage", "linearized", "optimized", "receptive", "rectifiers", "targets"),
+    ("storage", "linearized", "receptive", "rectifiers", "rewriting", "targets"),
     ("marks", "planes", "slopes", "windows"),
     ("taps",),
     ("classes", "factors", "operations", "parallel", "programs", "progress"),

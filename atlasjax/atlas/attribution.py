@@ -10,7 +10,6 @@ from jaxtyping import Array, Float, Float16, Int, UInt8
 
 from atlasjax.atlas.collect import Activations
 from atlasjax.data import Batch
-from atlasjax.optimized import optimized
 from atlasjax.parallel import (
     batch_mesh,
     overlapped,
@@ -22,6 +21,7 @@ from atlasjax.parallel import (
 )
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, capture, intervene
 
 AT_A_TIME = 8  # positions of an image; memory grows with them

@@ -17,7 +17,6 @@ from atlasjax.atlas.positions import Choose, independent, interior, placed
 from atlasjax.data import Batch
 from atlasjax.data.ranges import Span, together
 from atlasjax.errors import UserError, unknown
-from atlasjax.optimized import optimized
 from atlasjax.parallel import (
     batch_mesh,
     overlapped,
@@ -29,6 +28,7 @@ from atlasjax.parallel import (
 )
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, capture, layers
 
 

@@ -12,7 +12,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, UInt8
 
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.optvis import objectives
 from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.loop import Loop
@@ -21,6 +20,7 @@ from atlasjax.optvis.render import Renderer, renderer
 from atlasjax.optvis.schedule import warmup_cosine_adam
 from atlasjax.optvis.transform import similarity
 from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model
 
 SMALLEST = 8  # px

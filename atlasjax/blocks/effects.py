@@ -19,9 +19,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.optimized import optimized
 from atlasjax.optvis.relaxed import relaxed_pooling
 from atlasjax.planes import as_planes
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, capture, intervene
 from atlasjax.targets import Target, check_target, evaluate_all
 

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from atlasjax.blocks.effects import AT_A_TIME
-from atlasjax.optimized import optimized
 from atlasjax.planes import as_planes
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, capture
 
 Maps = tuple[Float[Array | np.ndarray, "_ _ _ _"], Float[Array | np.ndarray, "_ _"]]

@@ -22,10 +22,10 @@ from jaxtyping import Array, Float, Key, UInt8
 from atlasjax.blocks.canvas import Plan, draw
 from atlasjax.blocks.groups import groups
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.optvis.sizes import taken, usual
 from atlasjax.parallel import batch_mesh, platform_of
 from atlasjax.planes import as_planes
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, capture
 
 FEW = 100  # positions that are drawn larger

@@ -23,6 +23,7 @@ from atlasjax.optvis.transform import Transform, similarity
 from atlasjax.optvis.visualize import visualize
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
+from atlasjax.rectifiers import before_rectifier
 from atlasjax.taps import Model, layers
 
 SIZE = 80
@@ -67,7 +68,7 @@ def icons(
     height, width, channels = taken(model, [(size, size), *usual()], CHANNELS)
     recipe = _recipe((height, width), channels, steps)
     vectors = np.asarray(directions, np.float32)
-    score = objectives.direction(layer, vectors, power=1.0)
+    score = _score(model, layer, vectors, (height, width, channels))
     made = visualize(
         model,
         score - abs(score) * (NOISE * objectives.total_variation()),
@@ -125,6 +126,20 @@ def _width(model: Model, layer: str, size: int) -> int:
     if layer not in found:
         raise unknown("layer", layer, found)
     return found[layer][-1]
+
+
+def _score(
+    model: Model, layer: str, vectors: Float[np.ndarray, "n c"], shape: tuple[int, int, int]
+) -> objectives.Objective:
+    """Return what an icon is drawn for: the layer's mean, where a rectifier ends it.
+
+    A layer that goes below zero is pulled both ways by neighbouring positions, and its mean drawn
+    in grey. There the position in the middle is drawn, as in atlases.
+    """
+    _, before = before_rectifier(model, layer, shape)
+    if before != layer:
+        return objectives.direction(layer, vectors, power=1.0)
+    return objectives.direction_neuron(layer, vectors, power=4.0)
 
 
 class _Recipe(NamedTuple):

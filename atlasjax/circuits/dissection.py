@@ -17,11 +17,11 @@ from atlasjax.circuits.layers import shape_of
 from atlasjax.circuits.overlaps import overlaps, thresholds_of
 from atlasjax.data.masks import Masked
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.parallel import batch_mesh, platform_of, replicate
 from atlasjax.planes import as_planes
 from atlasjax.progress import Progress, silent
 from atlasjax.receptive import ReceptiveField, field_within
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model
 
 PUBLISHED = 0.005

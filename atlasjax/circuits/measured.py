@@ -13,7 +13,6 @@ from atlasjax.circuits.histogram import Histogram, added, counted
 from atlasjax.circuits.layers import shape_of
 from atlasjax.data import Batch
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.parallel import (
     batch_mesh,
     overlapped,
@@ -26,6 +25,7 @@ from atlasjax.parallel import (
 from atlasjax.planes import as_planes
 from atlasjax.receptive import ReceptiveField, field_within
 from atlasjax.rectifiers import before_rectifier
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model
 
 RELEVANCE = ("predicted", "label")

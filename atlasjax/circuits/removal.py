@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 from atlasjax.circuits.layers import shape_of
 from atlasjax.circuits.passes import batches, shape_of_images
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.planes import as_planes
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, intervene
 
 

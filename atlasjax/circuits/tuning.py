@@ -18,11 +18,11 @@ from jaxtyping import Array, Float, PyTree
 from atlasjax.circuits.layers import shape_of
 from atlasjax.circuits.stimuli.canvas import Number
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of, split_batch
 from atlasjax.planes import as_planes
 from atlasjax.receptive import field_within
 from atlasjax.rectifiers import before_rectifier
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, capture
 
 Draw = Callable[..., Float[Array, "b h w 3"]]

@@ -18,9 +18,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of, split_batch
 from atlasjax.progress import Progress, silent
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model
 from atlasjax.targets import Target, evaluate
 

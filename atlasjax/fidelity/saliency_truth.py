@@ -17,8 +17,8 @@ from atlasjax.data.scenes import CLASSES, SHORTCUTS, draw_scene
 from atlasjax.data.scenes.shortcuts import Shortcut
 from atlasjax.errors import UserError, unknown
 from atlasjax.fidelity.masks import pointing_game, relevance_mass, relevance_rank
-from atlasjax.optimized import optimized
 from atlasjax.parallel import batch_mesh, pad_batch, platform_of, replicate, share_of, split_batch
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model, identity
 from atlasjax.targets import Target, class_logit, difference
 

@@ -20,7 +20,6 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.optimized import optimized
 from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.objectives.core import (
     Objective,
@@ -36,6 +35,7 @@ from atlasjax.optvis.objectives.core import (
 from atlasjax.optvis.param import fourier, fourier_params
 from atlasjax.optvis.transform import Transform, similarity
 from atlasjax.progress import Progress, silent
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model
 
 STEPS = 64

@@ -17,7 +17,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key, PyTree, Shaped
 
 from atlasjax.errors import UserError
-from atlasjax.optimized import optimized
 from atlasjax.optvis.color import correlation_for
 from atlasjax.optvis.loop import Loop, check_loop
 from atlasjax.optvis.objectives import Objective, check, shapes_for, units
@@ -28,6 +27,7 @@ from atlasjax.optvis.sizes import CHANNELS, taken, usual
 from atlasjax.optvis.transform import Transform, similarity
 from atlasjax.parallel import batch_mesh, pad_batch, platform_of, share_of
 from atlasjax.progress import Progress, silent
+from atlasjax.rewriting import optimized
 from atlasjax.taps import Model
 
 RATE = 0.15

@@ -11,7 +11,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.optimized import optimized
 from atlasjax.parallel import (
     accelerated,
     batch_mesh,
@@ -21,6 +20,7 @@ from atlasjax.parallel import (
     replicate,
 )
 from atlasjax.progress import Progress, silent
+from atlasjax.rewriting import optimized
 from atlasjax.saliency.baselines import with_baseline
 from atlasjax.saliency.methods import Method, check_methods, map_of, methods_for
 from atlasjax.saliency.passes import CHUNK, passed, rows_of, width

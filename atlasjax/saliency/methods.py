@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.optimized import optimized
 from atlasjax.planes import as_planes
 from atlasjax.rectifiers import guided
+from atlasjax.rewriting import optimized
 from atlasjax.saliency.attention_rollout import (
     attention_layers,
     attention_rollout,

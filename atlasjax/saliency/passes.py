@@ -17,8 +17,8 @@ from jax.core import Tracer
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, PyTree
 
-from atlasjax.optimized import optimized
 from atlasjax.parallel import batch_mesh, split_batch
+from atlasjax.rewriting import optimized
 from atlasjax.saliency.looks import Look
 from atlasjax.saliency.versions import Items, Recipe, Versions, at_least, plan
 from atlasjax.taps import Model

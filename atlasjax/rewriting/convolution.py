@@ -14,7 +14,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from atlasjax.optimized.depthwise import MOST, Shifts, depthwise
+from atlasjax.rewriting.depthwise import MOST, Shifts, depthwise
 
 PLATFORMS = ("cpu", "gpu")
 """Where any of this was measured to be faster."""

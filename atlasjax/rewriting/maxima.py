@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from atlasjax.optimized.linear import transposes
+from atlasjax.rewriting.linear import transposes
 
 GRADIENTS = ("max", "relaxed")
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from atlasjax.optimized import as_written, optimized
 from atlasjax.parallel import batch_mesh
 from atlasjax.planes import as_planes
 from atlasjax.rectifiers import guided
+from atlasjax.rewriting import as_written, optimized
 from atlasjax.taps import capture, identity, intervene, layers
 from atlasjax.windows import pooling_windows
 

@@ -7,7 +7,7 @@ gradient is such a sum as well, one for each pixel of a stride.
 
 import functools
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from atlasjax.optimized.linear import transposes
+from atlasjax.rewriting.linear import transposes
 
 MOST = 49  # shifts that are written out: a kernel of 7 x 7
 
@@ -57,7 +57,7 @@ def depthwise(
     def plain(x: Array, kernel: Array) -> Array:
         return _summed(kernel[None], x, shifts=shifts)
 
-    def derivative(primals: tuple[Array, Array], tangents: tuple) -> tuple[Array, Array]:
+    def derivative(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Any]:
         (x, kernel), (dx, dkernel) = primals, tangents
         y = function(x, kernel)
         by_x = 0 if isinstance(dx, SymbolicZero) else _push(kernel[None], dx, shifts=shifts)

@@ -14,9 +14,9 @@ import jax
 from jaxtyping import Array, Float
 
 from atlasjax.marks import mark, tapped
-from atlasjax.optimized.convolution import PLATFORMS
-from atlasjax.optimized.rewrite import evaluate
 from atlasjax.planes import Planes
+from atlasjax.rewriting.convolution import PLATFORMS
+from atlasjax.rewriting.rewrite import evaluate
 from atlasjax.taps import Model, Tap, as_pytree, identity
 
 

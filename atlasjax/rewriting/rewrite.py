@@ -15,10 +15,10 @@ from jaxtyping import Array
 
 from atlasjax.marks import marked_name
 from atlasjax.operations import POINTWISE
-from atlasjax.optimized.convolution import Convolution, convolve
-from atlasjax.optimized.held import Held, alike, along, held, ordered, released
-from atlasjax.optimized.maxima import Line, maximum
 from atlasjax.programs import CALLS, bind, follow, inside
+from atlasjax.rewriting.convolution import Convolution, convolve
+from atlasjax.rewriting.held import Held, alike, along, held, ordered, released
+from atlasjax.rewriting.maxima import Line, maximum
 from atlasjax.taps import Tap
 from atlasjax.windows import Windows, pooling_windows
 
@@ -86,9 +86,10 @@ def _convolution(equation: JaxprEqn, given: list[Held], platform: str) -> Held |
     strides = settings["window_strides"]
     if platform == "gpu" and set(strides) == {1}:
         return None
+    rows, columns = settings["padding"]
     how = Convolution(
         tuple(strides),
-        tuple(map(tuple, settings["padding"])),
+        (tuple(rows), tuple(columns)),
         tuple(settings["rhs_dilation"]),
         settings["feature_group_count"],
         settings["precision"],

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from atlasjax.optimized.linear import transposes
+from atlasjax.rewriting.linear import transposes
 
 
 def weigh(by, x):

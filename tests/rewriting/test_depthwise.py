@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlasjax.optimized.depthwise import Shifts, depthwise
+from atlasjax.rewriting.depthwise import Shifts, depthwise
 
 pair = lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))  # noqa: E731
 

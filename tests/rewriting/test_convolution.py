@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from atlasjax.optimized.convolution import Convolution, convolve
+from atlasjax.rewriting.convolution import Convolution, convolve
 
 
 def of_xla(x, w, how: Convolution):
@@ -98,7 +98,7 @@ def test_the_gradient_with_strides_is_that_of_xla(window, padding, stride, size)
     x = jnp.asarray(rng.normal(size=(1, *size, 2)), jnp.float32)
     w = jnp.asarray(rng.normal(size=(window, window, 2, 3)), jnp.float32)
     if padding == "same":
-        padding = tuple(same(n, window, stride) for n in size)
+        padding = (same(size[0], window, stride), same(size[1], window, stride))
     how = Convolution((stride, stride), padding)
 
     def gradient(function):
