@@ -193,9 +193,9 @@ def compared(of: Subject, folder: Path, chosen: argparse.Namespace) -> dict[str,
     return {"rate": rates, "ratio": ratios, "first_step_seconds": first}
 
 
-def show_profile(of: Subject, programs: Path, *what: np.ndarray) -> dict[str, float]:
+def show_profile(of: Subject, programs: Path, folder: Path) -> dict[str, float]:
     """Say where the time of a step goes; return the milliseconds of each kind of operation."""
-    steps, loop = 32, ours(of, *what, False)
+    steps, loop = 32, ours(of, *task(of, folder), False)
     loop(steps)
     seconds = profiling.seconds_by_kind(lambda: loop(steps), programs)
     each = {kind: 1e3 * found / steps / jax.device_count() for kind, found in seconds.items()}
@@ -232,7 +232,7 @@ def main() -> None:
             if programs is None:
                 found[name] = compared(of, folder, chosen)
             else:
-                found[name] = {"milliseconds": show_profile(of, programs, *task(of, folder))}
+                found[name] = {"milliseconds": show_profile(of, programs, folder)}
         except ax.UserError as error:
             sys.exit(f"icons.py: {error}")
     if chosen.json:

@@ -95,3 +95,9 @@ def test_every_name_resolves(name: str):
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'atlass'"):
         _ = atlasjax.atlass  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_no_function_has_the_name_of_a_room():
+    # Importing the room would put it in the function's place.
+    rooms = {path.stem for path in (ROOT / "atlasjax").iterdir()}
+    assert not rooms & set(atlasjax._HOME)
