@@ -15,6 +15,7 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from atlasjax.data.formats import formats
+from atlasjax.data.npy import claimed
 from atlasjax.data.protocol import UnreadableImage, spread
 from atlasjax.data.quiet import noted
 from atlasjax.data.ranges import ends_of, in_8_bits
@@ -140,20 +141,25 @@ def range_of(read: Callable[[int], Pixels], count: int) -> tuple[float, float]:
 def _open(data: bytes, name: str) -> Image.Image:
     """Read the header, and refuse what would fill the memory."""
     image = Image.open(io.BytesIO(data), formats=formats(name))
-    number, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
-    if most is not None and number > most:
-        # Between this limit and its double Pillow only warns.
-        raise ValueError(f"{image.width} x {image.height} pixels are more than the limit of {most}")
+    _check_size(image.width, image.height)  # up to twice the limit Pillow only warns
     return image
 
 
+def _check_size(width: int, height: int) -> None:
+    """Refuse what claims to be larger than anybody's image, before memory is taken for it."""
+    most = Image.MAX_IMAGE_PIXELS
+    if most is not None and width * height > most:
+        raise ValueError(f"{width} x {height} pixels are more than the limit of {most}")
+
+
 def _array(data: bytes) -> np.ndarray:
-    found = np.load(io.BytesIO(data), allow_pickle=False)
-    if found.ndim not in (2, 3) or 0 in found.shape or found.dtype.kind not in "biuf":
+    shape, dtype = claimed(io.BytesIO(data), len(data))
+    if len(shape) not in (2, 3) or 0 in shape or dtype.kind not in "biuf":
         raise ValueError(
-            f"an array of {found.dtype} and shape {list(found.shape)}; must be numbers "
-            "[h, w] or [h, w, c]"
+            f"an array of {dtype} and shape {list(shape)}; must be numbers [h, w] or [h, w, c]"
         )
+    _check_size(shape[1], shape[0])
+    found = np.load(io.BytesIO(data), allow_pickle=False)
     return found if found.ndim == 3 else found[..., None]
 
 

@@ -198,26 +198,32 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, body: bool) -> None:
         hosts = self.headers.get_all("Host", [])
         if not hosts or not all(map(of_this_machine, hosts)):
-            return self.send_error(HTTPStatus.FORBIDDEN, "Only this machine is answered")
+            self.send_error(HTTPStatus.FORBIDDEN, "Only this machine is answered")
+            return
         path = inside(self.folder, self.path)
         try:
             file = None if path is None else path.open("rb")
         except OSError:  # one that may not be read, or was there a moment ago
             file = None
         if path is None or file is None:
-            return self.send_error(HTTPStatus.NOT_FOUND)
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
         with file:
-            size = os.fstat(file.fileno()).st_size
-            part = asked_range(self.headers.get("Range"), size)
-            if part is None:
-                self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-                self.send_header("Content-Range", f"bytes */{size}")
-                self.send_header("Content-Length", "0")
-                return self.end_headers()
-            self._head(path, part, size)
-            if body:
-                file.seek(part.start)
-                self._copy(file, len(part))
+            self._send_file(path, file, body)
+
+    def _send_file(self, path: Path, file: BinaryIO, body: bool) -> None:
+        size = os.fstat(file.fileno()).st_size
+        part = asked_range(self.headers.get("Range"), size)
+        if part is None:
+            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            self.send_header("Content-Range", f"bytes */{size}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self._head(path, part, size)
+        if body:
+            file.seek(part.start)
+            self._copy(file, len(part))
 
     def _head(self, path: Path, part: range, size: int) -> None:
         whole = len(part) == size
