@@ -32,8 +32,8 @@ def claimed(file: Any, size: int) -> tuple[tuple[int, ...], np.dtype]:
     shape, _, dtype = header(file)
     if dtype.hasobject:
         raise ValueError("Python objects, which are never made from a file")
-    if any(side < 0 for side in shape):
-        raise ValueError(f"an array of shape {list(shape)}")
+    if not dtype.itemsize or any(side < 0 for side in shape):
+        raise ValueError(f"{dtype} of shape {list(shape)}, which is no array of numbers")
     wanted, there = math.prod(shape) * dtype.itemsize, size - file.tell()
     if wanted != there:
         raise ValueError(
