@@ -7,6 +7,7 @@ side, cut off in the middle. What can be shown is turned into upright 8-bit RGB;
 
 import contextlib
 import io
+import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from atlasjax.data.ranges import ends_of, in_8_bits
 from atlasjax.storage.pointers import HEAD, stand_in
 
 LOOKED_AT = 256  # images at most, to tell which values they have
+_PNG = b"\x89PNG\r\n\x1a\n"
 _NUMPY = b"\x93NUMPY"  # what a .npy file begins with
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -108,6 +110,8 @@ def pixels(data: bytes, name: str) -> Pixels:
             return Pixels(_array(data))
         with noted() as notes:
             values = _values(_open(data, name))
+        if data.startswith(_PNG):
+            _check_png(data)
         return Pixels(values, tuple(notes))
     except UnidentifiedImageError:
         # Pillow's own message names a memory address.
@@ -150,6 +154,17 @@ def _check_size(width: int, height: int) -> None:
     most = Image.MAX_IMAGE_PIXELS
     if most is not None and width * height > most:
         raise ValueError(f"{width} x {height} pixels are more than the limit of {most}")
+
+
+def _check_png(data: bytes) -> None:
+    """Refuse pixels with a wrong checksum, which Pillow does not look at."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        found = zlib.crc32(memoryview(data)[at + 4 : end])
+        if data[at + 4 : at + 8] == b"IDAT" and data[end : end + 4] != found.to_bytes(4, "big"):
+            raise ValueError("damaged: the checksum of its pixels is another")
+        at = end + 4
 
 
 def _array(data: bytes) -> np.ndarray:
