@@ -5,7 +5,7 @@
 N inputs of each kind (images, archives, arrays, weights, requests) are made at random, most of them
 damaged: cut, flipped, overwritten, with claims that nothing holds or names that lead elsewhere.
 Each is read as a user would have it read. It may be accepted, where what was made of it is then
-checked, or refused in one line. Anything else is wrong: another error, more than one line, more
+checked, or refused in one line that can be printed. Anything else is wrong: another error, more
 than ten seconds, other pixels than it has, a file that lies elsewhere. The number of an input is
 its seed, so that `--seed` and `--count 1` try it again.
 """
@@ -64,7 +64,7 @@ def outcome(make: Make, seed: int, folder: Path) -> str:
         line = str(error)
         if given.good:
             return f"refused, though it is as it should be: {line}"
-        return "refused" if line.strip() and "\n" not in line else f"not one line: {line!r}"
+        return "refused" if line.strip() and line.isprintable() else f"not one line: {line!r}"
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"

@@ -11,6 +11,7 @@ from atlasjax.data.arrays import from_arrays
 from atlasjax.data.npy import claimed
 from atlasjax.data.protocol import ImageSource
 from atlasjax.data.ranges import ValueRange
+from atlasjax.data.walk import readable
 from atlasjax.errors import UserError
 from atlasjax.storage.places import expanded
 
@@ -69,7 +70,8 @@ def from_array_file(
     if classes.ndim != 1 or classes.dtype.kind != "U":
         raise UserError(f"{place}: 'classes' must be text [classes], not {_told(classes)}")
     try:
-        return from_arrays(images, arrays.get("labels"), tuple(map(str, classes)), limit, range)
+        names = tuple(readable(str(name)) for name in classes)
+        return from_arrays(images, arrays.get("labels"), names, limit, range)
     except UserError as error:
         raise UserError(f"{place}: {error}") from None
 

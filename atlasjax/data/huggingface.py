@@ -18,6 +18,7 @@ from atlasjax.data.folder import EDGE, edges
 from atlasjax.data.members import leads_out
 from atlasjax.data.protocol import Example, UnreadableImage, spread
 from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
+from atlasjax.data.walk import readable
 from atlasjax.errors import UserError, unknown
 from atlasjax.storage.places import expanded
 
@@ -260,7 +261,8 @@ def _rows(datasets: Any, found: Any, name: str) -> tuple[Any, tuple[str, ...]]:
     rows = found.with_format(None).select_columns(columns)
     rows = rows.rename_columns(dict(zip(columns, ("image", "label"), strict=False)))
     rows = rows.cast_column("image", datasets.Image(decode=False))
-    return rows, tuple(getattr(kind, "names", None) or ()) if numbers else ()
+    names = getattr(kind, "names", None) if numbers else None
+    return rows, tuple(map(readable, names or ()))
 
 
 def _content(image: Mapping[str, Any] | None, within: tuple[Path, ...] | None) -> bytes:

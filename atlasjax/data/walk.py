@@ -130,8 +130,11 @@ def listed(passed_over: Mapping[str, int]) -> str:
 def readable(name: str) -> str:
     r"""Return a file's name as it can be printed on one line, whatever bytes it is made of.
 
-    >>> readable("a\udcffb\nc")
-    'a\\xffb\\nc'
+    >>> readable("a\udcffb\nc"), readable("\ud800")
+    ('a\\xffb\\nc', '\\ud800')
     """
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    try:
+        text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # halves of signs, which no file is called by, but a class may be
+        text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

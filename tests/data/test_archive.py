@@ -366,3 +366,13 @@ def test_a_damaged_archive_is_refused_or_its_images_are_right(tmp_path, kind, da
                 assert example.image.ndim == 3
                 if "tar" not in kind:  # which has no checksums of what is in it
                     assert (example.image[0, 0] == [example.image[0, 0, 0], 7, 0]).all()
+
+
+@each_kind
+def test_names_that_are_no_text_can_be_printed(tmp_path, kind):
+    name = "<img src=x onerror=alert(1)>\n\x1b[31m"
+    source = open_images(KINDS[kind](tmp_path / kind, [(f"{name}/\x07.png", png(1))]))
+    (only,) = source.classes
+    assert only.startswith("<img src=x onerror=alert(1)>\\n\\x1b")  # text, and shown as such
+    assert only.isprintable()
+    assert source[0].name.isprintable()
