@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import fuzz_images
 import fuzz_inputs
 import numpy as np
 import rich.box
@@ -32,7 +33,13 @@ from atlasjax.data import UnreadableImage
 
 LONGEST = 10.0  # seconds
 SHOWN = 20  # of what is wrong
-Make = Callable[[np.random.Generator, Path], fuzz_inputs.Input]
+Make = Callable[[np.random.Generator, Path], fuzz_images.Input]
+MADE: dict[str, Make] = {
+    "images": fuzz_images.images,
+    "archives": fuzz_inputs.archives,
+    "arrays": fuzz_inputs.arrays,
+    "weights": fuzz_inputs.weights,
+}
 
 
 class Row(NamedTuple):
@@ -91,7 +98,7 @@ def tried(kind: str, make: Make, seeds: range) -> Row:
 
 def of_kind(kind: str, seeds: range) -> Row:
     if kind != "requests":
-        return tried(kind, getattr(fuzz_inputs, kind), seeds)
+        return tried(kind, MADE[kind], seeds)
     with tempfile.TemporaryDirectory() as folder:
         served = fuzz_inputs.served(Path(folder))
         try:
@@ -116,7 +123,7 @@ def show(rows: list[Row]) -> None:
 
 
 def main() -> None:
-    kinds = ["images", "archives", "arrays", "weights", "requests"]
+    kinds = [*MADE, "requests"]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--count", type=int, default=2500, help="inputs of each kind")
     parser.add_argument("--quick", action="store_true", help="100 of each kind")

@@ -12,7 +12,7 @@ from atlasjax.data.npy import claimed
 from atlasjax.data.protocol import ImageSource
 from atlasjax.data.ranges import ValueRange
 from atlasjax.data.walk import readable
-from atlasjax.errors import UserError
+from atlasjax.errors import UserError, reason
 from atlasjax.storage.places import expanded
 
 ENDINGS = (".npy", ".npz")
@@ -94,8 +94,7 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
     except Exception as error:
         # What is damaged makes the readers raise nearly anything: zlib.error, SyntaxError,
         # tokenize.TokenError.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path}: damaged, or no array of numbers ({reason})") from error
+        raise UserError(f"{path}: damaged, or no array of numbers ({reason(error)})") from error
 
 
 def _unpacked(path: Path) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ from atlasjax.data.npy import claimed
 from atlasjax.data.protocol import UnreadableImage, spread
 from atlasjax.data.quiet import noted
 from atlasjax.data.ranges import ends_of, in_8_bits
+from atlasjax.errors import reason
 from atlasjax.storage.pointers import HEAD, stand_in
 
 LOOKED_AT = 256  # images at most, to tell which values they have
@@ -115,15 +116,14 @@ def pixels(data: bytes, name: str) -> Pixels:
         return Pixels(values, tuple(notes))
     except UnidentifiedImageError:
         # Pillow's own message names a memory address.
-        reason = stand_in(data[:HEAD]) or "not an image" if data else "the file is empty"
-        raise UnreadableImage(name, reason) from None
+        instead = stand_in(data[:HEAD]) or "not an image" if data else "the file is empty"
+        raise UnreadableImage(name, instead) from None
     except MemoryError:
         raise
     except Exception as error:
         # Damaged files make the format plugins raise nearly anything: SyntaxError, struct.error,
         # zlib.error.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableImage(name, reason) from error
+        raise UnreadableImage(name, reason(error)) from error
 
 
 def range_of(read: Callable[[int], Pixels], count: int) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from atlasjax.data.members import leads_out
 from atlasjax.data.protocol import Example, UnreadableImage, spread
 from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
 from atlasjax.data.walk import readable
-from atlasjax.errors import UserError, unknown
+from atlasjax.errors import UserError, reason, unknown
 from atlasjax.storage.places import expanded
 
 PREFIX = "hf:"
@@ -67,7 +67,7 @@ class HuggingFace:
         except OSError as error:
             raise UnreadableImage(name, error.strerror or str(error)) from error
         except Exception as error:  # a damaged file: Arrow raises many kinds
-            raise UnreadableImage(name, " ".join(str(error).split())) from error
+            raise UnreadableImage(name, reason(error)) from error
         return pixels(data, name), label, name
 
     def fingerprint(self) -> str:
@@ -195,7 +195,7 @@ def _saved(datasets: Any, folder: Path, split: str | None) -> Any:
     except UserError:
         raise
     except Exception as error:  # what is damaged: Arrow and JSON raise many kinds
-        raise UserError(f"'{folder}': a damaged data set ({_line(error)})") from error
+        raise UserError(f"'{folder}': a damaged data set ({reason(error)})") from error
 
 
 def _prepared(datasets: Any, name: str, split: str | None) -> Any:
@@ -218,14 +218,14 @@ def _prepared(datasets: Any, name: str, split: str | None) -> Any:
     except Exception as error:
         download = f"load_dataset('{whole}'{f', {config!r}' if config else ''})"
         raise UserError(
-            f"data set '{name}' is not on this machine ({_line(error)}); prepare it with: "
+            f"data set '{name}' is not on this machine ({reason(error)}); prepare it with: "
             f'python -c "from datasets import load_dataset; {download}"'
         ) from error
     chosen = _chosen(name, split, splits)
     try:
         return builder.as_dataset(split=chosen)
     except Exception as error:
-        raise UserError(f"data set '{name}': damaged ({_line(error)})") from error
+        raise UserError(f"data set '{name}': damaged ({reason(error)})") from error
 
 
 def _chosen(name: str, split: str | None, there: Sequence[str]) -> str:
@@ -236,10 +236,6 @@ def _chosen(name: str, split: str | None, there: Sequence[str]) -> str:
     if len(there) != 1:
         raise UserError(f"data set '{name}' has several splits; say which: {', '.join(there)}")
     return _chosen(name, there[0], there)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _rows(datasets: Any, found: Any, name: str) -> tuple[Any, tuple[str, ...]]:

@@ -13,11 +13,12 @@ from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 from atlasjax.data.walk import readable
-from atlasjax.errors import UserError
+from atlasjax.errors import UserError, reason
 
 MOST = 1 << 30  # bytes that one member may have
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _LOCAL, _ENCRYPTED, _LINK = b"PK\3\4", 1, 0o120000
+_PACKINGS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
 _BLOCK = tarfile.BLOCKSIZE
 
 
@@ -88,12 +89,12 @@ def listed(path: Path) -> Listed:
     found: dict[str, Member] = {}
     left_out: dict[str, str] = {}
     try:
-        for member, cannot in walked(path):
+        for member, odd in walked(path):
             name = "/".join(part for part in member.name.split("/") if part not in ("", "."))
-            reason = _refused(member) or cannot
-            (left_out if reason else found).pop(name, None)
-            if reason:
-                left_out[name] = f"{readable(name)}: {reason}"
+            cannot = _refused(member) or odd
+            (left_out if cannot else found).pop(name, None)
+            if cannot:
+                left_out[name] = f"{readable(name)}: {cannot}"
             else:
                 found[name] = member._replace(name=name)
     except UserError:
@@ -101,8 +102,7 @@ def listed(path: Path) -> Listed:
     except Exception as error:
         # Damaged archives make their readers raise nearly anything: struct.error, OverflowError,
         # RecursionError, UnicodeDecodeError.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path}: a damaged archive, or none ({reason})") from error
+        raise UserError(f"{path}: a damaged archive, or none ({reason(error)})") from error
     return Listed(tuple(found.values()), tuple(left_out.values()))
 
 
@@ -177,7 +177,7 @@ def _of_zip(path: Path) -> _Walked:
                 link = (info.external_attr >> 16) & 0o170000 == _LINK
                 reason = "a link, not followed" if link else "not a regular file"
             elif info.compress_type not in (_STORED, _DEFLATED):
-                packed = zipfile.compressor_names.get(info.compress_type, info.compress_type)
+                packed = _PACKINGS.get(info.compress_type, f"method {info.compress_type}")
                 reason = f"packed by {packed}, of which only store and deflate are read"
             elif info.compress_type == _STORED and info.compress_size != info.file_size:
                 reason = "damaged: it has two sizes"
@@ -191,7 +191,7 @@ def _of_tar(path: Path) -> _Walked:
     end, before = path.stat().st_size, -1
     with tarfile.open(path, "r:") as archive:
         while (info := archive.next()) is not None:
-            archive.members.clear()  # which would hold on to all
+            archive.members = []  # pyright: ignore[reportAttributeAccessIssue]  # or it holds all
             if info.offset <= before or info.size < 0 or info.offset_data + info.size > end:
                 raise ValueError(f"the member at byte {info.offset} is cut off or has a false size")
             before = info.offset

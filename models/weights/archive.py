@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from atlasjax.data.members import leads_out
-from atlasjax.errors import UserError
+from atlasjax.errors import UserError, reason
 
 MOST = 1 << 30  # bytes that a file of an archive may have
 
@@ -61,8 +61,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     except Exception as error:
         # Damaged archives make the reader raise nearly anything: zlib.error, OSError for a place
         # before the beginning, UnicodeDecodeError, NotImplementedError.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path}: a damaged archive, or none ({reason})") from error
+        raise UserError(f"{path}: a damaged archive, or none ({reason(error)})") from error
 
 
 def is_archive_with(path: Path, wanted: Iterable[str]) -> bool:

@@ -64,14 +64,14 @@ def parse(message: Any, content: bytes, source: str, what: str) -> Any:
     """
     from google.protobuf.message import DecodeError
 
-    from atlasjax.errors import UserError
+    from atlasjax.errors import UserError, reason
 
     try:
         found = message.FromString(content)
         _check_text(found)
         return found
     except (DecodeError, UnicodeError) as error:
-        raise UserError(f"{source}: truncated, or not {what} ({error})") from error
+        raise UserError(f"{source}: truncated, or not {what} ({reason(error)})") from error
 
 
 def _check_text(found: Any) -> None:

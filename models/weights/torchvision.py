@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from atlasjax.errors import UserError
+from atlasjax.errors import UserError, reason
 from atlasjax.models.specs import Spec
 from atlasjax.models.weights import files
 from atlasjax.models.weights import parameters as own
@@ -89,7 +89,7 @@ def _loaded(path: Path) -> Any:
     except Exception as error:
         # Damaged files make PyTorch's readers raise nearly anything; since 2.13 that of safetensors
         # is one of them, whatever the file is called.
-        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        first = reason(error).partition(". ")[0]
         raise UserError(f"{path}: truncated, or not a file of PyTorch's ({first})") from error
 
 

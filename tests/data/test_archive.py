@@ -55,7 +55,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 @each_kind
 def test_folders_within_are_classes_as_in_a_folder(tmp_path, kind):
     entries = [("cat/1.png", png(1)), ("dog/2.png", png(2)), ("cat/x/3.png", png(3))]
-    source = open_images(KINDS[kind](tmp_path / kind, entries))
+    source = from_archive(KINDS[kind](tmp_path / kind, entries))
     assert (source.classes, source.labels) == (("cat", "dog"), (0, 1, 0))
     assert [example.name for example in source] == ["cat/1.png", "dog/2.png", "cat/x/3.png"]
     assert [int(example.image[0, 0, 0]) for example in source] == [1, 2, 3]
@@ -68,10 +68,10 @@ def test_folders_within_are_classes_as_in_a_folder(tmp_path, kind):
 def test_a_folder_that_holds_all_others_is_no_class(tmp_path, kind):
     """As `tar cf photos.tar photos/` packs them."""
     entries = [("./photos/train/cat/1.png", png(1)), ("./photos/train/dog/2.png", png(2))]
-    source = open_images(KINDS[kind](tmp_path / kind, entries))
+    source = from_archive(KINDS[kind](tmp_path / kind, entries))
     assert (source.classes, source.labels) == (("cat", "dog"), (0, 1))
     flat = KINDS[kind](tmp_path / f"flat-{kind}", [("1.png", png(1)), ("2.png", png(2))])
-    assert (open_images(flat).classes, open_images(flat).labels) == ((), (-1, -1))
+    assert (from_archive(flat).classes, from_archive(flat).labels) == ((), (-1, -1))
 
 
 @each_kind
@@ -81,7 +81,7 @@ def test_classes_are_what_cls_members_say(tmp_path, kind):
         ("a.b/01.left.png", png(2)), ("a.b/01.right.png", png(3)), ("a.b/01.cls", "häst".encode()),
         ("02.png", png(4)),
     ]  # fmt: skip
-    source = open_images(KINDS[kind](tmp_path / kind, entries))
+    source = from_archive(KINDS[kind](tmp_path / kind, entries))
     assert source.classes == ("häst", "wok")
     assert source.labels == (1, 0, 0, -1)
     assert source.passed_over == {".json": 1, ".txt": 1}
@@ -99,7 +99,7 @@ def test_classes_that_are_numbers_are_the_labels_themselves(tmp_path):
 def test_the_key_of_a_cls_is_of_its_own_archive(tmp_path):
     for name, said in ("x-0.tar", b"cat"), ("x-1.tar", b"dog"):
         tar(tmp_path / name, [("0.png", png(1)), ("0.cls", said)])
-    source = open_images(tmp_path / "x-{0..1}.tar")
+    source = from_archive(tmp_path / "x-{0..1}.tar")
     assert (source.classes, source.labels) == (("cat", "dog"), (0, 1))
     assert [example.name for example in source] == ["x-0.tar/0.png", "x-1.tar/0.png"]
 
@@ -158,7 +158,7 @@ def test_archives_are_known_by_what_they_begin_with(tmp_path):
 def test_members_without_an_ending_are_known_by_their_content(tmp_path):
     entries = [("one", png(1)), ("two", b"text"), ("three.foo", png(3)), ("._one", png(4))]
     entries += [("__MACOSX/._one", b""), (".git/x.png", png(5))]
-    source = open_images(zipped(tmp_path / "a.zip", entries))
+    source = from_archive(zipped(tmp_path / "a.zip", entries))
     assert [example.name for example in source] == ["one", "three.foo"]
     assert source.passed_over == {"no ending": 1}
 
@@ -173,7 +173,7 @@ def test_names_that_lead_out_are_left_out_by_name(tmp_path, kind, name):
     within.mkdir()
     (tmp_path / "x.png").write_bytes(png(9))
     path = KINDS[kind](within / kind, [(name, png(1)), ("good.png", png(2))])
-    source = open_images(path)
+    source = from_archive(path)
     assert [example.name for example in source] == ["good.png"]
     (line,) = source.left_out
     assert line.endswith(": a name that leads out of the archive")
@@ -191,7 +191,7 @@ def test_links_and_devices_are_left_out_by_name(tmp_path):
         "device.png": {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5},
         "block.png": {"type": tarfile.BLKTYPE},
     }
-    source = open_images(tar(tmp_path / "a.tar", [("good.png", png(1)), *odd.items()]))
+    source = from_archive(tar(tmp_path / "a.tar", [("good.png", png(1)), *odd.items()]))
     assert [example.name for example in source] == ["good.png"]
     assert [line.partition(": ")[0] for line in source.left_out] == list(odd)
 
@@ -200,13 +200,13 @@ def test_links_and_devices_are_left_out_by_name(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(info, str(tmp_path / "secret.png"))
         archive.writestr("good.png", png(1))
-    source = open_images(tmp_path / "a.zip")
+    source = from_archive(tmp_path / "a.zip")
     assert source.left_out == ("link.png: a link, not followed",)
     assert len(source) == 1
 
 
 def test_the_last_of_several_of_one_name_counts(tmp_path):
-    source = open_images(tar(tmp_path / "a.tar", [("a.png", png(1)), ("./a.png", png(2))]))
+    source = from_archive(tar(tmp_path / "a.tar", [("a.png", png(1)), ("./a.png", png(2))]))
     assert [int(example.image[0, 0, 0]) for example in source] == [2]
 
 
@@ -214,7 +214,7 @@ def test_a_member_that_claims_too_much_is_left_out(tmp_path, monkeypatch):
     path = zipped(tmp_path / "a.zip", [("bomb.png", bytes(3 << 20)), ("good.png", png(1))])
     assert path.stat().st_size < 10_000
     monkeypatch.setattr(members, "MOST", 1 << 20)
-    source = open_images(path)
+    source = from_archive(path)
     assert [example.name for example in source] == ["good.png"]
     assert source.left_out[0].startswith("bomb.png: more than")
 
@@ -248,7 +248,7 @@ def test_other_packings_and_passwords_are_left_out(tmp_path):
     at = content.rindex(b"PK\1\2")
     content[at + 8] |= 1
     (tmp_path / "a.zip").write_bytes(content)
-    assert open_images(tmp_path / "a.zip").left_out == (
+    assert from_archive(tmp_path / "a.zip").left_out == (
         "bz.png: packed by bzip2, of which only store and deflate are read",
         "lzma.png: packed by lzma, of which only store and deflate are read",
         "secret.png: encrypted",
@@ -291,7 +291,7 @@ def test_headers_that_claim_negative_sizes_do_not_go_round(tmp_path):
 @each_kind
 def test_any_thread_and_process_reads_any_image(tmp_path, kind):
     path = KINDS[kind](tmp_path / kind, [(f"{n}.png", png(n)) for n in range(300)])
-    source = open_images(path)
+    source = from_archive(path)
     order = np.random.default_rng(0).permutation(300)
     with ThreadPoolExecutor(8) as pool:
         red = list(pool.map(lambda i: source[i].image[0, 0, ::2].tolist(), order))
@@ -326,7 +326,7 @@ def test_the_fingerprint_follows_a_copy_but_not_a_change(tmp_path, kind):
 
 def test_an_archive_that_disappears_is_unreadable(tmp_path):
     path = tar(tmp_path / "a.tar", [("a.png", png(1))])
-    source = open_images(path)
+    source = from_archive(path)
     path.unlink()
     with pytest.raises(UnreadableImage, match=r"^a.png: No such file or directory$"):
         source[0]
@@ -371,7 +371,7 @@ def test_a_damaged_archive_is_refused_or_its_images_are_right(tmp_path, kind, da
 @each_kind
 def test_names_that_are_no_text_can_be_printed(tmp_path, kind):
     name = "<img src=x onerror=alert(1)>\n\x1b[31m"
-    source = open_images(KINDS[kind](tmp_path / kind, [(f"{name}/\x07.png", png(1))]))
+    source = from_archive(KINDS[kind](tmp_path / kind, [(f"{name}/\x07.png", png(1))]))
     (only,) = source.classes
     assert only.startswith("<img src=x onerror=alert(1)>\\n\\x1b")  # text, and shown as such
     assert only.isprintable()
