@@ -95,6 +95,15 @@ def test_a_safetensors_file_cut_off_is_a_line_whatever_reads_it(tmp_path, reader
         convert.READERS[reader](path)
 
 
+def test_what_is_quoted_of_a_file_can_be_printed(tmp_path):
+    """The line that quoted the type of a tensor held its control signs."""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(WHOLE[".safetensors"].replace(b"F32", b"F\x7f2"))
+    with pytest.raises(UserError, match=r"unknown variant `F\\x7f2`") as refused:
+        convert.READERS[".safetensors"](path)
+    assert str(refused.value).isprintable()
+
+
 @pytest.mark.parametrize("suffix", [".pb", ".caffemodel"])
 def test_a_name_that_is_no_text_is_a_line(tmp_path, suffix):
     """It came as bytes, which no name is compared with."""
