@@ -54,3 +54,15 @@ def unknown(kind: str, name: str, allowed: Iterable[str]) -> UserError:
         return UserError(f"no {kind} {name!r}; did you mean {', '.join(close)}?")
     listed = ", ".join(allowed[:12]) + (", ..." if len(allowed) > 12 else "")
     return UserError(f"no {kind} {name!r}; there are {listed or 'none'}")
+
+
+def reason(error: BaseException) -> str:
+    r"""Return what an error of somebody else's says, in one line that can be printed.
+
+    Messages about damaged files quote what is in them, whatever that is.
+
+    >>> reason(ValueError("a\n  b\x1b[31m")), reason(EOFError())
+    ('a b\\x1b[31m', 'EOFError')
+    """
+    line = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

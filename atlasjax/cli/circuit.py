@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     circuit.add_argument(
         "--images",
         metavar="FOLDER",
-        help="on which edges are weighted by use and ablated; also tfds:NAME/SPLIT, scenes:COUNT",
+        help="on which edges are weighted by use and ablated; also tar, zip, tfds:, hf:, scenes:",
     )
     circuit.add_argument("--weights", metavar="PATH", help="the network's weights")
     circuit.add_argument("--seed", type=int, default=0)

@@ -29,7 +29,9 @@ def add(commands: Any) -> None:
         help="some units of a layer alone, such as mixed3b:379,385",
     )
     units.add_argument(
-        "--images", metavar="FOLDER", help="for examples; also tfds:NAME/SPLIT, scenes:COUNT"
+        "--images",
+        metavar="FOLDER",
+        help="for examples; also a tar or zip, tfds:, hf:, scenes:COUNT",
     )
     units.add_argument("--max-images", type=int, metavar="N", help="take so many, spread over all")
     units.add_argument("--weights", metavar="PATH", help="the network's weights")

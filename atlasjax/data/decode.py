@@ -7,6 +7,7 @@ side, cut off in the middle. What can be shown is turned into upright 8-bit RGB;
 
 import contextlib
 import io
+import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -15,12 +16,15 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from atlasjax.data.formats import formats
+from atlasjax.data.npy import claimed
 from atlasjax.data.protocol import UnreadableImage, spread
 from atlasjax.data.quiet import noted
 from atlasjax.data.ranges import ends_of, in_8_bits
+from atlasjax.errors import reason
 from atlasjax.storage.pointers import HEAD, stand_in
 
 LOOKED_AT = 256  # images at most, to tell which values they have
+_PNG = b"\x89PNG\r\n\x1a\n"
 _NUMPY = b"\x93NUMPY"  # what a .npy file begins with
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -107,18 +111,19 @@ def pixels(data: bytes, name: str) -> Pixels:
             return Pixels(_array(data))
         with noted() as notes:
             values = _values(_open(data, name))
+        if data.startswith(_PNG):
+            _check_png(data)
         return Pixels(values, tuple(notes))
     except UnidentifiedImageError:
         # Pillow's own message names a memory address.
-        reason = stand_in(data[:HEAD]) or "not an image" if data else "the file is empty"
-        raise UnreadableImage(name, reason) from None
+        instead = stand_in(data[:HEAD]) or "not an image" if data else "the file is empty"
+        raise UnreadableImage(name, instead) from None
     except MemoryError:
         raise
     except Exception as error:
         # Damaged files make the format plugins raise nearly anything: SyntaxError, struct.error,
         # zlib.error.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableImage(name, reason) from error
+        raise UnreadableImage(name, reason(error)) from error
 
 
 def range_of(read: Callable[[int], Pixels], count: int) -> tuple[float, float]:
@@ -140,20 +145,36 @@ def range_of(read: Callable[[int], Pixels], count: int) -> tuple[float, float]:
 def _open(data: bytes, name: str) -> Image.Image:
     """Read the header, and refuse what would fill the memory."""
     image = Image.open(io.BytesIO(data), formats=formats(name))
-    number, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
-    if most is not None and number > most:
-        # Between this limit and its double Pillow only warns.
-        raise ValueError(f"{image.width} x {image.height} pixels are more than the limit of {most}")
+    _check_size(image.width, image.height)  # up to twice the limit Pillow only warns
     return image
 
 
+def _check_size(width: int, height: int) -> None:
+    """Refuse what claims to be larger than anybody's image, before memory is taken for it."""
+    most = Image.MAX_IMAGE_PIXELS
+    if most is not None and width * height > most:
+        raise ValueError(f"{width} x {height} pixels are more than the limit of {most}")
+
+
+def _check_png(data: bytes) -> None:
+    """Refuse pixels with a wrong checksum, which Pillow does not look at."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        found = zlib.crc32(memoryview(data)[at + 4 : end])
+        if data[at + 4 : at + 8] == b"IDAT" and data[end : end + 4] != found.to_bytes(4, "big"):
+            raise ValueError("damaged: the checksum of its pixels is another")
+        at = end + 4
+
+
 def _array(data: bytes) -> np.ndarray:
-    found = np.load(io.BytesIO(data), allow_pickle=False)
-    if found.ndim not in (2, 3) or 0 in found.shape or found.dtype.kind not in "biuf":
+    shape, dtype = claimed(io.BytesIO(data), len(data))
+    if len(shape) not in (2, 3) or 0 in shape or dtype.kind not in "biuf":
         raise ValueError(
-            f"an array of {found.dtype} and shape {list(found.shape)}; must be numbers "
-            "[h, w] or [h, w, c]"
+            f"an array of {dtype} and shape {list(shape)}; must be numbers [h, w] or [h, w, c]"
         )
+    _check_size(shape[1], shape[0])
+    found = np.load(io.BytesIO(data), allow_pickle=False)
     return found if found.ndim == 3 else found[..., None]
 
 

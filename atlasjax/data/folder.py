@@ -17,7 +17,7 @@ from atlasjax.errors import UserError, unknown
 from atlasjax.storage.places import expanded
 
 USUAL = ("jpg", "jpeg", "png", "webp", "tif")
-_EDGE = 4096  # bytes hashed at either end of every file
+EDGE = 4096  # bytes hashed at either end of every file
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Folder:
         if self.range is not None:
             digest.update(repr(self.range).encode())
         for name in self.files:
-            digest.update(b"\0" + os.fsencode(name) + b"\0" + _edges(self.root / name))
+            digest.update(b"\0" + os.fsencode(name) + b"\0" + edges(self.root / name))
         return digest.hexdigest()
 
 
@@ -88,6 +88,7 @@ def folder(
     *,
     limit: int | None = None,
     range: ValueRange | None = None,
+    links: bool = False,
 ) -> Folder:
     """Open a folder of images.
 
@@ -96,12 +97,13 @@ def folder(
     `decode`. Hidden files and folders are passed over.
 
     Args:
-        path: the folder; `~` is the home folder.
+        path: the folder, or a link to one; `~` is the home folder.
         limit: take only so many images, evenly spaced over all of them, so that they come from
             different classes; None for all.
         range: the values that become black and white, as they are in the files, for those of more
             than 8 bits or of floats; "auto" for those that the images have, but for a thousandth
             at either end; None for what the files say.
+        links: whether links within the folder are followed that lead out of it.
 
     Returns:
         The images, sorted by path. Nothing is decoded yet, but some of them for "auto". What could
@@ -121,7 +123,7 @@ def folder(
     """
     root = expanded(path)
     _check(root)
-    found, wanted = walk(root), checked(range)
+    found, wanted = walk(root, links), checked(range)
     if not found.images:
         looked = f"looked for {', '.join(USUAL)} and {len(endings()) - len(USUAL)} other endings"
         raise UserError(f"no images in folder '{root}'; {looked}{_instead(found)}")
@@ -146,6 +148,8 @@ def _instead(found: Found) -> str:
     """Return what there is in place of images."""
     said = [f"there are {listed(found.passed_over)}"] if found.passed_over else []
     said += [f"left out {found.left_out[0]}"] if found.left_out else []
+    if {".tar", ".zip"} & set(found.passed_over):
+        said.append("archives are named themselves, several as in 'FOLDER/*.tar'")
     return f"; {'; '.join(said)}" if said else ""
 
 
@@ -154,7 +158,9 @@ def _check(root: Path) -> None:
     if root.is_dir():
         return
     if root.exists():
-        raise UserError(f"'{root}' is a file; images are read from a folder")
+        raise UserError(
+            f"'{root}' is a file; images are read from a folder, .tar, .zip, .npy or .npz"
+        )
     missing = root
     while not missing.parent.exists():
         missing = missing.parent
@@ -167,13 +173,14 @@ def _check(root: Path) -> None:
     raise unknown(f"folder in '{missing.parent}' named", missing.name, siblings)
 
 
-def _edges(path: Path) -> bytes:
+def edges(path: Path) -> bytes:
+    """Return a file's size and both its ends, for a digest."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            first = file.read(_EDGE)
-            file.seek(max(size - _EDGE, 0))
-            return b"%d\0" % size + first + file.read(_EDGE)
+            first = file.read(EDGE)
+            file.seek(max(size - EDGE, 0))
+            return b"%d\0" % size + first + file.read(EDGE)
     except OSError:
         return b"unreadable"

@@ -6,6 +6,7 @@ By their endings where these tell; by their content where they do not, or are mi
 import functools
 import mimetypes
 import os
+from typing import Any
 
 from PIL import Image
 
@@ -48,11 +49,35 @@ def is_image(path: str) -> bool:
     >>> is_image("a.JPG"), is_image("a.json"), is_image("no/such/file")
     (True, False, False)
     """
-    ending = ending_of(path)
+    known = by_ending(path)
+    return looks_like_one(path, path) if known is None else known
+
+
+def by_ending(name: str) -> bool | None:
+    """Tell whether a file is an image by its ending; None where that says nothing.
+
+    >>> by_ending("a.JPG"), by_ending("a.json"), by_ending("a")
+    (True, False, None)
+    """
+    ending = ending_of(name)
     if ending in endings():
         return True
     known = _mimetypes().get("." + ending, "image/")
-    return known.startswith("image/") and _looks_like_one(path)
+    return None if known.startswith("image/") else False
+
+
+def looks_like_one(file: Any, name: str) -> bool:
+    """Tell whether a file is an image by its content.
+
+    Args:
+        file: its path, or one that reads its beginning.
+        name: its name, as for `formats`.
+    """
+    try:
+        with noted(), Image.open(file, formats=formats(name)):
+            return True
+    except Exception:  # whatever the formats make of what is not theirs
+        return False
 
 
 def ending_of(path: str) -> str:
@@ -73,11 +98,3 @@ def _readable() -> tuple[str, ...]:
 def _mimetypes() -> dict[str, str]:
     # Those that Python brings along, which are the same on every machine.
     return mimetypes.MimeTypes(filenames=()).types_map[True]
-
-
-def _looks_like_one(path: str) -> bool:
-    try:
-        with noted(), Image.open(path, formats=formats(path)):
-            return True
-    except Exception:  # whatever the formats make of what is not theirs
-        return False

@@ -17,7 +17,7 @@ from typing import Any, SupportsIndex
 from atlasjax.data.decode import Pixels, pixels, range_of, shown
 from atlasjax.data.protocol import Example, UnreadableImage, spread
 from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
-from atlasjax.errors import UserError, unknown
+from atlasjax.errors import UserError, reason, unknown
 from atlasjax.storage.places import expanded
 
 _GRAMMAR = "NAME/SPLIT, NAME:VERSION/SPLIT, NAME/CONFIG/SPLIT or FOLDER/SPLIT"
@@ -67,7 +67,7 @@ class Records:
             data = example[self.image].bytes_list.value[0]
             label = example[self.label].int64_list.value[0] if self.label else -1
         except Exception as error:  # a damaged shard: the readers raise many kinds
-            raise UnreadableImage(name, " ".join(str(error).split())) from error
+            raise UnreadableImage(name, reason(error)) from error
         return pixels(data, name), label, name
 
     def fingerprint(self) -> str:
@@ -261,7 +261,6 @@ def _open(builder: Any, split: str) -> Sequence[bytes]:
         raw = tfds.decode.DeserializeMethod.RAW_BYTES
         return builder.as_data_source(split, deserialize_method=raw)
     except ValueError as error:
-        reason = str(error).splitlines()[0]
         raise UserError(
-            f"cannot read split '{split}' of data set '{builder.info.full_name}': {reason}"
+            f"cannot read split '{split}' of data set '{builder.info.full_name}': {reason(error)}"
         ) from error

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from atlasjax.data.formats import ending_of, is_image
 from atlasjax.errors import UserError
 
+LINKS = "links:"
+"""What stands before a folder whose links are followed wherever they lead."""
 Parts = tuple[str, ...]
 """A path below a folder, a name for each step."""
 _Place = tuple[int, int]  # what tells one folder from another, however it is come to
@@ -33,13 +35,18 @@ class Found(NamedTuple):
     passed_over: Mapping[str, int]
 
 
-def walk(root: Path) -> Found:
+OUTWARD = f"a link out of the folder, not followed: name the folder as {LINKS}FOLDER to follow it"
+
+
+def walk(root: Path, links: bool = False) -> Found:
     """Find all images below a folder, at any depth.
 
-    Links are followed, but not back to a folder above. Hidden files and folders are not looked at.
+    The folder may be a link itself, and links within it are followed, but not back to a folder
+    above. Hidden files and folders are not looked at.
 
     Args:
         root: the folder.
+        links: whether links that lead out of it are followed too.
 
     Raises:
         UserError: the folder itself cannot be read.
@@ -54,6 +61,7 @@ def walk(root: Path) -> Found:
     images: list[Parts] = []
     left_out: list[str] = []
     passed_over: Counter[str] = Counter()
+    within = None if links else os.path.realpath(root)
     to_do: list[tuple[Parts, tuple[_Place, ...]]] = [((), ())]
     while to_do:
         parts, above = to_do.pop()
@@ -71,7 +79,7 @@ def walk(root: Path) -> Found:
             continue
         for name in names:
             path, entry = os.path.join(here, name), (*parts, name)
-            kind = _kind(path)
+            kind = _kind(path, within)
             if kind == "folder":
                 to_do.append((entry, (*above, place)))
             elif kind != "file":
@@ -87,10 +95,12 @@ def _place(found: os.stat_result) -> _Place:
     return found.st_dev, found.st_ino
 
 
-def _kind(path: str) -> str:
+def _kind(path: str, within: str | None) -> str:
     """Return "file", "folder", or why an entry is neither."""
     try:
         mode = os.stat(path).st_mode
+        if within is not None and os.path.islink(path) and not _below(path, within):
+            return OUTWARD
     except FileNotFoundError:
         return "a link to nowhere"
     except OSError as error:
@@ -98,6 +108,12 @@ def _kind(path: str) -> str:
     if stat.S_ISDIR(mode):
         return "folder"
     return "file" if stat.S_ISREG(mode) else "not a regular file"
+
+
+def _below(path: str, folder: str) -> bool:
+    """Tell whether a link ends in a folder, or anywhere below it."""
+    end = os.path.realpath(path)
+    return end == folder or end.startswith(os.path.join(folder, ""))
 
 
 def listed(passed_over: Mapping[str, int]) -> str:
@@ -114,8 +130,11 @@ def listed(passed_over: Mapping[str, int]) -> str:
 def readable(name: str) -> str:
     r"""Return a file's name as it can be printed on one line, whatever bytes it is made of.
 
-    >>> readable("a\udcffb\nc")
-    'a\\xffb\\nc'
+    >>> readable("a\udcffb\nc"), readable("\ud800")
+    ('a\\xffb\\nc', '\\ud800')
     """
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    try:
+        text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # halves of signs, which no file is called by, but a class may be
+        text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -5,8 +5,10 @@ machine, through a tunnel to its port.
 """
 
 import errno
+import ipaddress
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from http import HTTPStatus
@@ -21,6 +23,7 @@ from atlasjax.storage import sums
 from atlasjax.storage.remedy import remedy
 
 HOST = "127.0.0.1"
+SILENCE = 60  # seconds after which a browser that says nothing, or takes nothing, is let go
 # Python's own table depends on the machine, which may call scripts plain text.
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -91,7 +94,7 @@ def make_server(folder: str | os.PathLike, port: int = 0) -> ThreadingHTTPServer
         folder = root
 
     try:
-        return ThreadingHTTPServer((HOST, port), OfThisRun)
+        return Server((HOST, port), OfThisRun)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UserError(f"port {port} is in use; take another, or 0 for any free one") from None
@@ -157,10 +160,41 @@ def asked_range(header: str | None, size: int) -> range | None:
     return range(start, stop) if start < size else None
 
 
+def of_this_machine(host: str) -> bool:
+    """Tell whether an address, as a browser names it in `Host`, is of the machine it runs on.
+
+    Another site's page may have its own name lead here, and would then read what is served as if
+    it were its own. The port is not looked at: a tunnel has one of its own.
+
+    >>> of_this_machine("localhost:8000"), of_this_machine("[::1]"), of_this_machine("evil.example")
+    (True, True, False)
+    """
+    found = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:\d{1,5})?", host.strip())
+    if not found:
+        return False
+    name = found[1].strip("[]").lower()
+    if name in ("localhost", "localhost."):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of browsers that went to another page, or fell asleep, in the middle."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell what went wrong with a request, where it is no fault of the connection."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers GET and HEAD for the files of one folder; the server refuses everything else."""
 
     folder: Path
+    timeout = SILENCE
 
     def do_GET(self) -> None:
         """Send a file."""
@@ -174,26 +208,35 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: the terminal belongs to the command that serves."""
 
     def _send(self, body: bool) -> None:
+        hosts = self.headers.get_all("Host", [])
+        if not hosts or not all(map(of_this_machine, hosts)):
+            self.send_error(HTTPStatus.FORBIDDEN, "Only this machine is answered")
+            return
         path = inside(self.folder, self.path)
         try:
-            if path is None or sums.is_changed(path, self.folder):
-                return self.send_error(HTTPStatus.NOT_FOUND)
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                part = asked_range(self.headers.get("Range"), size)
-                if part is None:
-                    self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-                    self.send_header("Content-Range", f"bytes */{size}")
-                    self.send_header("Content-Length", "0")
-                    return self.end_headers()
-                self._head(path, part, size)
-                if body:
-                    file.seek(part.start)
-                    self._copy(file, len(part))
-        except ConnectionError:  # the browser went to another page
-            return None
-        except PermissionError:
-            return self.send_error(HTTPStatus.NOT_FOUND)
+            damaged = path is None or sums.is_changed(path, self.folder)
+            file = None if path is None or damaged else path.open("rb")
+        except OSError:  # one that may not be read, or was there a moment ago
+            file = None
+        if path is None or file is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        with file:
+            self._send_file(path, file, body)
+
+    def _send_file(self, path: Path, file: BinaryIO, body: bool) -> None:
+        size = os.fstat(file.fileno()).st_size
+        part = asked_range(self.headers.get("Range"), size)
+        if part is None:
+            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            self.send_header("Content-Range", f"bytes */{size}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self._head(path, part, size)
+        if body:
+            file.seek(part.start)
+            self._copy(file, len(part))
 
     def _head(self, path: Path, part: range, size: int) -> None:
         whole = len(part) == size
@@ -206,6 +249,7 @@ class Handler(BaseHTTPRequestHandler):
         # A run that goes on writes the same names again.
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.end_headers()
 
     def _copy(self, file: BinaryIO, count: int) -> None:

@@ -5,7 +5,6 @@ and how they are laid out. Both are looked up here, and nowhere else.
 """
 
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from atlasjax.models import specs
 from atlasjax.models.inception_v1 import InceptionV1
 from atlasjax.models.specs import Spec
 from atlasjax.models.weights import (
+    archive,
     cache,
     caffe,
     caffemodel,
@@ -30,7 +30,7 @@ FORMATS = "a .safetensors, .caffemodel, .pb (TensorFlow's graph) or .pth (PyTorc
 SPECS = {spec.name: spec for spec in (specs.GOOGLENET, specs.INCEPTION5H, specs.TORCHVISION)}
 
 _Tensors = Mapping[str, np.ndarray]
-_READERS: dict[str, Callable[[Path], _Tensors]] = {
+READERS: dict[str, Callable[[Path], _Tensors]] = {
     ".safetensors": files.read,
     ".caffemodel": caffemodel.read,
     ".pb": inception5h.read,
@@ -83,11 +83,11 @@ def load(path: str | os.PathLike, spec: Spec) -> InceptionV1:
     path = files.existing(path)
     if path.suffix == ".zip":
         raise UserError(f"{path}: an archive; unpack it, or: atlasjax weights import {path.name}")
-    if path.suffix not in _READERS:
+    if path.suffix not in READERS:
         raise UserError(f"{path}: weights are read from {FORMATS}")
 
     def convert() -> dict[str, np.ndarray]:
-        return _converted(_READERS[path.suffix](path), spec, str(path))
+        return _converted(READERS[path.suffix](path), spec, str(path))
 
     if path.suffix == ".safetensors":
         return parameters.build(convert(), spec)
@@ -141,7 +141,7 @@ def identify(path: str | os.PathLike) -> Identified:
     """
     path = files.existing(path)
     suffix = format_of(path)
-    tensors = _READERS[suffix](path)
+    tensors = READERS[suffix](path)
     naming = _naming(tensors)
     if naming is None:
         some = ", ".join(sorted(tensors)[:3])
@@ -194,11 +194,8 @@ def format_of(path: Path) -> str:
 
 
 def _format_of_archive(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{path}: a truncated archive, or none ({error})") from error
+    with archive.opened(path) as opened:
+        names = opened.namelist()
     if any(name.endswith("data.pkl") for name in names):  # as PyTorch writes since 1.6
         return ".pth"
     raise UserError(

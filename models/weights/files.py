@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from atlasjax.errors import UserError, nearest
+from atlasjax.errors import UserError, nearest, reason
 from atlasjax.storage.places import expanded
 from atlasjax.storage.pointers import HEAD, stand_in
 
@@ -103,7 +103,9 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
             kinds = {name: str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
         return _custom(path, kinds) if set(kinds.values()) & set(CUSTOM) else load_file(path)
     except safetensors.SafetensorError as error:
-        raise UserError(f"{path}: truncated, or not a safetensors file ({error})") from error
+        raise UserError(
+            f"{path}: truncated, or not a safetensors file ({reason(error)})"
+        ) from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
 

@@ -64,9 +64,25 @@ def parse(message: Any, content: bytes, source: str, what: str) -> Any:
     """
     from google.protobuf.message import DecodeError
 
-    from atlasjax.errors import UserError
+    from atlasjax.errors import UserError, reason
 
     try:
-        return message.FromString(content)
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{source}: truncated, or not {what} ({error})") from error
+        found = message.FromString(content)
+        _check_text(found)
+        return found
+    except (DecodeError, UnicodeError) as error:
+        raise UserError(f"{source}: truncated, or not {what} ({reason(error)})") from error
+
+
+def _check_text(found: Any) -> None:
+    """Refuse names that are no text, which come as bytes."""
+    for field in found.DESCRIPTOR.fields:
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            continue
+        value = getattr(found, field.name)
+        repeated = not isinstance(value, (str, bytes)) and hasattr(value, "__len__")
+        for item in value if repeated else [value]:
+            if isinstance(item, bytes):
+                raise UnicodeError("a name that is no text")
+            if field.type == field.TYPE_MESSAGE and (repeated or found.HasField(field.name)):
+                _check_text(item)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from atlasjax.errors import UserError
+from atlasjax.errors import UserError, reason
 from atlasjax.models.specs import Spec
 from atlasjax.models.weights import files
 from atlasjax.models.weights import parameters as own
@@ -86,8 +86,10 @@ def _loaded(path: Path) -> Any:
             f"{path}: truncated, or more in it than tensors, which is never executed: "
             "save module.state_dict()"
         ) from error
-    except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        first = str(error).strip().partition("\n")[0]
+    except Exception as error:
+        # Damaged files make PyTorch's readers raise nearly anything; since 2.13 that of safetensors
+        # is one of them, whatever the file is called.
+        first = reason(error).partition(". ")[0]
         raise UserError(f"{path}: truncated, or not a file of PyTorch's ({first})") from error
 
 

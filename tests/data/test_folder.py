@@ -60,7 +60,11 @@ def test_links_are_followed_but_not_in_circles(animals, tmp_path):
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "cat").symlink_to(animals / "cat")
     (animals / "cat" / "deep" / "round").symlink_to(animals / "cat")
-    assert folder(tmp_path / "linked").files == ("cat/a.jpeg", "cat/b.JPG", "cat/deep/er/c.bmp")
+    assert folder(tmp_path / "linked", links=True).files == (
+        "cat/a.jpeg",
+        "cat/b.JPG",
+        "cat/deep/er/c.bmp",
+    )
 
 
 def test_a_limit_takes_images_of_different_classes(animals):
@@ -292,3 +296,43 @@ def test_values_that_are_nan_are_told_of_their_file(tmp_path):
 def test_what_is_no_range_is_refused(wrong):
     with pytest.raises(UserError, match=r"^range .*: must be two finite numbers, the lower first"):
         ranges.checked(wrong)
+
+
+def test_a_link_out_of_the_folder_is_followed_only_where_it_is_named(animals, tmp_path):
+    """A folder from elsewhere could otherwise show any picture that its reader may see."""
+    secret = tmp_path / "private"
+    save(secret / "letter.png", "blue")
+    (animals / "cat" / "letter.png").symlink_to(secret / "letter.png")
+    (animals / "horse").symlink_to(secret)
+    (animals / "dog" / "same.png").symlink_to(animals / "dog" / "2.png")
+    (animals / "cat" / "deep" / "relative").symlink_to("../../../private")
+    (tmp_path / "animals-2").mkdir()  # begins as the folder does
+    (animals / "near").symlink_to(tmp_path / "animals-2")
+    source = folder(animals)
+    assert source.classes == ("cat", "dog")
+    assert not any("letter" in name for name in source.files)
+    assert "dog/same.png" in source.files  # which leads nowhere else
+    assert [line.partition(": ")[0] for line in source.left_out] == [
+        "cat/deep/relative", "cat/letter.png", "horse", "near",
+    ]  # fmt: skip
+    assert all(
+        line.endswith("name the folder as links:FOLDER to follow it") for line in source.left_out
+    )
+
+    named = folder(animals, links=True)
+    assert named.left_out == ()
+    assert [n for n in named.files if "letter" in n] == [
+        "cat/deep/relative/letter.png", "cat/letter.png", "horse/letter.png",
+    ]  # fmt: skip
+    assert open_images(f"links:{animals}").fingerprint() == named.fingerprint()
+
+
+def test_a_folder_that_is_a_link_itself_is_named(animals, tmp_path):
+    (tmp_path / "named").symlink_to(animals)
+    assert folder(tmp_path / "named").files == folder(animals).files
+    with pytest.raises(UserError, match="links: is for folders"):
+        open_images("links:scenes:3")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "cat").symlink_to(animals / "cat")
+    with pytest.raises(UserError, match=r"no images in folder .* left out .*links:FOLDER"):
+        folder(tmp_path / "all")

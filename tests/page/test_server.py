@@ -1,7 +1,12 @@
 import http.client
+import socket
+import struct
 import threading
+import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from atlasjax.errors import UserError
 from atlasjax.page import server as serving
@@ -141,6 +146,18 @@ def test_a_part_beyond_the_end_is_refused(server, asked):
         "/pictures/.",
         "/index.html/",
         "/index.html%00.png",
+        "/%252e%252e/secret.txt",
+        "/%25252e%25252e%25252fsecret.txt",
+        "/..%252fsecret.txt",
+        "/%c0%ae%c0%ae/secret.txt",
+        "/pictures/..%5c..%5csecret.txt",
+        "/%5c%5c127.0.0.1%5csecret.txt",
+        "/C:%5csecret.txt",
+        "/file:///etc/passwd",
+        "file:///etc/passwd",
+        "http://127.0.0.1/../secret.txt",
+        "/index.html%0d%0aX-Made-Up:1",
+        "/%ff%fe",
         "/" + "a" * 5000,
     ],
 )
@@ -161,6 +178,136 @@ def test_other_methods_are_refused(server, folder, method):
 
 def test_only_this_machine_is_answered(server):
     assert server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "LOCALHOST:8000", "localhost.:80", "127.0.0.1", "127.0.0.1:9",
+        "127.5.6.7:65535", "[::1]", "[::1]:8000",
+    ],
+)  # fmt: skip
+def test_a_browser_on_this_machine_is_answered_by_whatever_port_it_came(server, host):
+    assert ask(server, "/", headers={"Host": host})[0].status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example",
+        "evil.example#localhost", "localhost@evil.example", "192.168.0.1", "0.0.0.0", "8.8.8.8:80",
+        "[::]", "[2001:db8::1]:80", "2130706433", "0x7f000001", "127.1", "", " ", "[", "]", ":",
+        "[localhost", "localhost:", "localhost:80:80", "localhost:http", "localhost,evil.example",
+        "localhost evil.example", "l\xf6calhost",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/", "/none", "/../secret.txt"])
+def test_under_a_foreign_name_nothing_is_answered(server, host, method, path):
+    """Any site can have its name lead here, and read what comes as its own."""
+    answer, body = ask(server, path, method, headers={"Host": host})
+    assert answer.status == 403
+    assert b"index" not in body
+
+
+def told(server, request: bytes) -> bytes:
+    """Send bytes as they are; return all that comes."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+@pytest.mark.parametrize(
+    "hosts", [b"", b"Host: evil.example\r\nHost: localhost\r\n", b"Host: localhost\r\nHost: a\r\n"]
+)
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
+def test_a_host_that_is_absent_or_twofold_is_refused(server, hosts, version):
+    answer = told(server, b"GET / " + version + b"\r\n" + hosts + b"\r\n")
+    assert answer.startswith(b"HTTP/1.0 403 ")
+
+
+def test_a_request_of_the_oldest_protocol_names_no_host(server):
+    assert b"index" not in told(server, b"GET /\r\n\r\n")
+
+
+PIECES = [
+    "..", ".", "%2e", "%2E%2e", "%252e%252e", "%25", "%2f", "/", "//", "%5c", "\\", "%00", "\0",
+    "%", "%zz", "%c0%ae", "%ff", "secret.txt", "run", "run-other", "outside", "out", "circle",
+    "etc", "passwd", "pictures", "index.html", ".git", "config", "~", "C:", "file:", "http:",
+    "?", "#", ";", "*", "\xe4", "a" * 300,
+]  # fmt: skip
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(PIECES), max_size=8), st.sampled_from(["", "/", "/../", "//"]))
+def test_whatever_is_asked_for_nothing_outside_is_sent(server, folder, capfd, pieces, start):
+    path = start + "".join(pieces)
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
+    answer = told(server, request)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = int(head.split()[1]) if head.startswith(b"HTTP/") else 0
+    inside = [p.read_bytes() for p in folder.iterdir() if p.name == "index.html"]
+    assert (status == 200 and body in inside) or status in (400, 404, 0)
+    assert b"root:" not in answer
+    assert body != b"secret"
+    assert capfd.readouterr() == ("", "")
+
+
+@given(st.text())
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_what_an_address_means_is_inside_or_nothing(tmp_path_factory, address):
+    root = tmp_path_factory.getbasetemp().resolve()
+    found = serving.inside(root, address)
+    assert found is None or found.is_relative_to(root)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\0" * 100, b"GET", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/\xb2.1\r\n\r\n", b"\r\n\r\n",
+        b"GET /" + b"a" * 70000, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nA: " + b"b" * 70000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01", b"__init__ / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_no_traceback(server, capfd, request_):
+    assert b"this is" not in told(server, request_)
+    assert ask(server, "/")[0].status == 200  # and the server goes on
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_browser_that_breaks_off_is_no_traceback(server, capfd):
+    for _ in range(5):
+        broken = socket.create_connection(("127.0.0.1", server.server_port), timeout=10)
+        broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        broken.sendall(b"GET /pictures/a%20b+1%25.png HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        broken.close()  # with a reset
+    half = socket.create_connection(("127.0.0.1", server.server_port), timeout=10)
+    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    half.sendall(b"GET / HT")
+    time.sleep(0.2)  # until it is being read
+    half.close()
+    time.sleep(0.2)
+    assert ask(server, "/")[0].status == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_who_says_nothing_is_let_go(server, monkeypatch, capfd):
+    monkeypatch.setattr(serving.Handler, "timeout", 0.1)
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as silent:
+        assert silent.recv(1) == b""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_other_sites_may_not_load_what_is_served(server):
+    answer, _ = ask(server, "/atlas.js")
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 def test_nothing_is_printed(server, capfd):

@@ -122,9 +122,7 @@ def test_the_second_load_comes_from_the_cache_and_is_the_same(tmp_path, monkeypa
     path = tmp_path / "mine.caffemodel"
     path.write_bytes(encode(random_tensors(), legacy=True))
     first = caffe.to_caffe(convert.load(path, SPEC))
-    monkeypatch.setattr(
-        convert, "_READERS", {".caffemodel": None}
-    )  # a second conversion would fail
+    monkeypatch.setattr(convert, "READERS", {".caffemodel": None})  # a second conversion would fail
     second = caffe.to_caffe(convert.load(path, SPEC))
     assert len(list((tmp_path / "cache" / "weights").glob("narrow-*"))) == 1
     for name, tensor in first.items():

@@ -88,7 +88,7 @@ def test_formats_are_known_by_their_first_bytes(tmp_path, content, suffix):
 @pytest.mark.parametrize("content", [b"", b"\x89none of these", b"PK\3\4 none"])
 def test_another_format_is_named(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(UserError, match=r"file: (neither an archive nor a|a truncated archive)"):
+    with pytest.raises(UserError, match=r"file: (neither an archive nor a|a damaged archive)"):
         convert.identify(tmp_path / "file")
 
 
