@@ -60,7 +60,9 @@ def _usearch(rows: np.ndarray, k: int) -> np.ndarray:
 def _pynndescent(rows: np.ndarray, k: int) -> np.ndarray:
     from pynndescent import NNDescent
 
-    return NNDescent(rows, n_neighbors=k, metric="cosine", random_state=0).neighbor_graph[0]
+    found = NNDescent(rows, n_neighbors=k, metric="cosine", random_state=0).neighbor_graph
+    assert found is not None, "it is there once the index is"
+    return found[0]
 
 
 _SOUGHT: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
