@@ -111,14 +111,16 @@ def _of_patches(x: Array, kernel: Array, how: Convolution) -> Array:
     return jnp.tensordot(parts, kernel.reshape(-1, kernel.shape[3]), 1, precision=how.precision)
 
 
-def _plain(x: Array, kernel: Array, how: Convolution) -> Array:
+def _plain(
+    x: Array, kernel: Array, how: Convolution, dims: lax.ConvDimensionNumbers = _DIMENSIONS
+) -> Array:
     return lax.conv_general_dilated(
         x,
         kernel,
         how.strides,
         how.padding,
         rhs_dilation=how.dilation,
-        dimension_numbers=_DIMENSIONS,
+        dimension_numbers=dims,
         feature_group_count=how.groups,
         precision=how.precision,
         preferred_element_type=how.kind,
@@ -146,16 +148,7 @@ def _pushed(dx: Array, kernel: Array, how: Convolution) -> Array:
     folded = _without_strides((dx.shape[1], dx.shape[2]), kernel, how)
     fold, kernel, how = (lambda x: x, kernel, how) if folded is None else folded
     # Transposing this for the gradient swaps the channels back.
-    return lax.conv_general_dilated(
-        fold(dx),
-        kernel.swapaxes(2, 3),
-        how.strides,
-        how.padding,
-        rhs_dilation=how.dilation,
-        dimension_numbers=_SWAPPED,
-        precision=how.precision,
-        preferred_element_type=how.kind,
-    )
+    return _plain(fold(dx), kernel.swapaxes(2, 3), how, _SWAPPED)
 
 
 _Folded = tuple[Callable[[Array], Array], Array, Convolution]

@@ -30,7 +30,8 @@ class Experiment:
             package.module:name; by default the MODEL beside this CONFIG.
         layers: layers to draw; `atlasjax layers MODEL` lists them.
         weights: file of its trained weights; seeded random ones where the network allows none.
-        images: folder of images (subfolders are classes), or tfds:NAME/SPLIT.
+        images: folder of images (subfolders are classes), tar, zip, .npy or .npz file, or
+            tfds:NAME/SPLIT, hf:NAME:SPLIT, scenes:COUNT.
         grids: cells in each direction, one map for each; of the default ones those too fine for
             the number of activations are left out.
         samples_per_image: positions taken from each image.
