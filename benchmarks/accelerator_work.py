@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -305,8 +306,8 @@ def stages(folder: Path) -> dict[str, float]:
     """Return how long each stage took that a run has finished, from its log."""
     log = folder / "run.log"
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
-    found = [line.split("  ", 1)[1].rpartition(": ") for line in lines if "  " in line]
-    return {name: float(took.removesuffix(" s")) for name, _, took in found if took[:1].isdigit()}
+    found = [re.fullmatch(r"\S+ \S+  (.*): ([\d.]+) s", line) for line in lines]
+    return {one[1]: float(one[2]) for one in found if one}
 
 
 def write(folder: Path | None, name: str, text: str) -> None:
