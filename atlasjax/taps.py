@@ -10,7 +10,7 @@ a layer costs the network up to that layer, and a head costs what follows it.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -207,13 +207,27 @@ def layers(
     >>> layers(lambda x, tap: tap("double", 2 * x).sum((1, 2, 3)), (2, 2, 1))
     {'double': (2, 2, 1)}
     """
-    _, found = shapes(model, image_shape)
+    _, found, twice = shapes(model, image_shape)
+    for name in twice:
+        raise _twice(name)
     return {name: tuple(value.shape[1:]) for name, value in found.items()}
 
 
-def shapes(
-    model: Model, image_shape: tuple[int, int, int]
-) -> tuple[Any, dict[str, jax.ShapeDtypeStruct]]:
+class Shapes(NamedTuple):
+    """What a network gives for one image, in shapes and types, with the batch of 1.
+
+    Attributes:
+        output: of the network.
+        tapped: by name, in the order of the computation; of a name tapped twice the last.
+        twice: names that are.
+    """
+
+    output: Any
+    tapped: dict[str, jax.ShapeDtypeStruct]
+    twice: tuple[str, ...]
+
+
+def shapes(model: Model, image_shape: tuple[int, int, int]) -> Shapes:
     """Return shape and type of what a network gives for one image, and of its tapped values.
 
     A network is traced once for every size of images: asking again costs next to nothing.
@@ -222,22 +236,14 @@ def shapes(
         model: a callable pytree `model(images, tap)`.
         image_shape: the [h, w, c] of the image.
 
-    Returns:
-        Of the output, and of the layers in the order of the computation; all with the batch of 1.
-
-    Raises:
-        UserError: as `layers`.
-
-    >>> output, found = shapes(lambda x, tap: tap("double", 2 * x).sum((1, 2)), (2, 2, 3))
+    >>> output, found, _ = shapes(lambda x, tap: tap("double", 2 * x).sum((1, 2)), (2, 2, 3))
     >>> output.shape, found["double"].shape
     ((1, 3), (1, 2, 2, 3))
     """
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
     # The model is an argument, so that one whose weights are shapes alone will do.
     output, found, twice = _shown.eval_shape(as_pytree(model), images)
-    for name in twice:
-        raise _twice(name)
-    return output, dict(found)
+    return Shapes(output, dict(found), tuple(twice))
 
 
 @jax.jit
@@ -247,7 +253,9 @@ def _shown(model: Model, images: Array) -> tuple[Array, OrderedDict, OrderedDict
     twice: OrderedDict[str, Array] = OrderedDict()
 
     def record(name: str, value: Array) -> Array:
-        (twice if name in found else found)[name] = value
+        if name in found:
+            twice[name] = value
+        found[name] = value
         return value
 
     return model(images, record), found, twice

@@ -270,7 +270,7 @@ def check_targets(targets: Iterable[Target], model: Model, shape: tuple[int, int
 
     >>> check_targets([class_logit(0)], lambda images, tap: images.sum((1, 2)), (2, 2, 3))
     """
-    output, found = shapes(as_planes(model), shape)
+    output, found, _ = shapes(as_planes(model), shape)
     for target in targets:
         _check(target, output, found)
 

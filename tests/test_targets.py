@@ -7,6 +7,7 @@ import pytest
 
 from atlasjax import targets
 from atlasjax.errors import UserError
+from atlasjax.taps import layers
 
 SHAPE = (2, 2, 3)
 
@@ -81,3 +82,12 @@ def test_the_network_is_looked_at_once_for_all():
     many = [targets.class_logit(i) for i in range(3)] + [targets.unit("double", 0)]
     targets.check_targets(many, counted, SHAPE)
     assert seen == [(1, *SHAPE)]
+
+
+def test_a_name_tapped_twice_hides_no_class():
+    def twice(images, tap):
+        return tap("same", tap("same", images)[:, ::2]).mean((1, 2))
+
+    targets.check_target(targets.class_logit(0), twice, (4, 4, 3))
+    with pytest.raises(UserError, match="twice"):
+        layers(twice, (4, 4, 3))

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex
 
 from atlasjax.data import members
-from atlasjax.data.decode import Pixels, pixels, range_of, shown
+from atlasjax.data.decode import Pixels, example, pixels, range_of
 from atlasjax.data.folder import EDGE
 from atlasjax.data.formats import by_ending, ending_of, looks_like_one
 from atlasjax.data.members import Member
 from atlasjax.data.protocol import Example, UnreadableImage, spread
-from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
+from atlasjax.data.ranges import AUTO, ValueRange, checked
 from atlasjax.data.shards import shards
 from atlasjax.data.walk import listed, readable
 from atlasjax.errors import UserError
@@ -60,9 +60,7 @@ class Archive:
     def __getitem__(self, index: SupportsIndex, /) -> Example:
         index = operator.index(index)
         found, name = self._pixels(index), self._name(index)
-        span = span_of(found.values) if self.range is None else None
-        image = shown(found.values, name, self.range)
-        return Example(image, self.labels[index], name, span, found.notes)
+        return example(found, name, self.labels[index], self.range)
 
     def _name(self, index: int) -> str:
         shard, member = self.files[index]

@@ -17,9 +17,9 @@ from PIL import Image, UnidentifiedImageError
 
 from atlasjax.data.formats import formats
 from atlasjax.data.npy import claimed
-from atlasjax.data.protocol import UnreadableImage, spread
+from atlasjax.data.protocol import Example, UnreadableImage, spread
 from atlasjax.data.quiet import noted
-from atlasjax.data.ranges import ends_of, in_8_bits
+from atlasjax.data.ranges import ends_of, in_8_bits, span_of
 from atlasjax.errors import reason
 from atlasjax.storage.pointers import HEAD, stand_in
 
@@ -81,6 +81,22 @@ def decode(
     array([255,   0,   0], dtype=uint8)
     """
     return shown(pixels(data, name).values, name, range)
+
+
+def example(found: Pixels, name: str, label: int, range: tuple[float, float] | None) -> Example:
+    """Return an image of a source, in 8 bits.
+
+    Args:
+        found: its pixels.
+        name: for people.
+        label: the index of its class, or -1.
+        range: the values that become black and white; None for what the file says.
+
+    Raises:
+        UnreadableImage: as `shown`.
+    """
+    span = span_of(found.values) if range is None else None
+    return Example(shown(found.values, name, range), label, name, span, found.notes)
 
 
 def shown(

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import SupportsIndex
 
-from atlasjax.data.decode import Pixels, pixels, range_of, shown
+from atlasjax.data.decode import Pixels, example, pixels, range_of
 from atlasjax.data.formats import endings
 from atlasjax.data.protocol import Example, UnreadableImage, spread
-from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
+from atlasjax.data.ranges import AUTO, ValueRange, checked
 from atlasjax.data.walk import Found, listed, readable, walk
 from atlasjax.errors import UserError, unknown
 from atlasjax.storage.places import expanded
@@ -48,9 +48,7 @@ class Folder:
     def __getitem__(self, index: SupportsIndex, /) -> Example:
         index = operator.index(index)
         found, name = self._pixels(index), readable(self.files[index])
-        span = span_of(found.values) if self.range is None else None
-        image = shown(found.values, name, self.range)
-        return Example(image, self.labels[index], name, span, found.notes)
+        return example(found, name, self.labels[index], self.range)
 
     def _pixels(self, index: int) -> Pixels:
         name = self.files[index]

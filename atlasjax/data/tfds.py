@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from atlasjax.data.decode import Pixels, pixels, range_of, shown
+from atlasjax.data.decode import Pixels, example, pixels, range_of
 from atlasjax.data.protocol import Example, UnreadableImage, spread
-from atlasjax.data.ranges import AUTO, ValueRange, checked, span_of
+from atlasjax.data.ranges import AUTO, ValueRange, checked
 from atlasjax.errors import UserError, reason, unknown
 from atlasjax.storage.places import expanded
 
@@ -53,8 +53,7 @@ class Records:
 
     def __getitem__(self, index: SupportsIndex, /) -> Example:
         found, label, name = self._pixels(operator.index(index))
-        span = span_of(found.values) if self.range is None else None
-        return Example(shown(found.values, name, self.range), label, name, span, found.notes)
+        return example(found, name, label, self.range)
 
     def _pixels(self, index: int) -> tuple[Pixels, int, str]:
         from tensorflow_datasets.proto import tf_example_pb2

@@ -62,7 +62,7 @@ def _step(equation: JaxprEqn, given: list[Held], tap: Tap, platform: str) -> lis
     elif (windows := pooling_windows(equation)) is not None:
         found = _pooling(windows, given[0])
     else:
-        found = _RULES.get(name, _unknown)(equation, given)
+        found = _RULES.get(name, _pointwise)(equation, given)
     if found is not None:
         return [found]
     if inner is not None and name in CALLS:
@@ -70,7 +70,7 @@ def _step(equation: JaxprEqn, given: list[Held], tap: Tap, platform: str) -> lis
     return [held(array) for array in bind(equation, [released(one) for one in given])]
 
 
-def _unknown(equation: JaxprEqn, given: list[Held]) -> Held | None:
+def _pointwise(equation: JaxprEqn, given: list[Held]) -> Held | None:
     if equation.primitive.name not in POINTWISE or len(equation.outvars) != 1:
         return None
     arrays, order = alike(given)
