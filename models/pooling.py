@@ -34,6 +34,7 @@ def max_pool(
     Source: relaxed gradients after Olah et al., "The Building Blocks of Interpretability", Distill
     2018, whose attribution smooths max pooling.
 
+    >>> import jax.numpy as jnp
     >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 3, 2)[0, :, :, 0]
     Array([[10., 11.],
            [14., 15.]], dtype=float32)

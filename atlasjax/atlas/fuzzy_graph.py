@@ -43,7 +43,7 @@ def fuzzy_graph(
 
     >>> row = np.array([[0, 1], [1, 0], [2, 1]], np.int32)
     >>> found = fuzzy_graph(row, np.array([[0, 1], [0, 1], [0, 1]], np.float32), seed=0)
-    >>> found.weight.tolist(), found.slot[:, 0].max(), (found.slot[:, 1] == 2).sum()
+    >>> found.weight.tolist(), int(found.slot[:, 0].max()), int((found.slot[:, 1] == 2).sum())
     ([1.0, 2.0, 1.0], 1, 64)
     """
     import scipy.sparse as sparse

@@ -29,7 +29,7 @@ def memberships(
 
     Source: McInnes et al. 2018, algorithm 3.
 
-    >>> memberships(np.array([[0.0, 1.0, 2.0, 3.0]], np.float32)).round(3).tolist()
+    >>> memberships(np.array([[0.0, 1.0, 2.0, 3.0]], np.float32)).astype(float).round(3).tolist()
     [[0.0, 1.0, 0.618, 0.382]]
     """
     mean, target = np.float32(distance.mean()), np.float32(np.log2(distance.shape[1]))

@@ -20,7 +20,7 @@ def axes(
         mean squares along them.
 
     >>> found, variance = axes([np.array([[3.0, 0.0], [-3.0, 1.0]], np.float32)], 1)
-    >>> found.round(1).ravel().tolist(), variance.round(1).tolist()
+    >>> found.astype(float).round(1).ravel().tolist(), variance.round(1).tolist()
     ([1.0, -0.2], [9.3])
     """
     moment, points = np.zeros((), np.float64), 0
