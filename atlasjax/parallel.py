@@ -1,8 +1,9 @@
 """Several devices as one: a mesh with a batch axis, and functions split along it.
 
 Readers who look for `jax.pmap` will find its successor here, `jit` over `shard_map`: the function
-is written for one device's share of the batch, and no communication is possible between shares, so
-an icon cannot depend on how many devices there are.
+is written for one device's share of the batch. A share does not look at another, so an icon does
+not depend on how many devices there are: nothing keeps a function from asking (`jax.lax.psum` over
+"batch" works), and none here does.
 """
 
 import os

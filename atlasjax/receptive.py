@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from atlasjax.errors import UserError, unknown
-from atlasjax.taps import Model, as_pytree
+from atlasjax.planes import as_planes
+from atlasjax.taps import Model, as_pytree, layers
 
 SHARE = 5  # strides across what stands for the field of a position that sees everything
 _PERIODS = 2**8 * 3**2 * 5 * 7  # px: a multiple of every stride in use
@@ -103,7 +104,8 @@ def field_within(
     """Return a layer's receptive field or, where it cannot be measured, an even share of the image.
 
     It cannot where every position sees the whole image, as after attention, in tokens and vectors,
-    and in networks that take images of one size only, which refuse the tall narrow ones.
+    and in networks that take images of one size only, which refuse the tall narrow ones. What a
+    network raises for images of this size is its own fault, and is not hidden.
 
     An even share is `SHARE` strides wide. A token of a transformer sees everything, but is mostly
     about its own patch. The patch alone, 16 px of 224, is too little to be recognized; half of the
@@ -117,11 +119,17 @@ def field_within(
         image_size: side of the images, in px.
         channels: of the images.
 
+    Raises:
+        UserError: a layer that does not exist.
+
     >>> def attention(images, tap):
     ...     return tap("all", images[:, ::8, ::8] + images.mean((1, 2), keepdims=True))
     >>> field_within(attention, "all", 4, 32)
     ReceptiveField(stride=8.0, offset=3.5, size=32)
     """
+    own = layers(as_planes(model), (image_size, image_size, channels))
+    if layer not in own:
+        raise unknown("layer", layer, own)
     try:
         return receptive_field(model, layer, channels=channels)
     except Exception:  # whatever a network raises for images that are not of its own size

@@ -224,10 +224,21 @@ def test_a_field_that_can_be_measured_is_measured():
     assert field_within(pool, "pool", 16, 32) == receptive_field(pool, "pool")
 
 
+def test_what_a_network_raises_for_its_own_images_is_not_hidden():
+    def broken(images, tap):
+        raise RuntimeError("of the network itself")
+
+    with pytest.raises(RuntimeError, match="of the network itself"):
+        field_within(broken, "any", 4, 32)
+    with pytest.raises(UserError, match="no layer 'vectr'; did you mean vector"):
+        field_within(lambda images, tap: tap("vector", images.mean((1, 2))), "vectr", 1, 32)
+
+
 @pytest.mark.parametrize("layer", ["tokens", "tokens/class", "vector", "attention"])
 def test_what_has_no_field_gets_an_even_share(layer: str):
     def network(images, tap):
-        tokens = tap("tokens", images[:, ::16, ::16].reshape(len(images), -1, 3))
+        patches = images[:, ::16, ::16].reshape(len(images), -1, 3)
+        tokens = tap("tokens", jnp.concatenate([patches.mean(1, keepdims=True), patches], 1))
         tap("attention", images[:, ::16, ::16] + images.mean((1, 2), keepdims=True))
         return tap("vector", tokens.mean(1))
 

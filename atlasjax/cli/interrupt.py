@@ -19,9 +19,10 @@ AGAIN = 0.5  # seconds after which an interrupt counts as lost
 def interruptible() -> Iterator[None]:
     """Let an interrupt end the block, as a `KeyboardInterrupt`, whatever became of it inside.
 
-    It waits for imports to be over, and is raised again until the block ends. Outside the main
-    thread, where no signal is heard, where interrupts are ignored, as in a script's background, and
-    where there are no timers, as on Windows, nothing changes.
+    It waits for imports to be over, and is raised again until the block ends; but not while it is
+    on its way out, when things are cleared up, unless it is pressed again. Outside the main thread,
+    where no signal is heard, where interrupts are ignored, as in a script's background, and where
+    there are no timers, as on Windows, nothing changes.
 
     >>> with interruptible():
     ...     pass
@@ -35,7 +36,8 @@ def interruptible() -> Iterator[None]:
 
     def hear(number: int, frame: FrameType | None) -> None:
         heard.append(number)
-        wait = _imports(frame)
+        # Raised again, it would cut short what closes files and takes away what is half made.
+        wait = _imports(frame) or (number == signal.SIGALRM and _on_its_way())
         # Not by a thread, whose locks may be held where this is called.
         signal.setitimer(signal.ITIMER_REAL, SOON if wait else AGAIN)
         if not wait:
@@ -55,6 +57,16 @@ def interruptible() -> Iterator[None]:
         sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _on_its_way() -> bool:
+    """Tell whether what is running was called for by an interrupt that ends the block."""
+    found = sys.exc_info()[1]
+    while found is not None:
+        if isinstance(found, KeyboardInterrupt):
+            return True
+        found = found.__context__
+    return False
 
 
 def _imports(frame: FrameType | None) -> bool:

@@ -39,7 +39,8 @@ class Rendered(NamedTuple):
     Attributes:
         image: RGB in [0, 1], or whatever the parameterization makes.
         reached: the measure of each finished image, seen without a transform.
-        score: history of the objective, of all frames together, as seen through the transforms.
+        score: history of the objective, of all frames together, as seen through the transforms;
+            NaN from where a unit has stopped.
         measured: the same of the measure, averaged over the frames.
         snapshot: the images after the steps asked for.
         steps: how many steps each unit took.
@@ -188,7 +189,9 @@ def _render(
     def body(state: State, step: Array) -> tuple[State, tuple[Array, Array]]:
         if loop.stop_at is None:
             return advance(state, step)
-        return jax.lax.cond(state.alive.any(), advance, rest, state, step)
+        new, seen = jax.lax.cond(state.alive.any(), advance, rest, state, step)
+        # Whether others of the batch still went on is not to be seen in what is told of a unit.
+        return new, jax.tree.map(lambda value: jnp.where(state.alive, value, jnp.nan), seen)
 
     state, history = jax.lax.scan(body, _start(program, keys, start), jnp.arange(1, loop.steps + 1))
     state = state._replace(

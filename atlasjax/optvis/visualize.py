@@ -1,8 +1,9 @@
 """Visualize: one call from an objective to finished images.
 
 What `renderer` compiles is made here for any number of units: in batches of one size, on all
-devices, again from other starts where an optimization failed. Calls with the same settings share
-what was compiled.
+devices, again from other starts where an optimization failed. Calls with equal settings share what
+was compiled, for parameterizations and transforms of equal settings are equal. Optax makes another
+optimizer each time: one that is kept by its maker and passed again serves again.
 """
 
 import functools

@@ -6,6 +6,7 @@ no forward mode, which attribution needs, and `linear_call` cannot be batched. S
 each the transpose of the other, is made a pair of primitives.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -48,8 +49,12 @@ def transposes(name: str, push: Map, pull: Map | None = None, shared: int = 0) -
 
 
 def _define(primitive: Primitive, function: Map, transpose: Primitive, shared: int) -> None:
+    @functools.lru_cache(maxsize=64)
+    def compiled(static: tuple[tuple[str, Any], ...]) -> Callable[..., Array]:
+        return jax.jit(lambda *v: function(*v, **dict(static)))
+
     def evaluated(*values: Any, **static: Any) -> Array:
-        return jax.jit(lambda *v: function(*v, **static))(*values)
+        return compiled(tuple(sorted(static.items())))(*values)
 
     def abstract(*values: Any, **static: Any) -> Any:
         shapes = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in values]

@@ -49,6 +49,39 @@ def test_an_interrupt_that_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch):
     assert reached == ["lost"]
 
 
+def test_what_clears_up_is_not_cut_short(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(interrupt, "AGAIN", 0.05)
+    reached = []
+
+    def work():
+        try:
+            press()
+        finally:
+            try:
+                raise OSError("on the way")
+            except OSError:
+                time.sleep(0.2)  # of a file that is closed, of one that is taken away
+            reached.append("cleared up")
+
+    stopped(work)
+    assert reached == ["cleared up"]
+
+
+def test_who_presses_again_does_not_wait(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(interrupt, "AGAIN", 0.05)
+    reached = []
+
+    def work():
+        try:
+            press()
+        finally:
+            press()
+            reached.append("cleared up")
+
+    stopped(work)
+    assert reached == []
+
+
 def test_an_import_is_finished_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "interrupted_while_imported.py").write_text(
         "import signal\nsignal.raise_signal(signal.SIGINT)\nwhole = True\n"

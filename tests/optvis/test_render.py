@@ -163,7 +163,10 @@ def test_a_unit_stops_when_it_has_reached_enough_and_the_others_go_on():
     np.testing.assert_allclose(made.image[1], 2.0, rtol=1e-6)  # twenty times a tenth
     alone = make(PIXELS, still, optax.sgd(1.0), 20, [1.0], keys(2)[:1], stop_at=20.0)
     np.testing.assert_array_equal(alone.image[0], made.image[0])
-    assert np.isnan(alone.score[0, expected:]).all()  # nothing was computed any more
+    # Nothing was computed any more; with others in the batch it was, and is not told.
+    assert np.isnan(alone.score[0, expected:]).all()
+    for told in ("score", "measured"):
+        np.testing.assert_array_equal(getattr(alone, told)[0], getattr(made, told)[0])
 
 
 def test_frames_are_made_together_and_units_apart():

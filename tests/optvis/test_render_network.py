@@ -111,9 +111,12 @@ def test_nor_on_the_number_of_devices(made, model, targets):
 
 
 def test_gradients_that_leak_at_the_start_bring_faint_starts_to_life(model, targets):
-    made = network_renderer(8, ONE, leaky_steps=4)(model, KEYS, targets)
+    made, plain = (
+        network_renderer(8, ONE, leaky_steps=leaky)(model, KEYS, targets) for leaky in (4, 0)
+    )
     assert np.isfinite(made.image).all()
     assert (made.reached > 0).all()
+    assert (np.abs(made.image - plain.image).max((1, 2, 3)) > 1e-3).all()
 
 
 def test_bfloat16_is_near_float32(model, targets):
@@ -126,5 +129,7 @@ def test_bfloat16_is_near_float32(model, targets):
         assert made.reached.dtype == jnp.float32
         return made.reached
 
-    # Eight bits of mantissa in each of a few layers.
-    np.testing.assert_allclose(reached("bfloat16"), reached("float32"), atol=0.05)
+    rough, exact = reached("bfloat16"), reached("float32")
+    # Eight bits of mantissa in each of a few layers: near, and not the same.
+    np.testing.assert_allclose(rough, exact, atol=0.05)
+    assert (np.abs(rough - exact) > 1e-5).any()

@@ -16,6 +16,7 @@ from atlasjax.optvis.objectives import (
     total_variation,
 )
 from atlasjax.optvis.param import Parameterization, fourier
+from atlasjax.optvis.transform import similarity
 from atlasjax.optvis.visualize import visualize
 
 SMALL = {"param": fourier(8), "loop": Loop(6)}
@@ -53,6 +54,23 @@ def test_a_unit_does_not_depend_on_how_many_there_are():
     np.testing.assert_array_equal(one.image[0], numbered.image[1])
     with pytest.raises(UserError, match="1 numbers for 2 units"):
         visualize(toy, channel("colours", [0, 2]), KEY, numbers=[7], **SMALL)
+
+
+def test_equal_settings_share_what_was_compiled():
+    traced = []
+
+    def counted(images, tap):
+        traced.append(images.shape)
+        return toy(images, tap)
+
+    model, times = jax.tree_util.Partial(counted), []
+    for _ in range(3):
+        own = {"param": fourier(8), "transform": similarity(jitter=1), "loop": Loop(6)}
+        visualize(model, channel("colours", 0), KEY, **own)
+        times.append(len(traced))
+    assert times[1] == times[2] == times[0]
+    visualize(model, channel("colours", 0), KEY, **own | {"param": fourier(8, sd=0.02)})
+    assert len(traced) > times[2]
 
 
 def test_one_objective_can_have_several_images():

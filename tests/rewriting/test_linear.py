@@ -37,6 +37,19 @@ def test_a_symmetric_map_is_its_own_transpose():
     np.testing.assert_array_equal(jax.grad(lambda x: symmetric(BY, x).sum())(X), BY)
 
 
+def test_maps_outside_of_jit_are_compiled_once():
+    traced = []
+
+    def counted(by, x, *, times):
+        traced.append(times)
+        return times * by * x
+
+    counting, _ = transposes("counted", counted)
+    results = [counting(BY, X, times=times).tolist() for times in (2, 2, 3)]
+    assert results == [[4, 24], [4, 24], [6, 36]]
+    assert traced == [2, 3]
+
+
 def test_batches_go_through_in_any_place():
     stacked = jnp.stack([X, 2 * X, 3 * X])
     expected = 3 * np.asarray(BY) * np.asarray(stacked)

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
+from atlasjax import taps
 from atlasjax.errors import UserError, unknown
 from atlasjax.planes import as_planes
 from atlasjax.taps import Model, identity, layers
@@ -204,10 +205,9 @@ def shapes_for(model: Model, image_shape: tuple[int, int, int]) -> dict[str, tup
     {'tokens': (2, 2, 3), 'logits': (3,)}
     """
     model = as_planes(model, vectors=False)
-    images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
     with taking(image_shape):
         found = layers(model, image_shape)
-        logits = jax.eval_shape(lambda m, x: m(x, identity), model, images)
+        logits = taps.shapes(model, image_shape).output
     return found | {LOGITS: tuple(logits.shape[1:])}
 
 

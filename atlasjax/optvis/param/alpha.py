@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.color import no_correlation
+from atlasjax.optvis.param.again import remembered
 from atlasjax.optvis.param.core import Parameterization, image_shape
 from atlasjax.optvis.param.fourier import fourier
 from atlasjax.optvis.param.frames import shared
@@ -29,6 +30,7 @@ class AlphaParams(NamedTuple):
     alpha: PyTree[Array]
 
 
+@remembered
 def with_alpha(param: Parameterization, alpha: Parameterization | None = None) -> Parameterization:
     """Add an alpha channel: `image = (param.image, alpha.image)` side by side.
 

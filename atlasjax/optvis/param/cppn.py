@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.optvis.color import Matrix, matrix_of
+from atlasjax.optvis.param.again import remembered
 from atlasjax.optvis.param.core import Parameterization, Size, from_field, height_and_width
 
 
@@ -47,6 +48,7 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], int]] = {
 }
 
 
+@remembered
 def cppn(
     size: Size,
     width: int = 24,

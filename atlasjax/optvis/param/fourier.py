@@ -12,9 +12,11 @@ from jaxtyping import Array, Float, Inexact, Key
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.color import Matrix, from_rgb, matrix_of
+from atlasjax.optvis.param.again import remembered
 from atlasjax.optvis.param.core import Parameterization, Size, from_field, height_and_width
 
 
+@remembered
 def fourier(
     size: Size,
     sd: float | int = 0.01,

@@ -12,6 +12,7 @@ import jax
 from jaxtyping import Array, Float, Key, PyTree
 
 from atlasjax.errors import UserError
+from atlasjax.optvis.param.again import remembered
 from atlasjax.optvis.param.core import (
     Colored,
     Parameterization,
@@ -36,6 +37,7 @@ class FrameParams(NamedTuple):
     common: tuple[PyTree[Array], ...]
 
 
+@remembered
 def low_resolution(base: Parameterization, size: Size) -> Parameterization:
     """Enlarge a parameterization: `image = color(upsample(field of the base))`.
 
@@ -69,6 +71,7 @@ def low_resolution(base: Parameterization, size: Size) -> Parameterization:
     return Parameterization(base.init, Colored(field, coarse.color))
 
 
+@remembered
 def shared(
     param: Parameterization, frames: int, common: Sequence[Parameterization] = ()
 ) -> Parameterization:

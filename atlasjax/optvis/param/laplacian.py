@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Key
 
 from atlasjax.errors import UserError
 from atlasjax.optvis.color import Matrix, matrix_of
+from atlasjax.optvis.param.again import remembered
 from atlasjax.optvis.param.core import (
     Parameterization,
     Size,
@@ -21,6 +22,7 @@ from atlasjax.optvis.param.core import (
 Levels = tuple[Float[Array, "_ _ c"], ...]
 
 
+@remembered
 def laplacian(
     size: Size, levels: int = 4, sd: float | int = 0.01, correlation: Matrix | None = None
 ) -> Parameterization:

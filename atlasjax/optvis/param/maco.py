@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Key
 from atlasjax.data.protocol import ImageSource
 from atlasjax.errors import UserError
 from atlasjax.optvis.color import Matrix, from_rgb, image_batches, matrix_of
+from atlasjax.optvis.param.again import remembered
 from atlasjax.optvis.param.core import Parameterization, Size, from_field, height_and_width
 
 
@@ -84,6 +85,7 @@ def mean_spectrum(
     return Spectrum((total / count).astype(np.float32), (height, width), matrix_of(correlation))
 
 
+@remembered
 def maco(spectrum: Spectrum) -> Parameterization:
     """Parameterize an image by its phases, `image = to_rgb(irfft2(m * exp(i z)))`.
 

@@ -9,9 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from atlasjax.optvis.color import Matrix, matrix_of
+from atlasjax.optvis.param.again import remembered
 from atlasjax.optvis.param.core import Parameterization, Size, from_field, height_and_width
 
 
+@remembered
 def pixels(
     size: Size, sd: float | int = 0.01, correlation: Matrix | None = None
 ) -> Parameterization:
