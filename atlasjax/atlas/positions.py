@@ -7,6 +7,7 @@ and every layer is looked at where it sees that place best.
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +69,8 @@ def interior(height: int, width: int) -> Int[np.ndarray, "k 2"]:
 def independent(shapes: Mapping[str, tuple[int, int]], samples: int) -> Choose:
     """Choose positions in every layer without regard to the others.
 
+    A layer's draws are told from those of others by its name, whatever its shape and its company.
+
     Args:
         shapes: rows and columns of positions of each layer.
         samples: how many, from 1 up to all that are off the border; where there are fewer, all.
@@ -81,7 +84,10 @@ def independent(shapes: Mapping[str, tuple[int, int]], samples: int) -> Choose:
     """
 
     def choose(key: Key[Array, ""]) -> dict[str, Int[Array, "k 2"]]:
-        return {name: _draw(key, *shape, samples) for name, shape in shapes.items()}
+        return {
+            name: _draw(jax.random.fold_in(key, crc32(name.encode())), *shape, samples)
+            for name, shape in shapes.items()
+        }
 
     return choose
 

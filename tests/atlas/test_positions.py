@@ -64,12 +64,24 @@ def test_a_place_goes_up_and_down_and_to_the_sides_by_itself():
 
 
 def test_the_coarsest_layer_is_sampled_as_it_is_alone():
-    keys = jax.random.split(jax.random.key(3), 5)
-    alone = independent({"mixed5b": (7, 7)}, 4)
-    for key in keys:
+    alone = together({"mixed5b": LATTICES["mixed5b"]}, 4)
+    for key in jax.random.split(jax.random.key(3), 5):
         both = together(LATTICES, 4)(key)["mixed5b"]
         np.testing.assert_array_equal(both, alone(key)["mixed5b"])
     assert coarsest_of(LATTICES) == "mixed5b"
+
+
+def test_layers_of_one_shape_are_sampled_each_for_itself():
+    choose = independent({"mixed4c": (14, 14), "mixed4d": (14, 14)}, 1)
+    found = jax.vmap(choose)(jax.random.split(jax.random.key(0), 400))
+    first, second = (np.asarray(found[name]).reshape(400, 2) for name in ("mixed4c", "mixed4d"))
+    # 144 places: of 400 images 3 should agree, and 12 would be five standard deviations more.
+    assert (first == second).all(1).sum() < 12
+    # What a layer gets does not hang on which others there are.
+    alone = jax.vmap(independent({"mixed4d": (14, 14)}, 1))(
+        jax.random.split(jax.random.key(0), 400)
+    )
+    np.testing.assert_array_equal(alone["mixed4d"].reshape(400, 2), second)
 
 
 def test_collect_takes_the_positions_it_is_given():
