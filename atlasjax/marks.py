@@ -110,7 +110,8 @@ def tapped(
     are dropped.
 
     Args:
-        function: a pure function of pytrees of arrays, to such.
+        function: a pure function of pytrees of arrays, to such. One of `jax.jit` is traced once for
+            arguments that are alike.
         tap: called with name and value, in the order of the computation.
         key: what traces of jitted parts may be kept for; by itself if not given. Those that were
             made elsewhere, maybe without marks, are not used.
@@ -130,7 +131,7 @@ def tapped(
 
         def traced(key: object) -> tuple[ClosedJaxpr, Any]:
             with _context(key):
-                return jax.make_jaxpr(
+                return _kept(function, arguments, len(leaves)) or jax.make_jaxpr(
                     lambda *new: function(*tree.unflatten(new)), return_shape=True
                 )(*leaves)
 
@@ -142,6 +143,20 @@ def tapped(
         return jax.tree.unflatten(jax.tree.structure(shapes), made)
 
     return run
+
+
+def _kept(
+    function: Callable[..., Any], arguments: Sequence[Any], count: int
+) -> tuple[ClosedJaxpr, Any] | None:
+    """Return the program of a compiled function as JAX keeps it; None where there is none to keep.
+
+    A function that closes over values which are being traced has them for further arguments.
+    """
+    if not isinstance(function, jax.stages.Wrapped):
+        return None
+    traced = function.trace(*arguments)
+    program = traced.jaxpr
+    return (program, traced.out_info) if len(program.jaxpr.invars) == count else None
 
 
 class _Unlike:

@@ -80,7 +80,9 @@ class Optimized:
         return tapped(_marked, tap, _KEY, how)(self.model, images)
 
 
+@jax.jit
 def _marked(model: Model, images: Array) -> Any:
+    """Return the network's output, its values marked; traced, never run."""
     return model(images, mark)
 
 
