@@ -6,19 +6,25 @@ The network is the one that the package carries; methods take as many samples as
 `atlasjax explain`. For every method: the pointing game (pt), relevance
 mass and relevance rank on the object of the class, and on the three planted cues where the network
 is seen to go by them (class rather than class); how alike its maps are to those of the network with
-shuffled weights, and to those of another class; and the areas under insertion and deletion from and
-to a blurred image in 8 steps, which depend on that choice. Chance is what an even map has; a random
-one has about the same. The best method comes first, by relevance rank over all four columns.
+shuffled weights, to those of a network that has learned random labels by heart, and to those of
+another class; and the areas under insertion and deletion from and to a blurred image in 8 steps,
+which depend on that choice. Chance is what an even map has; a random one has about the same. The
+best method comes first, by relevance rank over all four columns.
+
+Random labels are learned from the network's own weights, without anything that would keep it from
+learning by heart, and images that it has learned are explained (Adebayo et al. 2018, section 4).
 
 A second table has the groups of three layers: the intersection over union of the best of six groups
 with every part that is in the image, at its best threshold, averaged over parts.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +35,10 @@ import rich.table
 
 import atlasjax as ax
 from atlasjax.blocks.groups import groups
-from atlasjax.data.scenes import CLASSES, SHORTCUTS, draw_scene
+from atlasjax.data.scenes import CLASSES, SHORTCUTS, draw_scene, scenes
+from atlasjax.experiments.training import evaluate
+from atlasjax.experiments.training.draw import draw
+from atlasjax.experiments.training.inception_v1_scenes import Settings, train
 from atlasjax.fidelity.masks import best_overlap
 from atlasjax.fidelity.perturbation import areas, perturbation
 from atlasjax.fidelity.randomization import randomized, similarity
@@ -46,10 +55,51 @@ LAYER = "mixed4e"
 LAYERS = ("mixed3b", "mixed4a", "mixed4e")
 MANY = {"objects": 4, "cues": 24, "checked": 14, "grouped": 56}  # images
 QUICK = {"objects": 1, "cues": 4, "checked": 4, "grouped": 8}
+BY_HEART = {"count": 448, "epochs": 40}
+QUICKLY = {"count": 64, "epochs": 30}
+CHECKS = ("weights", "by heart", "labels", "insertion", "deletion")
 EIGHT = 8  # steps of insertion and deletion
 
 
-def measure(model: Any, cases: list[Case], method: str, checked: int) -> dict[str, Any]:
+class ByHeart(NamedTuple):
+    """A network that has learned random labels by heart.
+
+    Attributes:
+        model: the network.
+        images: some that it has learned.
+        right: what they really are.
+        accuracy: the share of the random labels that it gives.
+    """
+
+    model: Any
+    images: Any
+    right: Any
+    accuracy: float
+
+
+def by_heart(model: Any, count: int, epochs: int, keep: int) -> ByHeart:
+    """Train a network on images whose labels are drawn at random."""
+    images, labels = draw(scenes(count, seed=SEED + 1), 1)
+    given = np.random.default_rng(0).integers(0, len(CLASSES), count).astype(labels.dtype)
+    settings = Settings(
+        Path("unused.safetensors"),
+        epochs=epochs,
+        batch=32,
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        worst=0.0,
+        shift=0,
+        jitter=0.0,
+    )
+    with contextlib.redirect_stdout(sys.stderr):
+        learned = train(model, images, given, settings)
+    accuracy = evaluate.accuracy(evaluate.predictor(learned), evaluate.Drawn(images, given))
+    return ByHeart(learned, images[:keep].astype(np.float32) / 255, labels[:keep], accuracy)
+
+
+def measure(
+    model: Any, cases: list[Case], method: str, checked: int, learned: ByHeart
+) -> dict[str, Any]:
     """Return one method's scores in every case, and its checks on some images of the first."""
     began = time.perf_counter()
     maps = {
@@ -63,10 +113,16 @@ def measure(model: Any, cases: list[Case], method: str, checked: int) -> dict[st
     shuffled = randomized(model, jax.random.key(0))
     with_weights = maps_of(shuffled, images, target, [method], layer=LAYER)[method]
     with_label = maps_of(model, images, other, [method], layer=LAYER)[method]
+    asked = class_logit(learned.right)
+    of_both = [
+        maps_of(network, learned.images, asked, [method], layer=LAYER)[method]
+        for network in (model, learned.model)
+    ]
     blurred = np.asarray(baseline_of(jnp.asarray(images), "blurred"))
     under = areas(perturbation(model, images, target, found, blurred, steps=EIGHT))
     return row | {
         "weights": mean(similarity(found, with_weights)),
+        "by heart": mean(similarity(*of_both)),
         "labels": mean(similarity(found, with_label)),
         "insertion": mean(under.insertion),
         "deletion": mean(under.deletion),
@@ -107,14 +163,14 @@ def show(rows: dict[str, Any], cases: list[Case], found: dict[str, dict[str, flo
     table.add_column("method")
     for case in cases:
         table.add_column(f"{case.name}: pt mass rank", justify="right")
-    for column in ("weights", "labels", "insertion", "deletion", "s/image"):
+    for column in (*CHECKS, "s/image"):
         table.add_column(column, justify="right")
     for name, row in rows.items():
         scores = [" ".join(f"{v:.2f}" for v in row[case.name].values()) for case in cases]
-        checks = [f"{row[c]:.2f}" for c in ("weights", "labels", "insertion", "deletion")]
+        checks = [f"{row[c]:.2f}" for c in CHECKS]
         table.add_row(name, *scores, *checks, f"{row['seconds']:.2f}")
-    table.add_row("chance", *(f"{chance(case):.2f}" for case in cases), *[""] * 5)
-    table.add_row("images", *(str(len(case.images)) for case in cases), *[""] * 5)
+    table.add_row("chance", *(f"{chance(case):.2f}" for case in cases), *[""] * 6)
+    table.add_row("images", *(str(len(case.images)) for case in cases), *[""] * 6)
     console.print(table)
     parts = rich.table.Table("part", *LAYERS, box=rich.box.SIMPLE_HEAD)
     for part in found[LAYERS[0]]:
@@ -133,17 +189,24 @@ def main() -> None:
     model = ax.models.load("inception_v1_scenes")
     cues = [shortcut_case(model, name, many["cues"]) for name in SHORTCUTS]
     cases = [objects(many["objects"]), *cues]
+    learned = by_heart(model, keep=many["checked"], **(QUICKLY if chosen.quick else BY_HEART))
+    print(f"random labels learned: {learned.accuracy:.1%}", file=sys.stderr, flush=True)
     rows = {}
     for name in methods_for(model, (96, 96, 3), LAYER):
-        rows[name] = measure(model, cases, name, many["checked"])
+        rows[name] = measure(model, cases, name, many["checked"], learned)
         print(f"{name}: {rows[name]['seconds']:.2f} s an image", file=sys.stderr, flush=True)
     ranked = order({name: scores_of(row, cases) for name, row in rows.items()})
     rows = {name: rows[name] for name in ranked}
     found = overlaps(model, many["grouped"])
     show(rows, cases, found)
+    print(f"Of the random labels {learned.accuracy:.1%} were learned by heart.")
     if chosen.json:
         even = {case.name: chance(case) for case in cases}
-        print(json.dumps({"methods": rows, "chance": even, "groups": found}))
+        print(
+            json.dumps(
+                {"methods": rows, "chance": even, "groups": found, "learned": learned.accuracy}
+            )
+        )
 
 
 def scores_of(row: dict[str, Any], cases: list[Case]) -> dict[str, Any]:
