@@ -7,6 +7,7 @@ not depend on how many devices there are: nothing keeps a function from asking (
 """
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, PyTree
+
+from atlasjax.errors import UserError
 
 T = TypeVar("T")
 
@@ -215,6 +218,111 @@ def overlapped(begun: Iterable[T], mesh: Mesh) -> Iterator[T]:
         if len(waiting) > accelerated(mesh):
             yield waiting.popleft()
     yield from waiting
+
+
+def over_batches(
+    function: Callable[..., PyTree],
+    given: Iterable[tuple[T, tuple[np.ndarray, ...]]],
+    mesh: Mesh,
+    note: Callable[[str], Any] = warnings.warn,
+) -> Iterator[tuple[T, PyTree]]:
+    """Compute a function of one batch after another; where memory runs out, of halves of them.
+
+    Batches are padded to the largest so far, so that there is one program for all. From the first
+    that does not fit into a device's memory, half as many are computed at a time.
+
+    Args:
+        function: of arrays whose leading axis is the batch, such as `split_batch` returns it; its
+            results' leading axes are the batch as well.
+        given: whatever goes with a batch, and its arrays, of one length; of none for what is only
+            to be passed on.
+        mesh: the devices.
+        note: called with a line where memory runs out.
+
+    Yields:
+        What goes with each batch, in order, and the function's results on the host; None where the
+        batch has nothing in it.
+
+    Raises:
+        UserError: the memory does not hold a single one for each device.
+
+    >>> double = split_batch(lambda x: 2 * x, batch_mesh(), replicated=0)
+    >>> given = [("a", (np.arange(3.0),)), ("b", (np.arange(1.0),))]
+    >>> [(name, found.tolist()) for name, found in over_batches(double, given, batch_mesh())]
+    [('a', [0.0, 2.0, 4.0]), ('b', [0.0])]
+    """
+    size, fits = 0, True
+
+    def begun() -> Iterator[tuple[T, tuple[np.ndarray, ...], PyTree]]:
+        nonlocal size, fits
+        for tag, arrays in given:
+            n, found = len(arrays[0]), None
+            if n and fits:
+                size = max(size, share_of(n, mesh))
+                try:
+                    found = function(*pad_batch(arrays, size))
+                except jax.errors.JaxRuntimeError as error:
+                    fits = _fits(error)
+            yield tag, arrays, found
+
+    def in_pieces(arrays: tuple[np.ndarray, ...]) -> PyTree:
+        """Compute at most `size` at a time, or fewer where that is too many."""
+        nonlocal size
+        while True:
+            try:
+                return _joined(function, arrays, size)
+            except jax.errors.JaxRuntimeError as error:
+                _fits(error)
+            if size <= mesh.size:
+                raise UserError(
+                    f"the memory of the devices does not hold {size} at a time, one for each; "
+                    "take a smaller network, smaller images or another device"
+                )
+            size = share_of(size // 2, mesh)
+            note(f"too little memory on the device: from here on {size} at a time")
+
+    for tag, arrays, found in overlapped(begun(), mesh):
+        if not len(arrays[0]):
+            yield tag, None
+            continue
+        if found is not None:
+            try:
+                whole = jax.device_get(found)
+                yield tag, _first(len(arrays[0]), whole)
+                continue
+            except jax.errors.JaxRuntimeError as error:
+                fits = _fits(error)
+        yield tag, in_pieces(arrays)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that a device has too little memory.
+
+    >>> out_of_memory(ValueError("RESOURCE_EXHAUSTED: Out of memory"))
+    False
+    """
+    return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+
+
+def _fits(error: BaseException) -> bool:
+    """Return that a batch does not fit, if the error says so; raise any other."""
+    if not out_of_memory(error):
+        raise error
+    return False
+
+
+def _joined(function: Callable[..., PyTree], arrays: tuple[np.ndarray, ...], size: int) -> PyTree:
+    parts = []
+    for first in range(0, len(arrays[0]), size):
+        piece = tuple(array[first : first + size] for array in arrays)
+        found = jax.device_get(function(*pad_batch(piece, size)))
+        parts.append(_first(len(piece[0]), found))
+    return jax.tree.map(lambda *x: np.concatenate(x), *parts)
+
+
+def _first(count: int, tree: PyTree) -> PyTree:
+    """Return the first entries of every array, without those that a batch was filled up with."""
+    return jax.tree.map(lambda x: x[:count], tree)
 
 
 def either(

@@ -77,6 +77,7 @@ SMALL = (
 )
 REPORT = ("matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.neighbors")
 OUT = "run"
+ROWS = 16  # activations in a shard
 # What tells the time, or how much memory a process took. The sums of files that do, differ.
 TIMES = re.compile(
     r'"(?:started|finished|seconds|peak_memory_bytes)": ?(?:"[^"]*"|\{[^}]*\}|[0-9.]+)'
@@ -117,6 +118,8 @@ def prepare(work: Path, quick: bool) -> list[str]:
         importlib.import_module(f"atlasjax.{name}")
     for name in ("tyro", "rich.table", "grain", "scipy.stats", "PIL.WebPImagePlugin", *REPORT):
         importlib.import_module(name)
+    stored = importlib.import_module("atlasjax.runs.stages.stored")
+    stored.ROWS, stored.EVEN = ROWS, 8  # several shards, of one batch each
     toy = work / "toy_of_the_kill_test.py"
     toy.write_text(NETWORK, encoding="utf-8")
     sys.path.insert(0, str(work))

@@ -1,6 +1,8 @@
 """Attribution: what an activation does to the class logits."""
 
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +14,9 @@ from atlasjax.atlas.collect import Activations
 from atlasjax.data import Batch
 from atlasjax.parallel import (
     batch_mesh,
-    overlapped,
-    pad_batch,
+    over_batches,
     platform_of,
     replicate,
-    share_of,
     split_batch,
 )
 from atlasjax.planes import as_planes
@@ -138,6 +138,7 @@ def attributions(
     positions: Int[np.ndarray, "images k 2"],
     *,
     mesh: Mesh | None = None,
+    note: Callable[[str], Any] = warnings.warn,
 ) -> Iterator[Float16[np.ndarray, "rows classes"]]:
     """Give the attribution of some positions of every image to every class, batch after batch.
 
@@ -147,6 +148,8 @@ def attributions(
         batches: the images.
         positions: row and column of k positions of each image, in the images' order.
         mesh: the devices to share the work; all by default.
+        note: called with a line where a device has too little memory; see
+            `parallel.over_batches`.
 
     Yields:
         For each batch its images' positions one after another, in half precision.
@@ -176,22 +179,20 @@ def attributions(
     width = -(-samples // groups)  # of all groups, so that there is one program for them
     whole = np.pad(positions, ((0, 0), (0, groups * width - samples), (0, 0)), "edge")
 
-    def begun() -> Iterator[tuple[int, list[Array]]]:
-        size, done = 0, 0
+    def of(images: np.ndarray, position: np.ndarray) -> list[Array]:
+        images, value = see(model, images)
+        return [push(model, images, value, part) for part in np.split(position, groups, axis=1)]
+
+    def given() -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+        done = 0
         for batch in batches:
             n = len(batch.images)
-            if not n:
-                continue
-            size = max(size, share_of(n, mesh))
-            images, position = pad_batch((batch.images, whole[done : done + n]), size)
-            images, value = see(model, images)
-            parts = np.split(position, groups, axis=1)
-            yield n, [push(model, images, value, part) for part in parts]
+            if n:
+                yield n, (batch.images, whole[done : done + n])
             done += n
 
-    for n, parts in overlapped(begun(), mesh):
-        found = np.concatenate(jax.device_get(parts), axis=1)[:n, :samples]
-        yield found.reshape(n * samples, -1)
+    for n, parts in over_batches(of, given(), mesh, note):
+        yield np.concatenate(parts, axis=1)[:, :samples].reshape(n * samples, -1)
 
 
 def samples_of(activations: Activations) -> int:

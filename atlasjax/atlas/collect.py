@@ -4,7 +4,9 @@ Neighbouring positions of one image are alike, so an atlas takes few positions f
 border is left out on all four sides, because padding shows there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,11 +21,9 @@ from atlasjax.data.ranges import Span, together
 from atlasjax.errors import UserError, unknown
 from atlasjax.parallel import (
     batch_mesh,
-    overlapped,
-    pad_batch,
+    over_batches,
     platform_of,
     replicate,
-    share_of,
     split_batch,
 )
 from atlasjax.planes import as_planes
@@ -36,14 +36,14 @@ class Activations(NamedTuple):
     """One layer's activations at sampled positions.
 
     Attributes:
-        value: the activation vectors.
+        value: the activation vectors; those of a run may lie on disk, see `rows.Rows`.
         position: row and column of each in the layer's grid of positions.
         image: index of the image each is from, in its source.
         label: class of that image, -1 where there is none.
         shape: the layer's height, width and channels.
     """
 
-    value: Float[np.ndarray, "n c"]
+    value: Any
     position: Int[np.ndarray, "n 2"]
     image: Int[np.ndarray, " n"]
     label: Int[np.ndarray, " n"]
@@ -113,41 +113,79 @@ def collect(
     >>> result.activations["double"].value[0]
     array([2., 2., 2.], dtype=float32)
     """
-    mesh = batch_mesh() if mesh is None else mesh
-    model = replicate(optimized(as_planes(model), platform_of(mesh)), mesh)
     parts: dict[str, list[Activations]] = {name: [] for name in names}
     skipped: list[str] = []
     notes: list[str] = []
     done, span = 0, None
-
-    def begun() -> Iterator[tuple[Batch, Any]]:
-        record, size = None, 0
-        for batch in batches:
-            if not len(batch.images):
-                yield batch, None
-                continue
-            if record is None:
-                shapes = check_layers(model, names, batch.images.shape[1:], samples_per_image)
-                chooser = choose or independent(shapes, samples_per_image)
-                record = split_batch(_recorder(names, chooser), mesh, replicated=2)
-            size = max(size, share_of(len(batch.images), mesh))
-            inputs = pad_batch((batch.images, batch.index.astype(np.int32)), size)
-            yield batch, record(model, key, *inputs)
-
     progress(0, total)
-    for batch, record in overlapped(begun(), mesh):
-        n, found = len(batch.images), jax.device_get(record)
-        for name in names if n else ():
-            parts[name].append(_flatten(batch, *(x[:n] for x in found[name])))
+    options = {"samples_per_image": samples_per_image, "choose": choose, "mesh": mesh}
+    for batch, found in recorded(model, batches, names, key, **options):
+        for name, activations in found.items():
+            parts[name].append(activations)
         skipped.extend(batch.skipped)
         notes.extend(batch.notes)
         span = together(span, batch.span)
-        done += n + len(batch.skipped)
+        done += len(batch.images) + len(batch.skipped)
         progress(done, total or done)
     if not done > len(skipped):
         raise UserError(f"none of the {len(skipped)} images could be read; first: {skipped[:1]}")
-    found = {name: _join(parts[name]) for name in names}
+    found = {name: joined(parts[name]) for name in names}
     return Collected(found, tuple(skipped), tuple(notes), span)
+
+
+def recorded(
+    model: Model,
+    batches: Iterable[Batch],
+    names: Sequence[str],
+    key: Key[Array, ""],
+    *,
+    samples_per_image: int = 1,
+    choose: Choose | None = None,
+    mesh: Mesh | None = None,
+    note: Callable[[str], Any] = warnings.warn,
+) -> Iterator[tuple[Batch, dict[str, Activations]]]:
+    """Record the named layers batch after batch, as `collect` does, and hold no more than one.
+
+    Args:
+        model: as for `collect`, and so is all else.
+        batches: prepared images.
+        names: the layers.
+        key: what the positions are drawn from.
+        samples_per_image: positions of each image.
+        choose: what draws them.
+        mesh: the devices.
+        note: called with a line where a device has too little memory; see
+            `parallel.over_batches`.
+
+    Yields:
+        Each batch, in order, with every layer's activations of it; with none where no image of it
+        could be read.
+
+    Raises:
+        UserError: as `collect`, but for images of which none can be read.
+
+    >>> toy = lambda x, tap: tap("double", 2 * x).sum((1, 2, 3))
+    >>> batch = Batch(np.full((3, 8, 8, 3), 255, np.uint8), np.arange(3), np.zeros(3, int), ())
+    >>> for batch, found in recorded(toy, [batch], ["double"], jax.random.key(0)):
+    ...     print(found["double"].value.shape)
+    (3, 3)
+    """
+    mesh = batch_mesh() if mesh is None else mesh
+    model = replicate(optimized(as_planes(model), platform_of(mesh)), mesh)
+
+    @functools.cache
+    def record(image_shape: tuple[int, ...]) -> Callable[..., Any]:
+        shapes = check_layers(model, names, image_shape, samples_per_image)
+        chooser = choose or independent(shapes, samples_per_image)
+        return split_batch(_recorder(names, chooser), mesh, replicated=2)
+
+    def of(images: np.ndarray, index: np.ndarray) -> Any:
+        return record(images.shape[1:])(model, key, images, index)
+
+    given = ((batch, (batch.images, batch.index.astype(np.int32))) for batch in batches)
+    for batch, found in over_batches(of, given, mesh, note):
+        layers_of = {} if found is None else {n: _flatten(batch, *found[n]) for n in names}
+        yield batch, layers_of
 
 
 def check_layers(
@@ -228,6 +266,11 @@ def _flatten(
     )
 
 
-def _join(parts: Sequence[Activations]) -> Activations:
+def joined(parts: Sequence[Activations]) -> Activations:
+    """Put a layer's activations of successive batches together.
+
+    Args:
+        parts: at least one.
+    """
     value, position, image, label = (np.concatenate([p[i] for p in parts]) for i in range(4))
     return Activations(value, position, image, label, parts[0].shape)

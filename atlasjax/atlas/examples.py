@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from atlasjax.atlas.collect import Activations
-from atlasjax.atlas.cosine import cosines
-from atlasjax.atlas.grid import Cells
+from atlasjax.atlas.cosine import unit
+from atlasjax.atlas.grid import Cells, cell_of
 from atlasjax.atlas.positions import placed
+from atlasjax.atlas.rows import Rows, pieces
 from atlasjax.data.patches import LARGEST
 from atlasjax.errors import UserError
 from atlasjax.receptive import ReceptiveField, field_within
@@ -53,7 +54,7 @@ class Examples(NamedTuple):
 
 def nearest(
     cells: Cells,
-    value: Float[np.ndarray, "n c"],
+    value: Float[np.ndarray, "n c"] | Rows,
     image: Int[np.ndarray, " n"],
     k: int = PER_CELL,
 ) -> Nearest:
@@ -64,7 +65,7 @@ def nearest(
 
     Args:
         cells: what `grid` returned.
-        value: the layer's activations.
+        value: the layer's activations, read in pieces.
         image: the image of each.
         k: how many to find, at least 1.
 
@@ -83,15 +84,32 @@ def nearest(
         raise UserError(f"{k} examples for each cell: must be at least 1")
     shape = (len(cells.count), k)
     found = Nearest(np.full(shape, -1, np.int64), np.full(shape, -1, np.float32))
+    alike = own_cosines_of(cells, value)
     for cell, (start, count) in enumerate(zip(cells.start, cells.count, strict=True)):
         member = cells.member[start : start + count]
-        cosine = cosines(value[member], cells.direction[cell])
+        cosine = alike[member]
         order = np.argsort(-cosine, kind="stable")
         _, first = np.unique(image[member[order]], return_index=True)
         again = np.setdiff1d(np.arange(count), first)
         taken = np.sort(np.concatenate([np.sort(first), again])[:k])
         found.member[cell, : len(taken)] = member[order[taken]]
         found.cosine[cell, : len(taken)] = cosine[order[taken]]
+    return found
+
+
+def own_cosines_of(cells: Cells, value: Float[np.ndarray, "n c"] | Rows) -> Float[np.ndarray, " n"]:
+    """Return the cosine of every activation with its cell's direction; NaN where it is in none.
+
+    Args:
+        cells: what `grid` returned.
+        value: the layer's activations, read in pieces.
+    """
+    own, found = cell_of(cells, len(value)), np.full(len(value), np.nan)
+    direction = unit(cells.direction.astype(np.float64))
+    for part, piece in pieces(value):
+        inside = np.flatnonzero(own[part] >= 0)
+        exact = unit(piece[inside].astype(np.float64))
+        found[part.start + inside] = np.einsum("nc,nc->n", exact, direction[own[part][inside]])
     return found
 
 

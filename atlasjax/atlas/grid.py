@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from atlasjax.atlas.rows import Rows, pieces
 from atlasjax.errors import UserError
 
 
@@ -32,7 +33,7 @@ class Cells(NamedTuple):
 
 def grid(
     xy: Float[np.ndarray, "n 2"],
-    activations: Float[np.ndarray, "n c"],
+    activations: Float[np.ndarray, "n c"] | Rows,
     size: int,
     *,
     more_than: int = 5,
@@ -41,7 +42,7 @@ def grid(
 
     Args:
         xy: places in [0, 1], x to the right and y downwards.
-        activations: what is averaged.
+        activations: what is averaged, read in pieces.
         size: cells in each direction, at least 1.
         more_than: a cell is kept where it holds more activations than this.
 
@@ -73,14 +74,15 @@ def grid(
         )
     found, start, count = found[kept], start[kept], count[kept]
     spans = [member[s : s + c] for s, c in zip(start, count, strict=True)]
-    return Cells(
+    cells = Cells(
         x=found % size,
         y=found // size,
         count=count,
-        direction=np.stack([activations[span].mean(0) for span in spans]),
+        direction=np.zeros((len(count), 0)),
         member=np.concatenate(spans),
         start=np.cumsum(count) - count,
     )
+    return cells._replace(direction=_means(cells, activations).astype(activations.dtype))
 
 
 def fitting(
@@ -111,12 +113,12 @@ def fitting(
     return 1
 
 
-def average(cells: Cells, values: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "cells k"]:
+def average(cells: Cells, values: Float[np.ndarray, "n k"] | Rows) -> Float[np.ndarray, "cells k"]:
     """Average something known of every activation over each cell's members.
 
     Args:
         cells: what `grid` returned.
-        values: one row for each activation.
+        values: one row for each activation, read in pieces.
 
     Returns:
         One row for each cell, in float32.
@@ -125,8 +127,29 @@ def average(cells: Cells, values: Float[np.ndarray, "n k"]) -> Float[np.ndarray,
     >>> average(cells, np.array([[1.0], [3.0]]))
     array([[2.]], dtype=float32)
     """
-    averages = np.empty((len(cells.count), values.shape[1]), np.float32)
-    for cell, (start, count) in enumerate(zip(cells.start, cells.count, strict=True)):
-        # Cell by cell, so that no more than one cell's rows are in memory where they are on disk.
-        averages[cell] = values[cells.member[start : start + count]].mean(0, dtype=np.float32)
-    return averages
+    return _means(cells, values).astype(np.float32)
+
+
+def cell_of(cells: Cells, count: int) -> Int[np.ndarray, " n"]:
+    """Return which cell each of so many activations is in, -1 where it is in none that is kept.
+
+    >>> cells = grid(np.array([[0.1, 0.1], [0.2, 0.2], [0.9, 0.1]]), np.eye(3), 2, more_than=1)
+    >>> cell_of(cells, 3).tolist()
+    [0, 0, -1]
+    """
+    found = np.full(count, -1)
+    found[cells.member] = np.repeat(np.arange(len(cells.count)), cells.count)
+    return found
+
+
+def _means(cells: Cells, values: Rows) -> Float[np.ndarray, "cells k"]:
+    """Average over each cell's members, in double precision and in the order of the rows."""
+    from scipy.sparse import csr_array
+
+    number, total = len(cells.count), np.zeros((len(cells.count), values.shape[1]))
+    own = cell_of(cells, len(values))
+    for part, piece in pieces(values):
+        inside = np.flatnonzero(own[part] >= 0)
+        one, at = np.ones(len(inside)), (own[part][inside], np.arange(len(inside)))
+        total += csr_array((one, at), (number, len(inside))) @ piece[inside].astype(np.float64)
+    return total / cells.count[:, None]

@@ -120,6 +120,16 @@ def take(rows: Rows, index: Int[np.ndarray, " m"]) -> Num[np.ndarray, "m ..."]:
     return found
 
 
+def pick(rows: Rows, index: Int[np.ndarray, " m"]) -> Num[np.ndarray, "m ..."]:
+    """Read some rows into memory, in any order.
+
+    >>> pick(np.arange(6)[:, None], np.array([4, 0, 4])).tolist()
+    [[4], [0], [4]]
+    """
+    found, where = np.unique(index, return_inverse=True)
+    return take(rows, found)[where]
+
+
 def whole(rows: Rows) -> Num[np.ndarray, "n ..."]:
     """Return all rows as an array in memory."""
     return rows if isinstance(rows, np.ndarray) else take(rows, np.arange(len(rows)))

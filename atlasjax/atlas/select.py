@@ -3,12 +3,12 @@
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from atlasjax.atlas.rows import pieces
 from atlasjax.classes import NO_CLASSES
 from atlasjax.errors import UserError
 
 TOP = 2500  # Carter et al. 2019: the 2000 to 3000 that speak most for the class
 EVIDENCE = 0.25  # for the class, held by those; of a million activations `TOP` is fewer
-AT_A_TIME = 4096  # activations read from disk
 
 
 def of_class(
@@ -55,7 +55,7 @@ def of_class(
         raise UserError(f"top {top}: must be at least 1")
     if not 0 < evidence <= 1:
         raise UserError(f"evidence {evidence}: must be above 0 and at most 1")
-    own = np.array(attribution[:, index], np.float64)
+    own = np.concatenate([piece[:, index] for _, piece in pieces(attribution)]).astype(np.float64)
     best = np.argsort(-own, kind="stable")[: np.count_nonzero(own > 0)]
     held = np.cumsum(own[best])
     if evidence < 1 and len(best):
@@ -80,5 +80,4 @@ def strongest_class(attribution: Shaped[np.ndarray, "n classes"]) -> Int[np.ndar
     """
     if not attribution.shape[1]:
         raise UserError(f"no strongest class: {NO_CLASSES}")
-    spans = range(0, len(attribution), AT_A_TIME)
-    return np.concatenate([np.argmax(attribution[i : i + AT_A_TIME], axis=1) for i in spans])
+    return np.concatenate([np.argmax(piece, axis=1) for _, piece in pieces(attribution)])

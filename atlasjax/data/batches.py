@@ -1,8 +1,9 @@
 """Batches of equal size and equally prepared, decoded in parallel, in the order of the source."""
 
 import functools
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ class Batch(NamedTuple):
         skipped: the unreadable images met on the way, each as "name: reason".
         notes: what there is to say of images whose pixels are good, each as "name: note".
         span: the values that the images have between them, before they were brought to 8 bits.
+        ends: whether it is the last of its part; see `batches`.
     """
 
     images: UInt8[np.ndarray, "batch h w c"]
@@ -34,6 +36,7 @@ class Batch(NamedTuple):
     skipped: tuple[str, ...]
     notes: tuple[str, ...] = ()
     span: Span | None = None
+    ends: bool = False
 
 
 class _Loaded(NamedTuple):
@@ -87,6 +90,7 @@ def batches(
     resize: int = 256,
     channels: int | None = 3,
     workers: int | None = None,
+    parts: Sequence[Int[np.ndarray, " _"]] | None = None,
 ) -> Iterator[Batch]:
     """Go once through a source, in its order, whatever the number of threads.
 
@@ -101,6 +105,10 @@ def batches(
         channels: how many the network takes. Colour becomes grey for one that takes 1, grey becomes
             colour for one that takes 3; see `channels.to_channels`. None for those there are.
         workers: threads that decode; by default one for each CPU, at most 16.
+        parts: positions of the images to go through, part by part, in place of all; at least one in
+            each. No batch has images of two parts, so that what is computed of a part is the same
+            whichever parts are gone through. A part without a readable image ends with a batch of
+            none.
 
     Returns:
         An iterator over the batches. It may be left before its end.
@@ -131,11 +139,20 @@ def batches(
         raise UserError("the image source is empty")
     workers = workers or min(_cpus(), 16)
     ahead = max(2 * workers, size)
-    return _group(_load(source, image_size, resize, channels, workers, ahead), size)
+    if parts is None:
+        loaded = _load(source, np.arange(len(source)), image_size, resize, channels, workers, ahead)
+        return _group(loaded, size)
+    asked = np.concatenate([*parts, np.zeros(0, np.int64)])
+    loaded = _load(source, asked, image_size, resize, channels, workers, ahead)
+    nothing = np.zeros((0, image_size, image_size, channels or 0), np.uint8)
+    none = Batch(nothing, np.zeros(0, np.int64), np.zeros(0, np.int64), (), ends=True)
+    each = (itertools.islice(loaded, len(part)) for part in parts)
+    return itertools.chain.from_iterable(_group(part, size, none) for part in each)
 
 
 def _load(
     source: ImageSource,
+    positions: Int[np.ndarray, " n"],
     image_size: int,
     resize: int,
     channels: int | None,
@@ -145,7 +162,8 @@ def _load(
     """Decode and prepare in threads; what goes wrong comes out as a value, in its place."""
     import grain
 
-    def load(position: int) -> _Loaded | UnreadableImage | UserError:
+    def load(number: int) -> _Loaded | UnreadableImage | UserError:
+        position = int(positions[number])
         try:
             example = source[position]
             image = example.image if channels is None else to_channels(example.image, channels)
@@ -158,10 +176,13 @@ def _load(
         return _Loaded(prepare(image, image_size, resize), position, example.label, notes, span)
 
     options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=ahead)
-    return iter(grain.MapDataset.range(len(source)).map(load).to_iter_dataset(options))
+    return iter(grain.MapDataset.range(len(positions)).map(load).to_iter_dataset(options))
 
 
-def _group(loaded: Iterator[_Loaded | UnreadableImage | UserError], size: int) -> Iterator[Batch]:
+def _group(
+    loaded: Iterator[_Loaded | UnreadableImage | UserError], size: int, none: Batch | None = None
+) -> Iterator[Batch]:
+    """Group what is loaded; where nothing can be read, give `none`, or refuse."""
     images: list[_Loaded] = []
     skipped: list[str] = []
     for item in loaded:
@@ -175,9 +196,12 @@ def _group(loaded: Iterator[_Loaded | UnreadableImage | UserError], size: int) -
             yield _stack(images, skipped)
             images, skipped = [], []
         images.append(item)
-    if not images:
+    if images:
+        yield _stack(images, skipped)._replace(ends=True)
+    elif none is not None:
+        yield none._replace(skipped=tuple(skipped))
+    else:
         raise UserError(f"none of the {len(skipped)} images can be read; the first: {skipped[0]}")
-    yield _stack(images, skipped)
 
 
 def _stack(images: list[_Loaded], skipped: list[str]) -> Batch:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from atlasjax.atlas.cosine import cosines
-from atlasjax.atlas.grid import Cells
+from atlasjax.atlas.cosine import cosines, unit
+from atlasjax.atlas.grid import Cells, cell_of
 from atlasjax.atlas.neighbors import METRIC, as_points, neighbors
+from atlasjax.atlas.rows import Rows, pieces, take
 
 NEIGHBORS = 15  # whose loss is looked at: about what the eye takes for a group
 ROUNDING = 1e-12  # a variance of so little of the energy is none: activations are in float32
@@ -64,7 +65,7 @@ class Map(NamedTuple):
     neighbors: int
 
 
-def spread(cells: Cells, value: Float[np.ndarray, "n c"]) -> Spread:
+def spread(cells: Cells, value: Float[np.ndarray, "n c"] | Rows) -> Spread:
     r"""Measure how alike the members of each cell are.
 
     With direction $d$ of a cell with members $a_i$, and mean $m$ of all $n$ activations:
@@ -86,18 +87,23 @@ def spread(cells: Cells, value: Float[np.ndarray, "n c"]) -> Spread:
     ([1.0, 1.0], [0.632, 0.0])
     """
     mean, variance = _centre(value)
-    cosine, within = np.empty((2, len(cells.count)))
-    for cell, (start, count) in enumerate(zip(cells.start, cells.count, strict=True)):
-        member = value[cells.member[start : start + count]].astype(np.float64)
-        direction = cells.direction[cell].astype(np.float64)
-        cosine[cell] = cosines(member, direction).mean()
-        within[cell] = np.square(member - direction).sum(1).mean()
-    width = np.sqrt(within / variance) if variance else np.full(len(within), np.nan)
-    layer = cosines(value, mean.astype(value.dtype)).mean(dtype=np.float64)
+    own, number, layer = cell_of(cells, len(value)), len(cells.count), 0.0
+    direction = cells.direction.astype(np.float64)
+    cosine, within = np.zeros((2, number))
+    towards = unit(direction)
+    for part, piece in pieces(value):
+        exact, cell = piece.astype(np.float64), own[part]
+        layer += cosines(exact, mean).sum()
+        inside, cell = exact[cell >= 0], cell[cell >= 0]
+        alike = np.einsum("nc,nc->n", unit(inside), towards[cell])
+        cosine += np.bincount(cell, alike, number)
+        within += np.bincount(cell, np.square(inside - direction[cell]).sum(1), number)
+    cosine, within, layer = cosine / cells.count, within / cells.count, layer / len(value)
+    width = np.sqrt(within / variance) if variance else np.full(number, np.nan)
     return Spread(cosine, width, float(layer))
 
 
-def explained(cells: Cells, value: Float[np.ndarray, "n c"]) -> Explained:
+def explained(cells: Cells, value: Float[np.ndarray, "n c"] | Rows) -> Explained:
     r"""Measure how much of the layer remains when each activation is replaced by its cell's mean.
 
     One minus within over total: $1 - \sum_i |a_i - d_{c(i)}|^2 / \sum_i |a_i - m|^2$ over all
@@ -130,7 +136,7 @@ def explained(cells: Cells, value: Float[np.ndarray, "n c"]) -> Explained:
 
 
 def map_quality(
-    value: Float[np.ndarray, "n c"],
+    value: Float[np.ndarray, "n c"] | Rows,
     xy: Float[np.ndarray, "n d"],
     *,
     metric: str = METRIC,
@@ -173,7 +179,7 @@ def map_quality(
         return Map(None, None, n, k)
     from sklearn.manifold import trustworthiness
 
-    layer, plane = as_points(value[chosen], metric), xy[chosen]
+    layer, plane = as_points(take(value, chosen), metric), xy[chosen]
     there = trustworthiness(layer, plane, n_neighbors=k)
     back = trustworthiness(plane, layer, n_neighbors=k)
     return Map(float(there), float(back), n, k)
@@ -235,10 +241,11 @@ def agreement(
     return Agreement(float(disparity), float(shared), k / (n - 1), n, k)
 
 
-def _centre(value: Float[np.ndarray, "n c"]) -> tuple[Float[np.ndarray, " c"], float]:
+def _centre(value: Rows) -> tuple[Float[np.ndarray, " c"], float]:
     """Return the mean of the activations, and their mean squared distance from it."""
-    mean = value.mean(0, dtype=np.float64)
+    mean = np.zeros(value.shape[1])
+    for _, piece in pieces(value):
+        mean += piece.sum(0, dtype=np.float64) / len(value)
     # In pieces, so that no second copy of a large layer is held in double precision.
-    pieces = (value[first : first + 8192] for first in range(0, len(value), 8192))
-    variance = float(sum(np.square(piece - mean).sum() for piece in pieces) / len(value))
+    variance = float(sum(np.square(one - mean).sum() for _, one in pieces(value)) / len(value))
     return mean, variance if variance > ROUNDING * (mean @ mean) else 0.0

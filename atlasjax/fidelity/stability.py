@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from atlasjax.atlas.cosine import best_cosines, own_cosines
 from atlasjax.atlas.grid import grid
 from atlasjax.atlas.layout import layout
+from atlasjax.atlas.rows import Rows, pick
 from atlasjax.errors import UserError
 from atlasjax.fidelity.measures import Agreement, agreement
 
@@ -58,7 +59,7 @@ class Stability(NamedTuple):
 
 
 def stability(
-    value: Float[np.ndarray, "n c"],
+    value: Float[np.ndarray, "n c"] | Rows,
     image: Int[np.ndarray, " n"],
     size: int,
     *,
@@ -99,13 +100,13 @@ def stability(
     def lay(rows: Int[np.ndarray, " k"], seed: int) -> Float[np.ndarray, "k 2"]:
         own = _scaled(settings, len(rows) / len(value))
         # That many are equal is said of the map itself.
-        return layout(value[rows], seed=seed, note=lambda line: None, **own)
+        return layout(pick(value, rows), seed=seed, note=lambda line: None, **own)
 
     whole, again = lay(both, seed), lay(both, (seed + 1) % 2**32)
     halves = lay(first, seed), lay(second, seed)
     at = whole[: len(first)], whole[len(first) :]
     cut = [
-        _directions(xy, value[rows], coarse, more_than)
+        _directions(xy, pick(value, rows), coarse, more_than)
         for xy, rows in zip((whole, again, *halves), (both, both, first, second), strict=True)
     ]
     return Stability(

@@ -26,6 +26,7 @@ from atlasjax.errors import UserError, unknown
 from atlasjax.fidelity.truth import Score, on_part, score
 from atlasjax.progress import Progress, silent
 from atlasjax.runs.open import finished_run
+from atlasjax.runs.stages import stored
 from atlasjax.runs.stages.effects import CellAttributions
 from atlasjax.storage import artifacts
 from atlasjax.taps import Model
@@ -195,7 +196,7 @@ def _atlas(folder: Path, name: str, grids: Sequence[int]) -> _Atlas:
     here = folder / "layers" / artifacts.folder_name(name)
     level = here / f"grid-{max(grids)}"
     return _Atlas(
-        artifacts.read(here / "activations.npz", Activations),
+        stored.read(here / stored.FILE),
         artifacts.read(level / "cells.npz", Cells),
         artifacts.read(level / "attribution.npz", CellAttributions).value,
     )

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Float, Float16, Int
 
 from atlasjax.atlas import select
-from atlasjax.atlas.collect import Activations
+from atlasjax.atlas.rows import take
 from atlasjax.runs import origins
 from atlasjax.runs.job import Run
-from atlasjax.runs.stages import FORMAT
+from atlasjax.runs.stages import FORMAT, stored
 from atlasjax.runs.stages.whitening import Whitening
 from atlasjax.storage import artifacts, rows
 from atlasjax.storage.remedy import damaged
@@ -75,7 +75,7 @@ def part_of(
     which = functools.reduce(np.union1d, chosen)
 
     def values() -> Float[np.ndarray, "selected c"]:
-        return artifacts.read(folder / "activations.npz", Activations).value[which]
+        return take(stored.read(folder / stored.FILE).value, which)
 
     return Part(
         which,

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import UInt8
 
 from atlasjax import progress
-from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.examples import PER_CELL, Examples, field_of, largest_of, nearest
 from atlasjax.atlas.grid import Cells
 from atlasjax.data.patches import Wanted, cut_all, windows
@@ -19,6 +18,7 @@ from atlasjax.data.subset import Subset
 from atlasjax.progress import Progress
 from atlasjax.runs import origins
 from atlasjax.runs.job import Run
+from atlasjax.runs.stages import stored
 from atlasjax.storage import artifacts
 
 
@@ -54,7 +54,7 @@ def _choose(
     """Choose the examples of each level, layer by layer; their patches are still to be cut."""
     found = {}
     for layer in dict.fromkeys(layer for layer, _ in names):
-        activations = artifacts.read(run.layer(layer) / "activations.npz", Activations)
+        activations = stored.read(run.layer(layer) / stored.FILE)
         network, own = run.network(layer)
         field = field_of(network.model, own, activations, run.config.crop[0], run.channels)
         for grid in (grid for name, grid in names if name == layer):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from atlasjax.errors import UserError
 from atlasjax.runs.open import INDEX
+from atlasjax.storage import store
 from atlasjax.storage.artifacts import BEGUN
 from atlasjax.storage.remedy import RECORD
 
@@ -46,11 +47,20 @@ def clear(folder: Path) -> None:
         raise UserError(
             f"{str(folder)!r} is no run folder: it has no {RECORD} of one; nothing was removed"
         )
+    for one in _stores(folder):
+        store.remove(one)
     # The record is the last: without it a folder that was cleared by half would be no run's.
     for path in sorted(_made(folder), key=lambda path: path.name == RECORD):
         path.unlink(missing_ok=True)
     for name in KINDS:
         _remove_empty(folder / name)
+
+
+def _stores(folder: Path) -> list[Path]:
+    """Return the stores of a run: a folder `activations` in that of each layer."""
+    if (folder / "layers").is_symlink():  # what is there is not ours
+        return []
+    return [path for path in (folder / "layers").glob("*/activations") if store.is_store(path)]
 
 
 def _is_run(folder: Path) -> bool:

@@ -2,12 +2,13 @@
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from jax.sharding import Mesh
 
 from atlasjax.atlas.batching import image_batch
@@ -48,6 +49,7 @@ class Run:
         channels: of the images that the networks take.
         other_sizes: whether they take images of other sizes than the experiment's; tried if None.
         seconds: how long each stage took, filled as they end; stages taken from disk are absent.
+        remarks: what there is to say of it, filled as it comes.
     """
 
     config: Experiment
@@ -60,6 +62,7 @@ class Run:
     channels: int = 3
     other_sizes: bool | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,12 +98,19 @@ class Run:
         side = self.config.crop[0]
         return min(image_batch(model, side, self.channels, self.mesh) for model in models)
 
-    def batches(self, source: ImageSource | None = None) -> Iterator[Batch]:
-        """Go through the images, or some of them, prepared as the network takes them."""
+    def batches(
+        self, source: ImageSource | None = None, parts: Sequence[np.ndarray] | None = None
+    ) -> Iterator[Batch]:
+        """Go through the images, or some of them, prepared as the network takes them.
+
+        Args:
+            source: others than the run's.
+            parts: as for `data.batches`.
+        """
         config, chosen = self.config, self.source if source is None else source
         side, resize = config.crop
         size = {"image_size": side, "resize": resize}
-        return batches(chosen, self.image_batch, channels=self.channels, **size)
+        return batches(chosen, self.image_batch, channels=self.channels, parts=parts, **size)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -109,6 +119,11 @@ class Run:
         yield
         self.seconds[stage] = time.perf_counter() - began
         self.log(f"{stage}: {self.seconds[stage]:.1f} s")
+
+    def remark(self, line: str) -> None:
+        """Note what there is to say of the run: in its log, and with what a run says of its end."""
+        self.remarks.append(line)
+        self.log(line)
 
     def log(self, line: str) -> None:
         """Write a line to the run's log, with the time."""

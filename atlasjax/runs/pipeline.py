@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float, Float16
+from jaxtyping import Float16
 
 from atlasjax import progress
 from atlasjax.atlas.batching import icon_batch
@@ -24,12 +24,20 @@ from atlasjax.atlas.drawer import Draw, Icons, IconSettings, icon_drawer
 from atlasjax.atlas.grid import Cells, average, grid
 from atlasjax.atlas.icons import icon_keys, icons
 from atlasjax.atlas.level import Level
+from atlasjax.atlas.rows import Rows
 from atlasjax.atlas.zoom import Drawn, starts
 from atlasjax.runs import origins
 from atlasjax.runs.check import check
 from atlasjax.runs.job import Run
-from atlasjax.runs.stages import whitening
-from atlasjax.runs.stages.activations import collected, kinds, reader, shapes_of, skipped
+from atlasjax.runs.stages import stored, whitening
+from atlasjax.runs.stages.activations import (
+    collected,
+    kinds,
+    left_out,
+    reader,
+    shapes_of,
+    skipped,
+)
 from atlasjax.runs.stages.activations import remarks as of_images
 from atlasjax.runs.stages.effects import CellAttributions, attributed, effects
 from atlasjax.runs.stages.layout import Laid, lay_out, prepare
@@ -100,10 +108,10 @@ def run(run: Run) -> Finished:
             maps[name], cells[name] = laid, cut_up
     levels = {}
     for name, laid in maps.items():
-        attributed(run, name, reader(run, name, digests[name]), digests[name])
+        attributed(run, name, digests[name])
         levels |= draw(run, laid, cells[name])
     sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
-    said = (*of_images(run), *of_maps(run))
+    said = (*of_images(run), *left_out(run), *of_maps(run), *run.remarks)
     return Finished(levels, sampled, skipped(run), said)
 
 
@@ -113,20 +121,20 @@ def _map(
     """Lay out one layer, or those that share a map, and cut it by every grid."""
     read = {name: functools.cache(reader(run, name, digests[name])) for name in group}
     values = {name: (lambda name=name: read[name]().value) for name in group}
-    white = {n: whitening.whiten(run, n, values[n], digests[n]) for n in group}
+    moments = {n: functools.partial(stored.moment, run.layer(n) / stored.FILE) for n in group}
+    white = {n: whitening.whiten(run, n, moments[n], digests[n]) for n in group}
     matrices = {name: give for name, (give, _) in white.items()}
     laid = lay_out(run, group, values, matrices, digests, before)
     found = {}
     for name in group:
-        # Not the reader from above, which would keep every layer's activations in memory.
-        effect, digest = effects(run, name, reader(run, name, digests[name]), digests[name])
+        effect, digest = effects(run, name, digests[name])
         made_from = {"attribution": digest, "whitening": white[name][1]}
         whole = Map(name, laid, effect, matrices[name], made_from)
         found[name] = (whole, cut(run, whole, values[name]))
     return found
 
 
-def cut(run: Run, laid: Map, values: Callable[[], Float[np.ndarray, "n c"]]) -> Cut:
+def cut(run: Run, laid: Map, values: Callable[[], Rows]) -> Cut:
     """Cut a map by every grid of the run.
 
     Args:

@@ -5,22 +5,18 @@ folder. So it can be said beforehand what will be made again and why, how much r
 any time what is done; see `again`, `estimate` and `status`.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from atlasjax.atlas.examples import PER_CELL
-from atlasjax.atlas.positions import interior
 from atlasjax.data.patches import SIZE
-from atlasjax.planes import as_planes
 from atlasjax.runs import origins
 from atlasjax.runs.job import Run
 from atlasjax.runs.origins import Origin
 from atlasjax.runs.pipeline import icon_settings
-from atlasjax.runs.stages.activations import SKIPPED, kinds, looked_at, shapes_of
+from atlasjax.runs.stages.activations import SKIPPED, kinds, looked_at, shapes_of, sizes_of
 from atlasjax.runs.stages.effects import classes_of
 from atlasjax.runs.unit import Unit
 from atlasjax.storage import artifacts
-from atlasjax.taps import layers
 
 ARCHIVE = 2500  # bytes: of an artifact's own records
 
@@ -39,11 +35,15 @@ def plan(run: Run) -> tuple[Unit, ...]:
     shapes = shapes_of(run)
     of_layers = origins.activations(run, looked_at(run, shapes).places)
     digests = {name: _digest(origin) for name, origin in of_layers.items()}
-    sizes, kind = _sizes(run, shapes), kinds(shapes) if run.config.aligned else {}
+    sizes = {
+        name: (len(run.source) * each, shape[2])
+        for name, (each, shape) in sizes_of(run, shapes).items()
+    }
+    kind = kinds(shapes) if run.config.aligned else {}
     before: dict[tuple, str] = {}
     for name in run.names:
         n, channels = sizes[name]
-        size = n * (4 * channels + 48)
+        size = n * (4 * channels + 40) + 8 * channels**2
         found.append(_unit(run, "activations", name, 0, "activations", of_layers[name], n, size))
     images = len(run.source)
     skipped = origins.skipped(run)
@@ -103,17 +103,3 @@ def _unit(
 
 def _digest(origin: Origin) -> str:
     return artifacts.fingerprint(**origin)
-
-
-def _sizes(run: Run, shapes: Mapping[str, tuple[int, int]]) -> Mapping[str, tuple[int, int]]:
-    """Return how many activations of how many channels are taken of each layer."""
-    found: dict[str, tuple[int, int]] = {}
-    known: dict[int, Any] = {}
-    side = run.config.crop[0]
-    for name, (rows, columns) in shapes.items():
-        network, layer = run.network(name)
-        if id(network.model) not in known:
-            known[id(network.model)] = layers(as_planes(network.model), (side, side, run.channels))
-        each = min(run.config.samples_per_image, len(interior(rows, columns)))
-        found[name] = len(run.source) * each, int(known[id(network.model)][layer][-1])
-    return found

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atlasjax.storage import artifacts, sums
+from atlasjax.storage import artifacts, store, sums
 
 FILE = "plan.json"
 FORMAT = 1  # of that file; raised when what was in it before changes
@@ -70,6 +70,8 @@ def held(folder: Path, unit: Unit) -> str | None:
         unit: the artifact.
     """
     path = folder / unit.path
+    if unit.stage == "activations" and store.lacking(path):  # of its shards
+        return None
     if path.suffix == ".npz":
         return artifacts.fingerprint_of(path)
     try:

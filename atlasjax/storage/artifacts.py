@@ -162,16 +162,26 @@ def load(path: Path, kind: type[T], made_from: str | None = None) -> T | None:
     Raises:
         UserError: it is there, but may not be read, or the disk gives it not.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         if file is None or not seal.whole(file):
             return None
-        found = _taken(file, cast(Any, kind)._fields, made_from)
+        found = taken(file, cast(Any, kind)._fields, made_from)
     return None if found is None else kind(*found)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes] | None]:
-    """Open an artifact that is there; what is wrong with the machine is not wrong with the file."""
+def opened(path: Path) -> Iterator[IO[bytes] | None]:
+    """Open an artifact that is there; what is wrong with the machine is not wrong with the file.
+
+    Args:
+        path: the file.
+
+    Yields:
+        It, open for reading; None where it is absent.
+
+    Raises:
+        UserError: it may not be read.
+    """
     try:
         # Opened here, since np.load leaves a damaged file open.
         with path.open("rb") as file:
@@ -182,8 +192,14 @@ def _opened(path: Path) -> Iterator[IO[bytes] | None]:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _taken(file: IO[bytes], names: Sequence[str], made_from: str | None) -> list[Any] | None:
-    """Return arrays of an archive, if it has them and the fingerprint asked for."""
+def taken(file: IO[bytes], names: Sequence[str], made_from: str | None) -> list[Any] | None:
+    """Return arrays of an archive, if it has them and the fingerprint asked for.
+
+    Args:
+        file: open for reading.
+        names: of the arrays.
+        made_from: the fingerprint; any will do when None.
+    """
     try:
         with _arrays(file) as found:
             if made_from is not None and str(found[FINGERPRINT]) != made_from:
@@ -215,7 +231,7 @@ def holds(path: Path, made_from: str, *, through: bool = False) -> bool:
     (True, False)
     """
     if through:
-        with _opened(path) as file:
+        with opened(path) as file:
             if file is None or not seal.whole(file):
                 return False
     return fingerprint_of(path) == made_from
@@ -227,8 +243,8 @@ def fingerprint_of(path: Path) -> str | None:
     Args:
         path: the file.
     """
-    with _opened(path) as file:
-        found = None if file is None else _taken(file, (FINGERPRINT,), None)
+    with opened(path) as file:
+        found = None if file is None else taken(file, (FINGERPRINT,), None)
     return None if found is None else str(found[0])
 
 

@@ -45,7 +45,7 @@ def begin(run: Run, class_names: Sequence[str], say: Callable[[str], object]) ->
     }
     before, units = kept(folder), planned(run, class_names)
     lines = _mended(ways, {unit.path for unit in units})
-    rest = [unit for unit in units if unit.path not in ways]
+    rest = [unit for unit in units if unit.path not in {*ways, *map(_store, ways)}]
     lines += again(folder, rest, before, finished=finished)
     found = estimate(folder, units)
     if found.stages:
@@ -68,11 +68,29 @@ def _mended(ways: Mapping[str, str], planned: Collection[str]) -> list[str]:
     lines, others = [], []
     for how in dict.fromkeys(ways.values()):
         paths = [path for path, one in ways.items() if one == how]
-        whole = {path: re.sub(r"-\d+(?=\.npz$)", "", path) for path in paths}  # whose part it is
+        whole = {path: _whole(path) for path in paths}
         of_run = [p for p in paths if whole[p] in planned or not p.startswith("layers/")]
         lines += lost([p for p in paths if p in of_run or p.endswith(FIELD)], how)
         others += [p for p in paths if p not in of_run and not p.endswith(FIELD)]
     return [*lines, *(f"removed: {path}, a damaged file of other settings" for path in others)]
+
+
+def _store(path: str) -> str:
+    """Return the index that a file is beside; itself where it is beside none.
+
+    >>> _store("layers/a/activations/c/3/0"), _store("layers/a/attribution-00003.npz")
+    ('layers/a/activations.npz', 'layers/a/attribution-00003.npz')
+    """
+    return re.sub(r"/(c/\d+/\d+|zarr\.json)$", ".npz", path)
+
+
+def _whole(path: str) -> str:
+    """Return the artifact that a file is a part of, or is beside.
+
+    >>> _whole("layers/a/attribution-00003.npz")
+    'layers/a/attribution.npz'
+    """
+    return re.sub(r"-\d+(?=\.npz$)", "", _store(path))
 
 
 def planned(run: Run, class_names: Sequence[str]) -> tuple[Unit, ...]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlasjax.atlas import select
+from atlasjax.atlas import rows
 from atlasjax.atlas.select import of_class, strongest_class
 from atlasjax.errors import UserError
 
@@ -48,7 +48,7 @@ def test_evidence_is_counted_from_the_strongest():
 
 def test_rows_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
     effect = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float16)
-    monkeypatch.setattr(select, "AT_A_TIME", 8)
+    monkeypatch.setattr(rows, "AT_A_TIME", 8)
     np.testing.assert_array_equal(strongest_class(effect), effect.argmax(1))
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import atlasjax as ax
 from atlasjax import cli, models
-from atlasjax.atlas.collect import Activations
 from atlasjax.runs import pipeline
+from atlasjax.runs.stages import stored
 from atlasjax.runs.stages.layout import Layout
 from atlasjax.runs.stages.whitening import Whitened, Whitening
 from atlasjax.storage import artifacts
@@ -54,7 +54,7 @@ def test_two_networks_share_their_maps(run_dir: Path):
 
 
 def test_layers_and_networks_are_looked_at_at_the_same_places(run_dir: Path):
-    found = {n: artifacts.read(layer(run_dir, n) / "activations.npz", Activations) for n in NAMES}
+    found = {n: stored.read(layer(run_dir, n) / stored.FILE) for n in NAMES}
     for name in ("mixed3a", "mixed4a"):
         ours, theirs = found[name], found[f"{name} (other)"]
         np.testing.assert_array_equal(ours.position, theirs.position)
@@ -68,7 +68,7 @@ def test_layers_and_networks_are_looked_at_at_the_same_places(run_dir: Path):
 def test_the_second_moment_is_on_record(run_dir: Path):
     for name in ("mixed3a", "mixed4a"):
         folder = layer(run_dir, name)
-        values = artifacts.read(folder / "activations.npz", Activations).value.astype(np.float64)
+        values = stored.read(folder / stored.FILE).value.astype(np.float64)
         white = artifacts.read(folder / "whitening.npz", Whitening)
         assert white.count == len(values)
         np.testing.assert_allclose(white.moment, values.T @ values / len(values))

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atlasjax.atlas.collect import Activations, Collected
+from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.drawer import Icons
 from atlasjax.atlas.positions import Lattice
 from atlasjax.fidelity.report import write
@@ -154,27 +154,19 @@ def config(own: Path, **changes: Any) -> Experiment:
     return Experiment(**{**plain, **changes})
 
 
-def gathered(model: Any, batches: Any, names: Any, key: Any, **options: Any) -> Collected:
-    """Collect what `collect` does, but always at the first positions, and without compiling."""
+def gathered(model: Any, batches: Any, names: Any, key: Any, **options: Any) -> Iterator[Any]:
+    """Record what `recorded` does, but always at the first positions, and without compiling."""
     del key
-    k, parts = options["samples_per_image"], {name: [] for name in names}
+    k = options["samples_per_image"]
     place = np.array([(1, 1), (1, 2), (2, 1)])[:k]
     for batch in batches:
-        images = jnp.asarray(batch.images, jnp.float32) / 255.0
+        images, found = jnp.asarray(batch.images, jnp.float32) / 255.0, {}
         for name, value in capture(as_planes(model), images, names).items():
-            parts[name].append(
-                np.asarray(value)[:, place[:, 0], place[:, 1]].reshape(-1, value.shape[-1])
-            )
-    found = {name: np.concatenate(part) for name, part in parts.items()}
-    n = len(found[names[0]]) // k
-    image, none = np.arange(n).repeat(k), np.full(n * k, -1)
-    return Collected(
-        {
-            name: Activations(value, np.tile(place, (n, 1)), image, none, np.array([4, 4, 1]))
-            for name, value in found.items()
-        },
-        (),
-    )
+            at = np.asarray(value)[:, place[:, 0], place[:, 1]].reshape(-1, value.shape[-1])
+            position, image = np.tile(place, (len(images), 1)), batch.index.repeat(k)
+            shape = np.array(value.shape[1:])
+            found[name] = Activations(at, position, image, batch.label.repeat(k), shape)
+        yield batch, found
 
 
 def run(experiment: Experiment, folder: Path) -> Made:
@@ -228,7 +220,7 @@ def run(experiment: Experiment, folder: Path) -> Made:
         patch.setattr(job, "batches", batches)
         # What is taken of an image, where it lies, what it does, and what is measured of it: all
         # tested by themselves.
-        patch.setattr(activations, "collect", gathered)
+        patch.setattr(activations, "recorded", gathered)
         patch.setattr(activations, "lattice_of", evenly)
         patch.setattr(examples, "field_of", lambda *given: ReceptiveField(4.0, 1.5, 8))
         patch.setattr(effects, "attributions", lambda *given, **options: iter([none(given[3])]))
@@ -279,12 +271,13 @@ def at(layers: tuple[str, ...], *stages: str, grids: tuple[int, ...] = (2, 4)) -
 
 ACTIVATIONS = of(BOTH, *LAYER) | at(BOTH, *LEVEL) | REPORT | {"skipped.npz"}
 EVERYTHING = ACTIVATIONS | of(BOTH, "field")
+OF_NETWORK = EVERYTHING - {"skipped.npz"}
 MAPS = of(BOTH, "layout") | at(BOTH, *LEVEL) | REPORT
 LATE_MAP = of(("late",), "layout") | at(("late",), *LEVEL) | REPORT
 ICONS = at(BOTH, "icons") | REPORT
 LATE_WHITENING = of(("late",), "whitening") | at(("late",), "whitened", "icons") | REPORT
 OTHER = ("early-other", "late-other")
-SECOND = MAPS | of(OTHER, *LAYER) | at(OTHER, *LEVEL) | of(OTHER, "field") | {"skipped.npz"}
+SECOND = MAPS | of(OTHER, *LAYER) | at(OTHER, *LEVEL) | of(OTHER, "field")
 
 
 def laid(made: Made, name: str) -> dict[str, Any]:
@@ -335,11 +328,11 @@ ROWS: dict[str, tuple[Any, Says, set[str]]] = {
     "model": (
         "networks_for_fields:wide",
         lambda a, b: [m.levels["late", 2].direction.shape[1] for m in (a, b)] == [5, 6],
-        EVERYTHING,
+        OF_NETWORK,
     ),
     # It is the coarsest layer, whose positions are its own; but it has no map before it any more.
     "layers": (("late",), lambda a, b: {n for n, _ in b.levels} == {"late"}, LATE_MAP),
-    "weights": ("{own}/double.npy", lambda a, b: mean(b) == pytest.approx(2 * mean(a)), EVERYTHING),
+    "weights": ("{own}/double.npy", lambda a, b: mean(b) == pytest.approx(2 * mean(a)), OF_NETWORK),
     "images": ("{own}/others", lambda a, b: mean(a) != mean(b), ACTIVATIONS),
     "grids": (
         (2, 8),
@@ -368,7 +361,7 @@ ROWS: dict[str, tuple[Any, Says, set[str]]] = {
         False,
         lambda a, b: [m.layouts["late"]["like"] is None for m in (a, b)] == [False, True],
         # The early layer had the places of the late one.
-        of(("early",), *LAYER) | at(("early",), *LEVEL) | LATE_MAP | {"skipped.npz"},
+        of(("early",), *LAYER) | at(("early",), *LEVEL) | LATE_MAP,
     ),
     "other_model": (
         "networks_for_fields:wide",
@@ -506,11 +499,10 @@ def test_a_field_changes_what_it_says_and_what_depends_on_it_is_made_anew(
     made = run(config(own, **{name: value}), tmp_path / "run")
     assert says(plain, made)
     assert made.anew == anew
-    # The places of layers are measured before the plan is made, and what there is to say of the
-    # images is written with any activations.
+    # The places of layers are measured before the plan is made.
     elsewhere = made.folder != tmp_path / "run"
     written = {*files(made.folder)} if elsewhere else anew
-    aside = {path for path in written if path.endswith("field.npz")} | {"skipped.npz"}
+    aside = {path for path in written if path.endswith("field.npz")}
     assert made.planned - aside == written - aside
     again = set() if elsewhere else {*files(plain.folder)} & made.planned
     assert bool(made.said) == bool(again)

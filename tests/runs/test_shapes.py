@@ -20,6 +20,7 @@ from atlasjax.runs import pipeline
 from atlasjax.runs.examples import examples, open_examples
 from atlasjax.runs.experiment import Experiment
 from atlasjax.runs.job import Network, Run
+from atlasjax.runs.stages import stored
 from atlasjax.runs.stages.activations import check_networks
 from atlasjax.storage import artifacts, rows
 from atlasjax.taps import capture
@@ -125,7 +126,7 @@ def finished(tmp_path_factory) -> tuple[Run, pipeline.Finished]:
 
 
 def activations(run: Run, name: str) -> Activations:
-    return artifacts.read(run.layer(name) / "activations.npz", Activations)
+    return stored.read(run.layer(name) / stored.FILE)
 
 
 def effects(run: Run, name: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from atlasjax.fidelity.measures import Agreement, explained, map_quality, spread
 from atlasjax.fidelity.stability import Directions, stability
 from atlasjax.fidelity.truth_report import Row, SceneSource, score_run
 from atlasjax.runs.job import Run
+from atlasjax.runs.stages import stored
 from atlasjax.runs.stages.layout import Layout
 from atlasjax.storage import artifacts
 
@@ -68,7 +69,7 @@ def distribution(values: Float[np.ndarray, " n"]) -> dict[str, float | None]:
 
 def _layer(run: Run, name: str, levels: Mapping[int, Level]) -> dict[str, Any]:
     config = run.config
-    activations = artifacts.read(run.layer(name) / "activations.npz", Activations)
+    activations = stored.read(run.layer(name) / stored.FILE)
     xy = artifacts.read(run.layer(name) / "layout.npz", Layout).xy
     settings = config.layout_settings(name)
     quality = map_quality(activations.value, xy, metric=settings["metric"], seed=config.seed)

@@ -4,5 +4,5 @@ What a stage computes stands in `atlas`, as functions on arrays. Here is what ma
 them: paths, fingerprints, progress and the log. `pipeline` calls the stages in order.
 """
 
-FORMAT = 4  # of the artifacts; raised when what a stage computes changes
+FORMAT = 5  # of the artifacts; raised when what a stage computes changes
 EXAMPLES_FORMAT = 1  # of the examples, likewise

@@ -1,6 +1,6 @@
 """The activations of every layer, and which images could not be read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -8,24 +8,26 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from atlasjax import progress
-from atlasjax.atlas.alike import unfinite
-from atlasjax.atlas.collect import Activations, check_layers, collect
+from atlasjax.atlas.collect import Activations, check_layers, joined, recorded
 from atlasjax.atlas.positions import (
     Choose,
     Lattice,
     coarsest_of,
     independent,
+    interior,
     lattice_of,
     placed,
     together,
 )
-from atlasjax.data import ranges
+from atlasjax.data import Batch, ranges
 from atlasjax.data.ranges import Span, narrow
 from atlasjax.errors import UserError
+from atlasjax.planes import as_planes
 from atlasjax.runs import origins
 from atlasjax.runs.job import Run
+from atlasjax.runs.stages import stored
 from atlasjax.storage import artifacts
-from atlasjax.taps import as_pytree, identity
+from atlasjax.taps import as_pytree, identity, layers
 
 SKIPPED = "skipped.npz"
 
@@ -64,6 +66,8 @@ class Plan(NamedTuple):
 def collected(run: Run) -> dict[str, str]:
     """See that every layer's activations are on disk; return their fingerprints.
 
+    They are written in shards as they come; what of them is there is not collected again.
+
     Args:
         run: the run.
 
@@ -71,17 +75,24 @@ def collected(run: Run) -> dict[str, str]:
         UserError: layers that cannot be sampled as the experiment says; no readable image.
     """
     _check_classes(run)
-    plan = looked_at(run, shapes_of(run))
+    shapes = shapes_of(run)
+    plan = looked_at(run, shapes)
     found = origins.activations(run, plan.places)
     digests = {name: artifacts.fingerprint(**origin) for name, origin in found.items()}
-    missing = [n for n in run.names if not artifacts.holds(_path(run, n), digests[n])]
-    path, whole = run.folder / SKIPPED, artifacts.fingerprint(**origins.skipped(run))
-    if missing:
+    while left := [name for name in run.names if not stored.finished(run, name, digests[name])]:
         with run.timed("collect"):
-            skipped = _collect(run, missing, plan, digests)
-        artifacts.save(path, skipped, whole)
-    elif not artifacts.holds(path, whole):
-        artifacts.save(path, _skipped(run), whole)
+            _collect(run, left, shapes, plan, digests)
+            for name in left:
+                stored.join(run, name, digests[name])
+    for name in run.names:  # of a run killed just here
+        for path in run.layer(name).glob("activations-[0-9]*.npz"):
+            path.unlink()
+    path, made_from = run.folder / SKIPPED, artifacts.fingerprint(**origins.skipped(run))
+    if not artifacts.holds(path, made_from):
+        index = stored.read_index(run.layer(run.names[0]) / stored.FILE)
+        for note in index.notes:
+            run.log(str(note))
+        artifacts.save(path, Skipped(index.skipped, index.span), made_from)
     return digests
 
 
@@ -109,12 +120,12 @@ def reader(run: Run, name: str, digest: str) -> Callable[[], Activations]:
     """
 
     def read() -> Activations:
-        path = _path(run, name)
-        found = artifacts.load(path, Activations, digest)
+        path = run.layer(name) / stored.FILE
+        found = stored.load(path, digest)
         if found is None:  # damaged where `artifacts.holds` does not look
             path.unlink(missing_ok=True)
             collected(run)
-            found = artifacts.load(path, Activations, digest)
+            found = stored.load(path, digest)
         assert found is not None, "collected just before"
         return found
 
@@ -151,66 +162,110 @@ def remarks(run: Run) -> tuple[str, ...]:
     return () if said is None else (said,)
 
 
-def _path(run: Run, name: str):
-    return run.layer(name) / "activations.npz"
+def left_out(run: Run) -> tuple[str, ...]:
+    """Return what there is to say of activations that are not finite, a line for each layer."""
+    found = {}
+    for name in run.names:
+        path = run.layer(name) / stored.FILE
+        some = artifacts.load(path, stored.LeftOut)
+        if some is not None and len(some.left_out):
+            found[name] = stored.said_of(run, stored.read_index(path))
+    return tuple(f"layer {name}: {said}" for name, said in found.items())
 
 
-def _collect(run: Run, missing: list[str], plan: Plan, digests: Mapping[str, str]) -> Skipped:
-    """Go through the images once for each network that has something missing."""
-    found = None
-    for network in dict.fromkeys(id(run.network(n)[0].model) for n in missing):
-        names = [n for n in missing if id(run.network(n)[0].model) == network]
-        layers = {run.network(n)[1]: n for n in names}
+def sizes_of(
+    run: Run, shapes: Mapping[str, tuple[int, int]]
+) -> Mapping[str, tuple[int, tuple[int, int, int]]]:
+    """Return how many activations are taken of each image, and every layer's shape.
 
-        def choose(
-            key: Key[Array, ""], layers: dict[str, str] = layers
-        ) -> dict[str, Int[Array, "k 2"]]:
-            found = plan.choose(key)
-            return {layer: found[name] for layer, name in layers.items()}
-
-        with progress.bar("collect", "images") as report:
-            found = collect(
-                run.network(names[0])[0].model,
-                run.batches(),
-                list(layers),
-                jax.random.key(run.config.seed),
-                samples_per_image=run.config.samples_per_image,
-                choose=choose,
-                total=len(run.source),
-                mesh=run.mesh,
-                progress=report,
-            )
-        for layer, activations in found.activations.items():
-            _check_finite(run, layers[layer], activations)
-        for layer, activations in found.activations.items():
-            artifacts.save(_path(run, layers[layer]), activations, digests[layers[layer]])
-    assert found is not None, "something was missing"
-    for note in found.notes:
-        run.log(note)
-    return Skipped(np.array(found.skipped, str), np.array(found.span or (), float))
+    Args:
+        run: the run.
+        shapes: what `shapes_of` returned.
+    """
+    found, known, side = {}, {}, run.config.crop[0]
+    for name, (rows, columns) in shapes.items():
+        network, layer = run.network(name)
+        if id(network.model) not in known:
+            known[id(network.model)] = layers(as_planes(network.model), (side, side, run.channels))
+        each = min(run.config.samples_per_image, len(interior(rows, columns)))
+        found[name] = each, (rows, columns, int(known[id(network.model)][layer][-1]))
+    return found
 
 
-def _skipped(run: Run) -> Skipped:
-    """Go through the images for what there is to say of them, without any network."""
-    names, span = [], None
-    with progress.bar("images", "images") as report:
-        for batch in run.batches():
-            names.extend(batch.skipped)
-            span = ranges.together(span, batch.span)
-            report(int(batch.index[-1]) + 1 if len(batch.index) else len(names), len(run.source))
-    return Skipped(np.array(names, str), np.array(span or (), float))
+def _collect(
+    run: Run,
+    left: Sequence[str],
+    shapes: Mapping[str, tuple[int, int]],
+    plan: Plan,
+    digests: Mapping[str, str],
+) -> None:
+    """Go through the images once for each network, those of which a shard is missing."""
+    sizes, missing = sizes_of(run, shapes), {}
+    for name in left:
+        rows, shape = sizes[name]
+        stored.create(run, name, rows, shape[2])
+        missing[name] = stored.missing(run, name, digests[name])
+    for network in dict.fromkeys(id(run.network(n)[0].model) for n in left):
+        names = [n for n in left if id(run.network(n)[0].model) == network]
+        own = sorted({number for name in names for number in missing[name]})
+        empty = {n: stored.nothing(sizes[n][1], sizes[n][0], len(run.source)) for n in names}
+        for number, found, said in _shards(run, names, plan, own):
+            for name in names:
+                if number in missing[name]:
+                    index = empty[name]._replace(**said)
+                    stored.save(run, name, number, found.get(name), index, digests[name])
 
 
-def _check_finite(run: Run, name: str, activations: Activations) -> None:
-    """Refuse a layer with activations that are no numbers, before anything is kept of it."""
-    bad = unfinite(activations.value)
-    if len(bad):
-        image, (row, column) = int(activations.image[bad[0]]), activations.position[bad[0]]
-        raise UserError(
-            f"layer {name!r}: {len(bad)} of {len(activations.value)} activations are NaN or "
-            f"infinite; the first is of image {run.source[image].name!r}, row {row}, column "
-            f"{column}"
-        )
+def _shards(
+    run: Run, names: Sequence[str], plan: Plan, numbers: Sequence[int]
+) -> Iterator[tuple[int, Mapping[str, Activations], Mapping[str, np.ndarray]]]:
+    """Give the activations of one shard after another, and what there is to say of its images."""
+    if not numbers:
+        return
+    layer_of = {run.network(n)[1]: n for n in names}
+
+    def choose(key: Key[Array, ""]) -> dict[str, Int[Array, "k 2"]]:
+        found = plan.choose(key)
+        return {layer: found[name] for layer, name in layer_of.items()}
+
+    parts = [stored.shards(run)[number] for number in numbers]
+    done, total = len(run.source) - sum(map(len, parts)), len(run.source)
+    options = {"samples_per_image": run.config.samples_per_image, "mesh": run.mesh}
+    gone = recorded(
+        run.network(names[0])[0].model,
+        run.batches(parts=parts),
+        list(layer_of),
+        jax.random.key(run.config.seed),
+        choose=choose,
+        note=run.remark,
+        **options,
+    )
+    with progress.bar("collect", "images") as report:
+        report(done, total)
+        for number in numbers:
+            held, batches = [], []
+            for batch, found in gone:
+                batches.append(batch._replace(images=batch.images[:0]))
+                held += [found] if found else []
+                done += len(batch.images) + len(batch.skipped)
+                report(done, total)
+                if batch.ends:
+                    break
+            there = layer_of.items() if held else ()
+            whole = {name: joined([one[layer] for one in held]) for layer, name in there}
+            yield number, whole, _said(batches)
+
+
+def _said(batches: Sequence[Batch]) -> Mapping[str, np.ndarray]:
+    """Return what there is to say of the images of a shard."""
+    span = None
+    for batch in batches:
+        span = ranges.together(span, batch.span)
+    return {
+        "skipped": np.array([name for batch in batches for name in batch.skipped], str),
+        "notes": np.array([note for batch in batches for note in batch.notes], str),
+        "span": np.array(span or (), float),
+    }
 
 
 def looked_at(run: Run, shapes: Mapping[str, tuple[int, int]]) -> Plan:

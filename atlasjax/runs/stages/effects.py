@@ -1,7 +1,6 @@
 """The attribution of every activation to every class, on disk in half precision."""
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,17 +9,15 @@ import numpy as np
 from jaxtyping import Float, Float16
 
 from atlasjax import progress
-from atlasjax.atlas.attribution import attributions, samples_of
-from atlasjax.atlas.collect import Activations
-from atlasjax.data.subset import Subset
+from atlasjax.atlas.attribution import attributions
 from atlasjax.errors import UserError
 from atlasjax.runs import origins
 from atlasjax.runs.job import Run
+from atlasjax.runs.stages import stored
 from atlasjax.storage import artifacts, rows
 from atlasjax.taps import as_pytree, identity
 
 FILE = "attribution.npz"
-PART = 32_768  # activations, about: how much at most is done again after an interruption
 
 
 class Attributions(NamedTuple):
@@ -36,7 +33,7 @@ class CellAttributions(NamedTuple):
 
 
 def effects(
-    run: Run, name: str, activations: Callable[[], Activations], digest: str
+    run: Run, name: str, digest: str
 ) -> tuple[Callable[[], Float16[np.ndarray, "n classes"]], str]:
     """Return what gives a layer's attributions, from disk or by a pass over the images.
 
@@ -44,8 +41,7 @@ def effects(
 
     Args:
         run: the run.
-        name: the layer.
-        activations: reads the layer's activations.
+        name: the layer, whose activations are on disk.
         digest: their fingerprint.
 
     Returns:
@@ -57,7 +53,7 @@ def effects(
     def read() -> Float16[np.ndarray, "n classes"]:
         found = rows.mapped(path, "value", made_from)
         if found is None:
-            _compute(run, name, activations(), path, made_from)
+            _compute(run, name, digest, path, made_from)
             found = rows.mapped(path, "value", made_from)
         assert found is not None, "written just before"
         return found
@@ -65,7 +61,7 @@ def effects(
     return read, made_from
 
 
-def attributed(run: Run, name: str, activations: Callable[[], Activations], digest: str) -> None:
+def attributed(run: Run, name: str, digest: str) -> None:
     """See that a layer's attributions are on disk, and nothing else of them.
 
     A run that has those of its cells asks for no others, but the atlases of classes do.
@@ -73,48 +69,85 @@ def attributed(run: Run, name: str, activations: Callable[[], Activations], dige
     Args:
         run: the run.
         name: the layer.
-        activations: as for `effects`.
-        digest: likewise.
+        digest: the fingerprint of its activations.
     """
-    read, made_from = effects(run, name, activations, digest)
+    read, made_from = effects(run, name, digest)
     if not artifacts.holds(run.layer(name) / FILE, made_from):
         read()
     for part in run.layer(name).glob("attribution-*.npz"):  # of a run killed just here
         part.unlink()
 
 
-def _compute(run: Run, name: str, activations: Activations, path: Path, made_from: str) -> None:
+def _compute(run: Run, name: str, digest: str, path: Path, made_from: str) -> None:
     """Compute what is not there yet part by part, then join the parts."""
-    if not classes_of(run, name):  # nothing to be said of any, whatever the images are
-        empty = np.zeros((len(activations.value), 0), np.float16)
+    index = stored.read_index(run.layer(name) / stored.FILE, digest)
+    kept = stored.kept_of(index)
+    classes = classes_of(run, name)
+    if not classes:  # nothing to be said of any, whatever the images are
+        empty = np.zeros((int(kept.sum()), 0), np.float16)
         artifacts.save(path, Attributions(empty), made_from)
         return
-    samples, batch = samples_of(activations), run.image_batch
-    images = activations.image[::samples]
-    each = max(PART // (samples * batch), 1) * batch  # images; whole batches, as without parts
-    places = activations.position.reshape(-1, samples, 2)
-    whole, made_from = made_from, artifacts.fingerprint(whole=made_from, images=each)  # of a part
-    parts = [
-        path.with_name(f"attribution-{number:05}.npz") for number in range(-(-len(images) // each))
-    ]
-    done = sum(1 for _ in itertools.takewhile(lambda p: artifacts.holds(p, made_from), parts))
-    network, layer = run.network(name)
+    parts = _parts(run, name, index)
+    own = part_digest(run, made_from)
     title = f"attribution {name}"
     with run.timed(title), progress.bar(title, "activations") as report:
-        if done < len(parts):
-            left = Subset(run.source, tuple(images[done * each :].tolist()))
-            found = attributions(
-                network.model, layer, run.batches(left), places[done * each :], mesh=run.mesh
-            )
-            shown = _reported(found, done * each * samples, len(activations.value), report)
-            values = _numbers(run, name, _grouped(shown, each * samples))
-            for part, value in zip(parts[done:], values, strict=True):
-                artifacts.save(part, Attributions(value), made_from)
-        shape = (len(activations.value), _read(parts[0], made_from).shape[1])
-        pieces = (_read(part, made_from) for part in parts)
-        rows.write(path, "value", pieces, shape, np.float16, whole)
+        compute_parts(run, name, index, own, report)
+        pieces = (_read(part, own) for part in parts)
+        rows.write(path, "value", pieces, (int(kept.sum()), classes), np.float16, made_from)
     for part in parts:
         part.unlink()
+
+
+def part_digest(run: Run, made_from: str) -> str:
+    """Return the fingerprint of the parts of a layer's attributions, of the whole's."""
+    return artifacts.fingerprint(whole=made_from, images=len(stored.shards(run)[0]))
+
+
+def compute_parts(
+    run: Run, name: str, index: stored.Index, made_from: str, report: progress.Progress
+) -> None:
+    """Compute those parts of a layer's attributions that are not there, one for each shard.
+
+    Args:
+        run: the run.
+        name: the layer.
+        index: of its activations.
+        made_from: the fingerprint of a part.
+        report: called with the number of activations done.
+    """
+    parts = _parts(run, name, index)
+    left = [path for path in parts if not artifacts.holds(path, made_from)]
+    each, kept = int(index.rows), stored.kept_of(index)
+    images, places = index.image[::each], index.position.reshape(-1, each, 2)
+    which = np.concatenate([parts[path] for path in left]) if left else np.zeros(0, np.int64)
+    done = len(kept) - len(which) * each
+    report(done, len(kept))
+    if not left:
+        return
+    network, layer = run.network(name)
+    gone = attributions(
+        network.model,
+        layer,
+        run.batches(parts=[images[parts[path]] for path in left]),
+        places[which],
+        mesh=run.mesh,
+        note=run.remark,
+    )
+    shown = _reported(gone, done, len(kept), report)
+    grouped = _grouped(shown, [len(parts[path]) * each for path in left])
+    for path, value in zip(left, _numbers(run, name, grouped), strict=True):
+        own = kept.reshape(-1, each)[parts[path]].ravel()
+        artifacts.save(path, Attributions(value[own]), made_from)
+
+
+def _parts(run: Run, name: str, index: stored.Index) -> dict[Path, np.ndarray]:
+    """Return where each part is, and of which of the images that can be read."""
+    images, found = index.image[:: int(index.rows)], {}
+    for number, shard in enumerate(stored.shards(run)):
+        own = np.flatnonzero((images >= shard[0]) & (images <= shard[-1]))
+        if len(own):
+            found[run.layer(name) / f"attribution-{number:05}.npz"] = own
+    return found
 
 
 def classes_of(run: Run, name: str) -> int:
@@ -149,15 +182,12 @@ def _reported(
         yield piece
 
 
-def _grouped(pieces: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Put consecutive pieces together until they are `size` rows; the last may be fewer."""
-    held: list[np.ndarray] = []
-    for piece in pieces:
-        held.append(piece)
-        if sum(map(len, held)) >= size:
-            yield np.concatenate(held)
-            held = []
-    if held:
+def _grouped(pieces: Iterator[np.ndarray], sizes: Sequence[int]) -> Iterator[np.ndarray]:
+    """Put successive pieces together, until there are as many rows as each size says."""
+    for size in sizes:
+        held: list[np.ndarray] = []
+        while sum(map(len, held)) < size:
+            held.append(next(pieces))
         yield np.concatenate(held)
 
 

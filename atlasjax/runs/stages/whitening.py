@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from atlasjax.atlas.grid import Cells
-from atlasjax.atlas.whitening import moment_of, whitening
+from atlasjax.atlas.whitening import Moment, whitening
 from atlasjax.runs import origins
 from atlasjax.runs.job import Run
 from atlasjax.storage import artifacts
@@ -34,15 +34,15 @@ class Whitened(NamedTuple):
 
 
 def whiten(
-    run: Run, name: str, values: Callable[[], Float[np.ndarray, "n c"]], digest: str
+    run: Run, name: str, moment: Callable[[], Moment], digest: str
 ) -> tuple[Callable[[], Whitening], str]:
     """Whiten a layer, if that was not done yet.
 
     Args:
         run: the run.
         name: the layer.
-        values: its activations.
-        digest: their fingerprint.
+        moment: gives the second moment of its activations.
+        digest: the fingerprint of the activations.
 
     Returns:
         What gives the layer's whitening, and its fingerprint.
@@ -51,9 +51,9 @@ def whiten(
     ridge, made_from = origin["ridge"], artifacts.fingerprint(**origin)
 
     def compute() -> Whitening:
-        moment = moment_of([values()])
-        matrix = np.eye(len(moment.value)) if ridge is None else whitening(moment.value, ridge)
-        return Whitening(moment.value, moment.count, matrix)
+        found = moment()
+        matrix = np.eye(len(found.value)) if ridge is None else whitening(found.value, ridge)
+        return Whitening(found.value, found.count, matrix)
 
     path = run.layer(name) / "whitening.npz"
     if not artifacts.holds(path, made_from):

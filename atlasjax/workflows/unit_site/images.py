@@ -54,8 +54,8 @@ class Images(NamedTuple):
         return [self._name(int(i)) for i in index]
 
     def _through(self, source: ImageSource) -> Iterator[Batch]:
-        size = {"image_size": self.side, "resize": self.resize}
-        return batches(source, self.batch, channels=self.channels, **size)
+        side, resize, channels = self.side, self.resize, self.channels
+        return batches(source, self.batch, image_size=side, resize=resize, channels=channels)
 
     def _name(self, index: int) -> str:
         try:
