@@ -4,7 +4,7 @@ import argparse
 import shlex
 from typing import Any
 
-NAMES = ("layers", "grids", "top", "evidence", "more_than", "weights", "model", "out")
+NAMES = ("layers", "grids", "top", "evidence", "more_than", "own_images", "weights", "model", "out")
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--top", type=int, help="activations that speak most for a class, at most")
     add("--evidence", type=float, help="share of all that speaks for it which they hold, at most")
     add("--more-than", type=int, help="a cell is drawn when it holds more activations than this")
+    add(
+        "--own-images",
+        action="store_true",
+        help="take what is of images labelled as the classes, whatever it speaks for",
+    )
     add("--out", help="folder of the result; one in the run's by default")
     add_network(parser)
 

@@ -10,26 +10,28 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, Float16
 
-from atlasjax.atlas.attribution import attribute
-from atlasjax.atlas.collect import Activations, collect
+from atlasjax.atlas.collect import Activations
 from atlasjax.atlas.comparison import comparison
 from atlasjax.atlas.examples import field_of
-from atlasjax.atlas.grid import Cells, average, grid
-from atlasjax.atlas.positions import interior
-from atlasjax.data import ImageSource, batches, prepare
-from atlasjax.data.subset import Subset
+from atlasjax.atlas.grid import Cells, average, fitting, grid
+from atlasjax.atlas.rows import take
+from atlasjax.data import ImageSource, prepare
 from atlasjax.errors import UserError, unknown
 from atlasjax.fidelity.truth import Score, on_part, score
 from atlasjax.progress import Progress, silent
+from atlasjax.runs.experiment import Experiment, from_json
 from atlasjax.runs.open import finished_run
 from atlasjax.runs.stages import stored
 from atlasjax.runs.stages.effects import CellAttributions
 from atlasjax.storage import artifacts
+from atlasjax.storage import rows as disk
+from atlasjax.storage.remedy import damaged
 from atlasjax.taps import Model
+
+MORE_THAN = 2  # activations in a cell of a comparison; as `compare` draws it
 
 
 @runtime_checkable
@@ -102,9 +104,6 @@ def score_run(
     shortcuts: Mapping[str, Shortcut],
     *,
     layers: Sequence[str] | None = None,
-    size: int = 20,
-    more_than: int = 2,
-    positions: int = 100,
     count: int = 10,
     draws: int = 1000,
     seed: int = 0,
@@ -115,8 +114,8 @@ def score_run(
     The difference of two logits says something where the network decides between the two: in
     images of either class. Elsewhere it is large for reasons of its own (stripes weigh more for a
     wok than for a pan, in a zebra of which the network says neither). So what pushes from one class
-    to the other is looked for in their comparison (`atlas.comparison`), a map of the run's images
-    of the two classes alone. Random cells are drawn from the whole atlas.
+    to the other is looked for in their comparison, of images of the two classes alone: the map that
+    `compare` draws with `own_images`. Random cells are drawn from the whole atlas.
 
     Args:
         folder: the run folder.
@@ -124,13 +123,9 @@ def score_run(
         source: the run's images, with the truth about them.
         shortcuts: what was planted, by name.
         layers: some of the run's layers; all of them by default.
-        size: cells in each direction into which a comparison is cut.
-        more_than: a cell counts where it holds more activations than this.
-        positions: of each image in a comparison, at most; all that are off the border where there
-            are fewer.
         count: how many cells to choose; see `score`.
         draws: how many random choices to compare with.
-        seed: of these choices, and of the positions.
+        seed: of these choices.
         progress: called with the number of comparisons done.
 
     Returns:
@@ -148,31 +143,25 @@ def score_run(
     folder = Path(folder)
     if not (folder / "run.json").is_file():
         folder = finished_run(folder)  # which says what is there instead
-    settings = _settings(folder / "run.json")
-    mask_of = _masks(source, settings["image_size"], settings["resize"])
+    config = _config(folder / "run.json")
+    mask_of = _masks(source, *config.crop)
     pairs = {
         name: (_index(source, shortcut.source), _index(source, shortcut.target))
         for name, shortcut in shortcuts.items()
     }
-    rows, names = [], settings["layers"] if layers is None else layers
+    rows, names = [], config.layers if layers is None else layers
     progress(0, len(names) * len(shortcuts))
     for layer in names:
-        atlas = _atlas(folder, layer, settings["grids"])
-        field = field_of(model, layer, atlas.activations, settings["image_size"])
-        two = _gather(model, layer, source, atlas.activations, pairs, settings, positions, seed)
+        atlas = _atlas(folder, layer, config.grids)
+        field = field_of(model, layer, atlas.activations, config.crop[0])
+        settings = {k: v for k, v in config.layout_settings(layer).items() if k != "method"}
         for name, shortcut in shortcuts.items():
             pair, mask = pairs[name], functools.partial(mask_of, shortcut.part)
             rate = functools.partial(score, count=count, draws=draws, seed=seed)
-            everywhere = on_part(atlas.activations, mask, field)
-            compared = _compare(two, on_part(two.activations, mask, field), pair, size, more_than)
-            rows.append(
-                Row(
-                    name,
-                    layer,
-                    rate(*compared, *pair),
-                    rate(atlas.cells, atlas.effect, everywhere, *pair),
-                )
-            )
+            on = on_part(atlas.activations, mask, field)
+            compared = rate(*_compare(atlas, on, pair, settings), *pair)
+            whole = rate(atlas.cells, atlas.effect, on, *pair)
+            rows.append(Row(name, layer, compared, whole))
             progress(len(rows), len(names) * len(shortcuts))
     return rows
 
@@ -181,59 +170,37 @@ class _Atlas(NamedTuple):
     """What a run left of one layer: its activations, and the cells of its finest level."""
 
     activations: Activations
+    each: Float16[np.ndarray, "n classes"]  # attribution of every activation; it lies on disk
     cells: Cells
     effect: Float[np.ndarray, "cells classes"]
-
-
-class _Gathered(NamedTuple):
-    """Activations with the attribution of each."""
-
-    activations: Activations
-    effect: Float16[np.ndarray, "n classes"]
 
 
 def _atlas(folder: Path, name: str, grids: Sequence[int]) -> _Atlas:
     here = folder / "layers" / artifacts.folder_name(name)
     level = here / f"grid-{max(grids)}"
+    each = disk.mapped(here / "attribution.npz", "value")
+    if each is None:
+        raise damaged(here / "attribution.npz")
     return _Atlas(
         stored.read(here / stored.FILE),
+        each,
         artifacts.read(level / "cells.npz", Cells),
         artifacts.read(level / "attribution.npz", CellAttributions).value,
     )
 
 
-def _gather(
-    model: Model,
-    layer: str,
-    source: SceneSource,
-    activations: Activations,
-    pairs: Mapping[str, tuple[int, int]],
-    settings: Mapping[str, Any],
-    positions: int,
-    seed: int,
-) -> _Gathered:
-    """Collect many positions of the run's images that are of any shortcut's classes."""
-    labels = [label for pair in pairs.values() for label in pair]
-    images = np.unique(activations.image[np.isin(activations.label, labels)])
-    subset = Subset(source, tuple(images.tolist()))
-    size = {"image_size": settings["image_size"], "resize": settings["resize"]}
-    height, width = activations.shape[:2]
-    samples = min(positions, len(interior(int(height), int(width))))
-    key = jax.random.key(seed)
-    found = collect(model, batches(subset, 16, **size), [layer], key, samples_per_image=samples)
-    own = found.activations[layer]
-    effect = attribute(model, layer, batches(subset, 16, **size), own)
-    return _Gathered(own._replace(image=images[own.image]), effect)
-
-
 def _compare(
-    two: _Gathered, on: Bool[np.ndarray, " n"], pair: tuple[int, int], size: int, more_than: int
+    atlas: _Atlas, on: Bool[np.ndarray, " n"], pair: tuple[int, int], settings: Mapping[str, Any]
 ) -> tuple[Cells, Float[np.ndarray, "cells classes"], Bool[np.ndarray, " k"]]:
-    """Cut the comparison of two classes; return cells, their effects, and what is on the part."""
-    which = np.isin(two.activations.label, pair)
-    value, effect = two.activations.value[which], two.effect[which]
-    xy = comparison(value, effect, *pair, vertical="principal", scale="linear")
-    cells = grid(xy, value, size, more_than=more_than)
+    """Lay out and cut the comparison of two classes, as `compare` does with their own images.
+
+    Returns:
+        Its cells, their effects, and which of its activations are on the part.
+    """
+    which = np.flatnonzero(np.isin(atlas.activations.label, pair))
+    value, effect = take(atlas.activations.value, which), np.asarray(atlas.each[which])
+    xy = comparison(value, effect, *pair, **settings)
+    cells = grid(xy, value, fitting(xy, more_than=MORE_THAN), more_than=MORE_THAN)
     return cells, average(cells, effect), on[which]
 
 
@@ -256,9 +223,8 @@ def _index(source: SceneSource, name: str) -> int:
     return source.classes.index(name)
 
 
-def _settings(path: Path) -> Mapping[str, Any]:
+def _config(path: Path) -> Experiment:
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))["experiment"]
-        return {name: settings[name] for name in ("layers", "grids", "image_size", "resize")}
-    except (OSError, ValueError, KeyError, TypeError):
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, UserError):
         raise UserError(f"{path} is missing or damaged: run the experiment again") from None

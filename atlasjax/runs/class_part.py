@@ -46,8 +46,9 @@ def part_of(
     *,
     top: int,
     evidence: float | int,
+    labels: Sequence[int] | None = None,
 ) -> Part:
-    """Select what of a layer speaks for any of some classes, each by itself.
+    """Select what of a layer speaks for any of some classes, each by itself; or what shows them.
 
     Args:
         run: a finished one.
@@ -56,6 +57,7 @@ def part_of(
         top: how many activations to take that speak most for a class, at most; see
             `atlas.select.of_class`.
         evidence: and how much of all that speaks for it they are to hold.
+        labels: take all activations of images that are labelled so instead.
 
     Returns:
         The part; what it gives is read from disk when it is asked for.
@@ -71,8 +73,11 @@ def part_of(
     effect = rows.mapped(folder / "attribution.npz", "value", made_from)
     if effect is None:
         raise damaged(folder / "attribution.npz")
-    chosen = [select.of_class(effect, index, top=top, evidence=evidence) for index in classes]
-    which = functools.reduce(np.union1d, chosen)
+    if labels is None:
+        chosen = [select.of_class(effect, index, top=top, evidence=evidence) for index in classes]
+        which = functools.reduce(np.union1d, chosen)
+    else:
+        which = np.flatnonzero(np.isin(stored.read(folder / stored.FILE).label, labels))
 
     def values() -> Float[np.ndarray, "selected c"]:
         return take(stored.read(folder / stored.FILE).value, which)

@@ -36,7 +36,7 @@ from atlasjax.runs.record import quality
 from atlasjax.runs.stages.layout import Laid, Layout
 from atlasjax.storage import artifacts, lock, mending, sums
 from atlasjax.workflows.open import open_atlas
-from atlasjax.workflows.reopen import Reopened, reopen
+from atlasjax.workflows.reopen import Reopened, images_of, reopen
 
 # What of a run's record is of the run alone.
 PARENTS = ("finished", "seconds", "peak_memory_bytes", "levels", "activations", "report")
@@ -56,6 +56,9 @@ class Options(NamedTuple):
         evidence: and how much of all that speaks for it they are to hold.
         more_than: a cell is drawn when it holds more activations than this; fewer than a whole
             run's, since a class has few.
+        own_images: take all activations of images that are labelled as the classes, and none of
+            others, whatever they speak for. What the network goes by between the two is to be
+            looked for there: elsewhere a difference of two logits is large for reasons of its own.
         out: folder of the result; one in the run folder by default.
         command: how it was asked for, for the record.
     """
@@ -65,6 +68,7 @@ class Options(NamedTuple):
     top: int = select.TOP
     evidence: float = select.EVIDENCE
     more_than: int = 2
+    own_images: bool = False
     out: str | os.PathLike | None = None
     command: str | None = None
 
@@ -173,7 +177,11 @@ def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Opti
     title = " or ".join(shorts[i] for i in classes)
     # Before the record of an earlier atlas there is overwritten: it refuses what is out of range.
     bounds = {"top": options.top, "evidence": options.evidence}
-    parts = {name: part_of(parent, name, classes, **bounds) for name in _layers(run, options)}
+    labels = _labels(opened, classes) if options.own_images else None
+    parts = {
+        name: part_of(parent, name, classes, **bounds, labels=labels)
+        for name in _layers(run, options)
+    }
     record: dict[str, Any] = {k: v for k, v in opened.record.items() if k not in PARENTS} | {
         "name": f"{parent.config.name}: {title}",
         "experiment": as_json(dataclasses.replace(run.config, out=None)),
@@ -181,6 +189,7 @@ def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Opti
         "classes": list(classes),
         "top": options.top,
         "evidence": options.evidence,
+        "own_images": options.own_images,
         "run": os.path.relpath(parent.folder, run.folder),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -217,6 +226,28 @@ def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Opti
     with lock.alone(parent.folder, WAIT):  # so that of two at once neither forgets the other
         relink(parent.folder, related_maps(parent.folder))
     return open_atlas(run.folder)
+
+
+def _labels(opened: Reopened, classes: Sequence[int]) -> list[int]:
+    """Return the labels that the images of some classes have, in the images' own numbering."""
+    source = images_of(opened.run, "own_images needs to know the classes of its images")
+    meant = [_meant(name, opened.classes) for name in source.classes]
+    for index in classes:
+        if index not in meant:
+            name = short_names(opened.classes)[index]
+            raise UserError(
+                f"own_images: none of the images is labelled as {name!r}; "
+                + (f"their classes are {', '.join(source.classes)}" if meant else "they have none")
+            )
+    return [label for label, index in enumerate(meant) if index in classes]
+
+
+def _meant(name: str, classes: Sequence[Any]) -> int | None:
+    """Return the class of the network that the images' class of this name is; None for no one."""
+    try:
+        return resolve(name, classes)
+    except UserError:
+        return None
 
 
 def _child(parent: Run, place: Path, options: Options) -> Run:

@@ -1,18 +1,20 @@
 """The report on planted shortcuts: of a small run written by hand."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from atlasjax.atlas.collect import Activations
+from atlasjax.atlas.comparison import comparison
 from atlasjax.atlas.grid import Cells
 from atlasjax.data import Example
 from atlasjax.data.scenes import SHORTCUTS as PLANTED
 from atlasjax.data.scenes import scenes
 from atlasjax.errors import UserError
+from atlasjax.fidelity import truth_report
 from atlasjax.fidelity.truth_report import Row, SceneSource, Shortcut, score_run
 from atlasjax.runs.stages.effects import CellAttributions
 from atlasjax.storage import artifacts
@@ -65,41 +67,68 @@ def quarter(images, tap):
     return jnp.stack([wok, 0.5 - wok, 0.0 * wok], -1)
 
 
+LAYOUT = {"neighbors": 7, "min_dist": 0.3, "metric": "euclidean", "seed": 3}
+
+
+@pytest.fixture(autouse=True)
+def laid(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Lay comparisons out downwards without a UMAP, which takes long; keep what they are told."""
+    told = []
+
+    def without(value: Any, effect: Any, source: int, target: int, **settings: Any) -> Any:
+        told.append({"activations": len(value), "pair": (source, target)} | settings)
+        return comparison(value, effect, source, target, vertical="principal")
+
+    monkeypatch.setattr(truth_report, "comparison", without)
+    return told
+
+
 def write_run(folder: Path, resize: int = 16) -> Path:
-    """Two cells of one layer: the first of positions on noodles, the other of other positions."""
+    """A layer of every position, brightness in its first channel, in two cells.
+
+    The first has the positions near noodles, which are white in the left half, the other the rest.
+    """
+    side, generator = resize // 4, np.random.default_rng(0)
+    settings = {"name": "stub", "model": "stub", "layers": ["pool/2"], "grids": [1, 2]} | LAYOUT
     size = {"image_size": resize, "resize": resize}
-    experiment = {"layers": ["pool/2"], "grids": [1, 2], **size}
-    artifacts.write_json(folder / "run.json", {"experiment": experiment})
+    artifacts.write_json(folder / "run.json", {"experiment": settings | size})
     artifacts.write_json(folder / "atlas.json", {})
-    image = np.arange(12).repeat(2)
+    place = np.stack(np.meshgrid(range(side), range(side), indexing="ij"), -1).reshape(-1, 2)
+    image, position = np.arange(12).repeat(side**2), np.tile(place, (12, 1))
+    column = position[:, 1] * 4 / side  # of four
+    white = (image % 3 == 0) & (column < 2)
+    value = generator.random((len(image), 3)) * 0.2 + 0.1
+    value[:, 0] = np.where(white, 0.9, 0.1) + 0.01 * generator.random(len(image))
     activations = Activations(
-        value=np.zeros((24, 3), np.float32),
-        position=np.tile([[1, 0], [1, 3]], (12, 1)),
+        value=value.astype(np.float32),
+        position=position,
         image=image,
         label=image % 3,
-        shape=np.array([resize // 4, resize // 4, 3]),
+        shape=np.array([side, side, 3]),
     )
-    on = np.flatnonzero((image % 3 == 0) & (activations.position[:, 1] == 0))
+    on = np.flatnonzero((image % 3 == 0) & (column < 2 + 4 / side))  # or a stride beside
     cells = Cells(
         x=np.array([0, 1]),
         y=np.array([0, 0]),
-        count=np.array([len(on), 24 - len(on)]),
+        count=np.array([len(on), len(image) - len(on)]),
         direction=np.zeros((2, 3), np.float32),
-        member=np.concatenate([on, np.setdiff1d(np.arange(24), on)]),
+        member=np.concatenate([on, np.setdiff1d(np.arange(len(image)), on)]),
         start=np.array([0, len(on)]),
     )
+    wok = value[:, 0] / side**2
+    each = CellAttributions(np.stack([wok, 0.0 * wok, 0.0 * wok], -1).astype(np.float16))
     # In the whole atlas it is the wrong cell that pushes to wok.
     effect = CellAttributions(np.array([[0, 0, 0], [9, 0, 0]], np.float32))
     layer = folder / "layers" / "pool-2"
     artifacts.save(layer / "activations.npz", activations, "x")
+    artifacts.save(layer / "attribution.npz", each, "x")
     artifacts.save(layer / "grid-2" / "cells.npz", cells, "x")
     artifacts.save(layer / "grid-2" / "attribution.npz", effect, "x")
     return folder
 
 
 def scored(folder: Path, shortcuts=SHORTCUTS, count: int = 1) -> list[Row]:
-    source = StubScenes()
-    return score_run(folder, quarter, source, shortcuts, size=4, more_than=1, count=count)
+    return score_run(folder, quarter, StubScenes(), shortcuts, count=count)
 
 
 def test_the_comparison_finds_what_the_whole_atlas_does_not(tmp_path: Path):
@@ -109,6 +138,14 @@ def test_the_comparison_finds_what_the_whole_atlas_does_not(tmp_path: Path):
     assert rows[0].everywhere.precision == 0.0
     assert rows[0].everywhere.chance == pytest.approx(0.5, abs=0.05)  # one of the two cells
     assert rows[0].ratio == rows[0].score.precision / rows[0].everywhere.chance
+
+
+def test_the_comparison_is_of_images_of_the_two_classes_and_as_the_experiment_says(
+    tmp_path: Path, laid: list[dict[str, Any]]
+):
+    scored(write_run(tmp_path))
+    own = {"n_neighbors": 7, "min_dist": 0.3, "metric": "euclidean", "seed": 3}
+    assert laid == [{"activations": 8 * 16, "pair": (1, 0)} | own]
 
 
 def test_masks_are_resized_as_the_images_are(tmp_path: Path):
@@ -130,7 +167,12 @@ def test_a_class_that_the_images_do_not_have(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "name",
-    ["run.json", "layers/pool-2/activations.npz", "layers/pool-2/grid-2/cells.npz"],
+    [
+        "run.json",
+        "layers/pool-2/activations.npz",
+        "layers/pool-2/attribution.npz",
+        "layers/pool-2/grid-2/cells.npz",
+    ],
 )
 def test_a_damaged_run_says_which_file(tmp_path: Path, name: str):
     (write_run(tmp_path) / name).write_text("{}")
