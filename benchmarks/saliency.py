@@ -55,8 +55,8 @@ LAYER = "mixed4e"
 LAYERS = ("mixed3b", "mixed4a", "mixed4e")
 MANY = {"objects": 4, "cues": 24, "checked": 14, "grouped": 56}  # images
 QUICK = {"objects": 1, "cues": 4, "checked": 4, "grouped": 8}
-BY_HEART = {"count": 448, "epochs": 40}
-QUICKLY = {"count": 64, "epochs": 30}
+BY_HEART = {"count": 448, "epochs": 80}
+QUICKLY = {"count": 64, "epochs": 120}
 CHECKS = ("weights", "by heart", "labels", "insertion", "deletion")
 EIGHT = 8  # steps of insertion and deletion
 
