@@ -114,8 +114,23 @@ def run(run: Run) -> Finished:
         attributed(run, name, digests[name])
         levels |= draw(run, laid, cells[name])
     sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
-    said = (*of_images(run), *left_out(run), *of_maps(run), *run.remarks)
+    said = (*of_images(run), *left_out(run), *of_maps(run), *of_icons(levels), *run.remarks)
     return Finished(levels, sampled, skipped(run), said)
+
+
+def of_icons(levels: Mapping[tuple[str, int], Level]) -> tuple[str, ...]:
+    """Return what there is to say of icons that became no numbers while they were drawn.
+
+    Args:
+        levels: by layer and grid.
+    """
+    bad = {at: np.count_nonzero(~np.isfinite(level.cosine)) for at, level in levels.items()}
+    return tuple(
+        f"layer {name}, {size} x {size}: {bad[name, size]} of {len(level.cosine)} icons became NaN "
+        "or infinite while they were drawn, and say nothing"
+        for (name, size), level in levels.items()
+        if bad[name, size]
+    )
 
 
 def _map(
@@ -266,15 +281,15 @@ def share(run: Run, planned: Mapping[str, str]) -> None:
 
 def _drawer(
     run: Run, name: str, settings: IconSettings, matrix: Callable[[], Whitening]
-) -> Callable[[], Draw]:
-    """Return what gives the function that draws this layer's icons, made when first asked for."""
-    config = run.config
+) -> Callable[[int], Draw]:
+    """Return what gives the function that draws so many of this layer's icons, when asked for."""
 
     @functools.cache
-    def drawer() -> Draw:
+    def drawer(batch: int) -> Draw:
         network, layer = run.network(name)
-        white = matrix().matrix if config.whitens(name) else None
-        return icon_drawer(network.model, layer, settings, white, run.mesh)
+        white = matrix().matrix if run.config.whitens(name) else None
+        own = dataclasses.replace(settings, batch=batch)
+        return icon_drawer(network.model, layer, own, white, run.mesh)
 
     return drawer
 
@@ -286,7 +301,7 @@ def _icons(
     cells: Cells,
     digest: str,
     settings: IconSettings,
-    drawer: Callable[[], Draw],
+    drawer: Callable[[int], Draw],
     coarser: Drawn | None,
 ) -> tuple[Icons, str]:
     """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
@@ -316,7 +331,7 @@ def _icons(
         return artifacts.cached(path, Icons, part, compute)
 
     def compute() -> Icons:
-        draw = drawer()
+        draw = drawer(settings.batch)
         with run.timed(title), progress.bar(title, "icons") as report:
             return icons(
                 draw,
@@ -327,6 +342,8 @@ def _icons(
                 attempts=settings.attempts,
                 retry_below=settings.retry_below,
                 keep=keep,
+                smaller=drawer,
+                note=run.remark,
                 progress=report,
             )
 

@@ -1,5 +1,6 @@
 """Several processes that make one run, for real: on this machine, each with devices of its own."""
 
+import importlib
 import json
 import os
 import signal
@@ -43,9 +44,7 @@ Start = Callable[..., subprocess.Popen[str]]
 def kill_work():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "benchmarks"))
-        import kill_work
-
-        yield kill_work
+        yield importlib.import_module("kill_work")
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +169,9 @@ def test_any_number_of_devices_gives_the_same_map(
         np.testing.assert_array_equal(one.image, other.image)
         # Shares of a batch of another size are summed in another order.
         np.testing.assert_allclose(one.value, other.value, rtol=1e-5, atol=1e-6)
-        places = (artifacts.read(run / "layout.npz", Layout).xy for run in (here, there))
-        np.testing.assert_allclose(*places, atol=1e-4)
-        icons = (artifacts.read(run / "grid-2" / "icons.npz", Icons) for run in (here, there))
-        own, others = icons
+        xy, expected = (artifacts.read(run / "layout.npz", Layout).xy for run in (here, there))
+        np.testing.assert_allclose(xy, expected, atol=1e-4)
+        own, others = (artifacts.read(run / "grid-2" / "icons.npz", Icons) for run in (here, there))
         # Two steps of an optimizer that divides by the gradient's size: rounding may turn a sign.
         assert np.abs(own.icon.astype(int) - others.icon).mean() < 2
         np.testing.assert_allclose(own.cosine, others.cosine, atol=0.02)

@@ -197,7 +197,7 @@ def _numbers(run: Run, name: str, pieces: Iterator[np.ndarray]) -> Iterator[np.n
     for piece in pieces:
         bad = int(np.isnan(piece).any(1).sum())
         if bad:
-            run.log(f"attribution {name}: NaN for {bad} of {len(piece)} activations, taken as 0")
+            run.remark(f"attribution {name}: NaN for {bad} of {len(piece)} activations, taken as 0")
         yield np.nan_to_num(piece, nan=0.0) if bad else piece
 
 
