@@ -68,6 +68,25 @@ def batch_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     return Mesh(np.array(chosen), ("batch",))
 
 
+def mesh_of(devices: int | None) -> Mesh:
+    """Return a mesh over so many of this process's devices.
+
+    Args:
+        devices: how many; all by default.
+
+    Raises:
+        UserError: there are not so many.
+
+    >>> mesh_of(10_000)
+    Traceback (most recent call last):
+    atlasjax.errors.UserError: devices 10000: must be from 1 to ..., as many as there are
+    """
+    there = jax.local_devices()
+    if devices is not None and not 1 <= devices <= len(there):
+        raise UserError(f"devices {devices}: must be from 1 to {len(there)}, as many as there are")
+    return batch_mesh(there[:devices])
+
+
 def split_batch(function: Callable[..., Any], mesh: Mesh, replicated: int) -> Callable[..., Any]:
     """Compile a function of a batch so that every device of the mesh does its share.
 

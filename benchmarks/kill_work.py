@@ -84,7 +84,7 @@ TIMES = re.compile(
     r'|\["Made", ?"[^"]*"\]|Making this report took [^<]*'
 )
 TIMED = ("run.json", "atlas.json", "atlas.js", "report.json", "report.html")
-LOGS = ("run.log", ".lock", ".lock.json")
+LOGS = ("run.log", ".lock")
 
 
 class Ended(NamedTuple):
@@ -235,7 +235,7 @@ def content(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not path.is_file() or name in LOGS:
+        if not path.is_file() or name.startswith(LOGS):
             continue
         held = path.read_bytes()
         if name in TIMED:

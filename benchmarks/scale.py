@@ -10,6 +10,9 @@ Sections:
     neighbors   the 50 nearest of each, by `faiss` as atlasjax uses it, by usearch and pynndescent
                 as they are shipped, where they are installed, and by comparing all with all; and
                 the share of the true ones that is found
+    stages      the rest of a run with 1,000 attributions to each: `collected` (with the second
+                moment), `whitened`, `attributed`, `binned` by four grids, `reported` with the
+                examples chosen; of each the seconds, and those that a million would take
 
 The activations are generated: clusters on a curved sheet of six dimensions, seen by 512 neurons
 with noise, which are silent below 0. They lie in a file, of which every size reads the start. Each
@@ -34,11 +37,12 @@ from typing import Any
 import numpy as np
 import scale_layout
 import scale_neighbors
+import scale_stages
 from numpy.lib import format as npy
 
 SIZES, QUICK = (10_000, 50_000, 100_000, 1_000_000), (1_000, 3_000)
 # Modules with METHODS, COLUMNS and `measure`.
-SECTIONS = {"layout": scale_layout, "neighbors": scale_neighbors}
+SECTIONS = {"layout": scale_layout, "neighbors": scale_neighbors, "stages": scale_stages}
 CHANNELS, SHEET, CLUSTERS = 512, 6, 300
 AT_A_TIME = 10_000  # activations
 GIB = 2**30

@@ -1,8 +1,11 @@
 """Icons: each cell's average activation, drawn by feature visualization."""
 
 import functools
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 
 from atlasjax.atlas.drawer import Draw, Drawer, Drawing, Icons, IconSettings
+from atlasjax.errors import UserError
+from atlasjax.parallel import out_of_memory
 from atlasjax.progress import Progress, silent
 
 
@@ -48,6 +53,8 @@ def icons(
     attempts: int = IconSettings.attempts,
     retry_below: float = IconSettings.retry_below,
     keep: Callable[[int, Callable[[], Icons]], Icons] | None = None,
+    smaller: Callable[[int], Draw] | None = None,
+    note: Callable[[str], Any] = warnings.warn,
     progress: Progress = silent,
 ) -> Icons:
     """Draw any number of icons, a batch at a time, and those that fail once more.
@@ -66,11 +73,18 @@ def icons(
         retry_below: the cosine from which an icon is not drawn again.
         keep: called with a batch's number and what computes it, and returns the batch; it may take
             it from disk instead.
+        smaller: gives what draws so many icons at a time, where a device has too little memory for
+            a batch; without it that is an error.
+        note: called with a line where that is so.
         progress: called with the number of icons done, and to do so far.
 
     Returns:
         The icons, in the order of the directions.
+
+    Raises:
+        UserError: a device has too little memory for a single icon.
     """
+    now = _Now(draw, batch)
     n = total = len(directions)
     done = number = 0
     best = Icons(np.zeros((n, 0, 0, 3), np.uint8), np.full(n, -np.inf, np.float32))
@@ -85,10 +99,12 @@ def icons(
         def begin(chosen: Int[np.ndarray, " k"], attempt: int = attempt) -> Drawing | Icons:
             own = jax.vmap(jax.random.fold_in, (0, None))(keys[chosen], attempt)
             given = () if start is None or attempt else (start[chosen],)
-            begun = draw.begin if isinstance(draw, Drawer) else draw
-            return begun(directions[chosen], own, *given)
+            return now.begin((directions[chosen], own, *given))
 
-        for chosen, compute in zip(groups, _one_ahead(begin, groups), strict=True):
+        def halve() -> None:
+            now.halve(smaller, note)
+
+        for chosen, compute in zip(groups, _one_ahead(begin, groups, halve), strict=True):
             parts.append(compute() if keep is None else keep(number, compute))
             number, done = number + 1, done + len(chosen)
             progress(done, total)
@@ -98,8 +114,44 @@ def icons(
     return best
 
 
+@dataclass
+class _Now:
+    """What draws icons, and how many at a time: fewer where a device has too little memory.
+
+    Attributes:
+        draw: what does.
+        size: so many.
+    """
+
+    draw: Draw
+    size: int
+
+    def begin(self, given: tuple[Any, ...]) -> Drawing | Icons:
+        """Begin to draw; where they are more than fit, draw them a few at a time."""
+        if len(given[0]) <= self.size:
+            return (self.draw.begin if isinstance(self.draw, Drawer) else self.draw)(*given)
+        parts = [
+            self.draw(*(array[first : first + self.size] for array in given))
+            for first in range(0, len(given[0]), self.size)
+        ]
+        return Icons(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    def halve(self, smaller: Callable[[int], Draw] | None, note: Callable[[str], Any]) -> None:
+        """Draw half as many at a time from here on."""
+        if smaller is None or self.size == 1:
+            raise UserError(
+                f"the memory of the devices does not hold {self.size} icons at a time; take "
+                "smaller ones (icon_size), a smaller icon_batch or another device"
+            )
+        self.size //= 2
+        self.draw = smaller(self.size)
+        note(f"too little memory on the device: from here on {self.size} icons at a time")
+
+
 def _one_ahead(
-    begin: Callable[[np.ndarray], Drawing | Icons], groups: list[np.ndarray]
+    begin: Callable[[np.ndarray], Drawing | Icons],
+    groups: list[np.ndarray],
+    halve: Callable[[], None],
 ) -> Iterator[Callable[[], Icons]]:
     """Give for each group what waits for its icons, having begun the next of them where that helps.
 
@@ -109,10 +161,17 @@ def _one_ahead(
 
     def wait(number: int) -> Icons:
         ahead = jax.default_backend() != "cpu"  # whose cores two batches would share
-        for one in range(number, min(number + 1 + ahead, len(groups))):
-            if one not in begun:
-                begun[one] = begin(groups[one])
-        return Icons(*jax.device_get(begun.pop(number)))
+        while True:
+            try:
+                for one in range(number, min(number + 1 + ahead, len(groups))):
+                    if one not in begun:
+                        begun[one] = begin(groups[one])
+                return Icons(*jax.device_get(begun.pop(number)))
+            except jax.errors.JaxRuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+            begun.clear()
+            halve()
 
     for number in range(len(groups)):
         yield functools.partial(wait, number)

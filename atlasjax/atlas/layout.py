@@ -113,8 +113,12 @@ def _placed(
     expected = (len(activations), settings.dimensions)
     if found.shape != expected:
         raise UserError(f"layout {method}: gave places of shape {found.shape}, not {expected}")
-    if not np.isfinite(found).all():
-        raise UserError(f"layout {method}: gave places that are not finite")
+    bad = np.flatnonzero(~np.isfinite(found).all(1))
+    if len(bad):
+        raise UserError(
+            f"layout {method}: gave places that are not finite for {len(bad)} of {len(found)} "
+            f"activations, the first of row {bad[0]}"
+        )
     return found
 
 

@@ -56,7 +56,7 @@ def again(
             continue
         if found is not None:
             known = old is not None and old.made_from == found
-            why = "; ".join(_changes(old.origin, unit.origin)) if old and known else UNKNOWN
+            why = "; ".join(changes(old.origin, unit.origin)) if old and known else UNKNOWN
             reasons.setdefault((unit.stage, why), []).append(unit)
         elif finished and old is not None and old.made_from == unit.made_from:
             missing.append(unit.path)
@@ -85,8 +85,13 @@ def lost(paths: Sequence[str], how: str) -> list[str]:
     return [f"again: {path}, since it is {how}" for path in paths]
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Give what two origins differ in; what changed by itself before what follows from it."""
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Give what two origins differ in; what changed by itself before what follows from it.
+
+    Args:
+        old: the origin of an artifact as it was.
+        new: as it is.
+    """
     old, new = _flat(old), _flat(new)
     names = [name for name in new if old.get(name) != new[name]]
     for name in sorted(names, key=lambda name: name in THINGS):

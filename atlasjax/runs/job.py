@@ -15,6 +15,7 @@ from atlasjax.atlas.batching import image_batch
 from atlasjax.data import Batch, ImageSource, batches
 from atlasjax.parallel import batch_mesh
 from atlasjax.runs.experiment import Experiment
+from atlasjax.runs.host import ALONE, Host
 from atlasjax.storage import artifacts
 from atlasjax.storage.remedy import LOG
 from atlasjax.taps import Model
@@ -48,6 +49,7 @@ class Run:
         other: a second network, whose layers share the maps of the first's.
         channels: of the images that the networks take.
         other_sizes: whether they take images of other sizes than the experiment's; tried if None.
+        host: which process of the run this is.
         seconds: how long each stage took, filled as they end; stages taken from disk are absent.
         remarks: what there is to say of it, filled as it comes.
     """
@@ -61,6 +63,7 @@ class Run:
     other: Network | None = None
     channels: int = 3
     other_sizes: bool | None = None
+    host: Host = ALONE
     seconds: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -128,5 +131,6 @@ class Run:
     def log(self, line: str) -> None:
         """Write a line to the run's log, with the time."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        line = f"process {self.host.process}: {line}" if self.host.follows else line
         with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{stamp}  {line}\n")

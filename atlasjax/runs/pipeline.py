@@ -8,9 +8,11 @@ A stage whose artifact is on disk, made from the same things, is not run again. 
 enough to fail early comes before anything slow: all grids are cut before the first icon is drawn.
 """
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -26,9 +28,10 @@ from atlasjax.atlas.icons import icon_keys, icons
 from atlasjax.atlas.level import Level
 from atlasjax.atlas.rows import Rows
 from atlasjax.atlas.zoom import Drawn, starts
-from atlasjax.runs import origins
+from atlasjax.runs import host, origins
 from atlasjax.runs.check import check
 from atlasjax.runs.job import Run
+from atlasjax.runs.stages import effects as stage_effects
 from atlasjax.runs.stages import stored, whitening
 from atlasjax.runs.stages.activations import (
     collected,
@@ -111,8 +114,23 @@ def run(run: Run) -> Finished:
         attributed(run, name, digests[name])
         levels |= draw(run, laid, cells[name])
     sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
-    said = (*of_images(run), *left_out(run), *of_maps(run), *run.remarks)
+    said = (*of_images(run), *left_out(run), *of_maps(run), *of_icons(levels), *run.remarks)
     return Finished(levels, sampled, skipped(run), said)
+
+
+def of_icons(levels: Mapping[tuple[str, int], Level]) -> tuple[str, ...]:
+    """Return what there is to say of icons that became no numbers while they were drawn.
+
+    Args:
+        levels: by layer and grid.
+    """
+    bad = {at: np.count_nonzero(~np.isfinite(level.cosine)) for at, level in levels.items()}
+    return tuple(
+        f"layer {name}, {size} x {size}: {bad[name, size]} of {len(level.cosine)} icons became NaN "
+        "or infinite while they were drawn, and say nothing"
+        for (name, size), level in levels.items()
+        if bad[name, size]
+    )
 
 
 def _map(
@@ -221,17 +239,57 @@ def icon_settings(run: Run, name: str, width: int) -> IconSettings:
     return dataclasses.replace(settings, batch=icon_batch(network.model, settings, run.mesh))
 
 
+class _JoinedError(Exception):
+    """All icons of a level are there, those that are still to be drawn here as well."""
+
+
+def share(run: Run, planned: Mapping[str, str]) -> None:
+    """Make the share of a process that follows another, which makes all else.
+
+    Args:
+        run: the run.
+        planned: the fingerprint of each artifact, by its path in the run folder.
+
+    Raises:
+        BegunAgainError: the other one began anew, or ended.
+    """
+    digests = collected(run)
+    for name in run.names:
+        stage_effects.share(run, name, digests[name])
+
+    def await_(path: Path) -> str:
+        digest = planned[path.relative_to(run.folder).as_posix()]
+        title = f"{path.stem} of {path.parent.name}"
+        there = functools.partial(artifacts.holds, path, digest)
+        host.wait(run.host, run.folder, title, lambda: () if there() else (0,))
+        return digest
+
+    for name in run.names:
+        white = run.layer(name) / "whitening.npz"
+        await_(white)
+        matrix = functools.cache(functools.partial(artifacts.read, white, Whitening))
+        drawer, coarser = None, None
+        for size in sorted(run.config.grids):
+            path = run.level(name, size) / "cells.npz"
+            digest, these = await_(path), artifacts.read(path, Cells)
+            settings = icon_settings(run, name, these.direction.shape[1])
+            drawer = drawer or _drawer(run, name, settings, matrix)
+            drawn, finished = _icons(run, name, size, these, digest, settings, drawer, coarser)
+            if run.config.coarse_to_fine:
+                coarser = Drawn(these.direction, drawn.icon, finished)
+
+
 def _drawer(
     run: Run, name: str, settings: IconSettings, matrix: Callable[[], Whitening]
-) -> Callable[[], Draw]:
-    """Return what gives the function that draws this layer's icons, made when first asked for."""
-    config = run.config
+) -> Callable[[int], Draw]:
+    """Return what gives the function that draws so many of this layer's icons, when asked for."""
 
     @functools.cache
-    def drawer() -> Draw:
+    def drawer(batch: int) -> Draw:
         network, layer = run.network(name)
-        white = matrix().matrix if config.whitens(name) else None
-        return icon_drawer(network.model, layer, settings, white, run.mesh)
+        white = matrix().matrix if run.config.whitens(name) else None
+        own = dataclasses.replace(settings, batch=batch)
+        return icon_drawer(network.model, layer, own, white, run.mesh)
 
     return drawer
 
@@ -243,7 +301,7 @@ def _icons(
     cells: Cells,
     digest: str,
     settings: IconSettings,
-    drawer: Callable[[], Draw],
+    drawer: Callable[[int], Draw],
     coarser: Drawn | None,
 ) -> tuple[Icons, str]:
     """Draw a level's icons, keeping every batch as soon as it is done; return their fingerprint."""
@@ -253,13 +311,27 @@ def _icons(
     made_from = artifacts.fingerprint(**origins.icons(run, name, digest, settings, before))
     keys = icon_keys(jax.random.key(config.seed), name, size, cells.x, cells.y)
 
-    part = artifacts.fingerprint(icons=made_from, batch=settings.batch)
+    part, whole = artifacts.fingerprint(icons=made_from, batch=settings.batch), folder / "icons.npz"
+    title = f"icons {name} {size} x {size}"
 
     def keep(number: int, compute: Callable[[], Icons]) -> Icons:
-        return artifacts.cached(folder / f"icons-{number:04}.npz", Icons, part, compute)
+        path = folder / f"icons-{number:04}.npz"
+
+        def missing() -> tuple[int, ...]:
+            there = artifacts.holds(path, part) or artifacts.holds(whole, made_from)
+            return () if there else (number,)
+
+        while not run.host.owns(number):
+            host.wait(run.host, run.folder, title, missing)
+            found = artifacts.load(path, Icons, part)
+            if found is not None:
+                return found
+            if artifacts.holds(whole, made_from):
+                raise _JoinedError
+        return artifacts.cached(path, Icons, part, compute)
 
     def compute() -> Icons:
-        draw, title = drawer(), f"icons {name} {size} x {size}"
+        draw = drawer(settings.batch)
         with run.timed(title), progress.bar(title, "icons") as report:
             return icons(
                 draw,
@@ -270,10 +342,19 @@ def _icons(
                 attempts=settings.attempts,
                 retry_below=settings.retry_below,
                 keep=keep,
+                smaller=drawer,
+                note=run.remark,
                 progress=report,
             )
 
-    drawn = artifacts.cached(folder / "icons.npz", Icons, made_from, compute)
+    if run.host.follows:
+        with contextlib.suppress(_JoinedError):
+            if not artifacts.holds(whole, made_from):
+                compute()
+        there = functools.partial(artifacts.holds, whole, made_from)
+        host.wait(run.host, run.folder, title, lambda: () if there() else (0,))
+        return artifacts.read(whole, Icons), made_from
+    drawn = artifacts.cached(whole, Icons, made_from, compute)
     for file in folder.glob("icons-*.npz"):
         file.unlink()
     return drawn, made_from

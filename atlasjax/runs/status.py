@@ -113,7 +113,8 @@ def _lines(
         lines.append(said(left))
     if process is not None:
         more = f"; {lasting(left)} to go" if left.seconds else ""
-        lines.append(f"at work: {process}{more}")
+        others = "".join(f", {lock.user_of(folder, one)}" for one in lock.others(folder))
+        lines.append(f"at work: {process}{others}{more}")
     elif finished:
         lines.append(f"finished: open {folder / 'index.html'}")
     else:

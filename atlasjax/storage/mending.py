@@ -53,6 +53,18 @@ def sweep(folder: Path, parts: Iterable[str] = PARTS, *, shared: bool = False) -
     return found
 
 
+def clear_away(folder: Path, parts: Iterable[str] = PARTS) -> None:
+    """Take away what processes that were killed had begun to write, once nothing more is written.
+
+    Args:
+        folder: the run folder.
+        parts: as for `sweep`.
+    """
+    for path in [*_files(folder, parts)]:
+        if path.name.startswith(artifacts.BEGUN) or path.name.endswith(store.LOCKS):
+            path.unlink(missing_ok=True)
+
+
 def _files(folder: Path, parts: Iterable[str]) -> Iterable[Path]:
     yield from (path for path in folder.iterdir() if path.is_file())
     for part in parts:

@@ -17,7 +17,7 @@ from atlasjax.runs.estimate import Estimate, estimate, said, sized
 from atlasjax.runs.job import Run
 from atlasjax.runs.plan import plan
 from atlasjax.runs.unit import Unit, keep, kept
-from atlasjax.storage import artifacts, mending, sums
+from atlasjax.storage import artifacts, lock, mending, sums
 from atlasjax.storage.remedy import RECORD
 
 SURE = ("activations", "attribution", "whitening", "layout")  # whose size does not depend on cells
@@ -40,7 +40,7 @@ def begin(run: Run, class_names: Sequence[str], say: Callable[[str], object]) ->
         UserError: the disk has too little room, or layers cannot be sampled as asked for.
     """
     folder, finished = run.folder, _finished(run.folder)
-    ways = mending.sweep(folder) | {
+    ways = mending.sweep(folder, shared=bool(lock.others(folder))) | {
         name: "damaged" if (folder / name).exists() else "missing" for name in sums.changed(folder)
     }
     before, units = kept(folder), planned(run, class_names)

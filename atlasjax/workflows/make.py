@@ -10,6 +10,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jax.sharding import Mesh
+
 from atlasjax import data
 from atlasjax.adapters.entry import ModelEntry
 from atlasjax.atlas.examples import Examples
@@ -19,7 +21,9 @@ from atlasjax.fidelity.report.words import TRUSTED
 from atlasjax.fidelity.report.write import report, trusted
 from atlasjax.page.export import export
 from atlasjax.page.related import related_maps
+from atlasjax.parallel import mesh_of
 from atlasjax.planes import as_planes
+from atlasjax.runs import host as hosts
 from atlasjax.runs import pipeline
 from atlasjax.runs import record as records
 from atlasjax.runs.check import check
@@ -27,13 +31,14 @@ from atlasjax.runs.estimate import Estimate
 from atlasjax.runs.examples import examples, open_examples
 from atlasjax.runs.experiment import Experiment, completed
 from atlasjax.runs.fresh import clear
+from atlasjax.runs.host import ALONE, Host
 from atlasjax.runs.job import Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.stages.activations import check_networks
-from atlasjax.storage import artifacts, lock, sums
+from atlasjax.storage import artifacts, lock, mending, sums
 from atlasjax.taps import layers
 from atlasjax.workflows import begin as begins
-from atlasjax.workflows import own_file
+from atlasjax.workflows import own_file, together
 from atlasjax.workflows.networks import Opened, as_recorded, find, fitted, open_network
 from atlasjax.workflows.open import open_atlas
 from atlasjax.workflows.own_file import OwnFile
@@ -51,6 +56,10 @@ def run(
     command: str | None = None,
     fresh: bool = False,
     say: Callable[[str], object] | None = None,
+    devices: int | None = None,
+    process: int = 0,
+    processes: int = 1,
+    coordinator: str = "",
     **settings: Any,
 ) -> Atlas:
     """Make an atlas: collect, lay out, cut, draw, and write the page, the examples and the report.
@@ -74,6 +83,12 @@ def run(
         fresh: remove at first what an earlier run made in the folder.
         say: called with what will be made again and why, and what room and time it takes, a line
             each, before anything is computed. They are in the run's log as well.
+        devices: how many of this process's devices to use; all by default.
+        process: the number of this process, where several make the run together, from 0; see
+            `docs/hosts.md`.
+        processes: how many there are.
+        coordinator: what tells the run from another that has the same settings and is given the
+            same folder, such as the first process's address; the same in all processes.
         settings: any field of the experiment, in place of its own value.
 
     Returns:
@@ -89,11 +104,17 @@ def run(
     """
     paths = {"weights": weights, "out": out}
     asked = _asked(experiment, model, images, paths, class_names, settings)
-    folder = artifacts.make_run_folder(asked.config.run_dir)
-    with begins.with_room(folder), lock.alone(folder):
+    folder, mesh = artifacts.make_run_folder(asked.config.run_dir), mesh_of(devices)
+    say = say or (lambda line: None)
+    member = together.member_of(asked.config, process, processes, coordinator)
+    with begins.with_room(folder), lock.alone(folder, member=member):
+        if process:
+            names = [known.name for known in asked.opened.classes]
+            together.follow(_job(folder, asked, mesh), names, member, say)
+            return open_atlas(folder)
         if fresh:
             clear(folder)
-        return _made_in(folder, asked, command, say or (lambda line: None))
+        return _made_in(folder, asked, command, say, mesh, together.first(member, say))
 
 
 def forecast(
@@ -168,21 +189,29 @@ def _asked(
     return _Ready(config, opened, source)
 
 
-def _job(folder: Path, asked: _Ready) -> Run:
+def _job(folder: Path, asked: _Ready, mesh: Mesh | None = None, host: Host = ALONE) -> Run:
     config, opened, source = asked
     entry = opened.found.entry
-    inputs = {"channels": entry.channels, "other_sizes": entry.other_sizes}
+    inputs = {"channels": entry.channels, "other_sizes": entry.other_sizes, "host": host}
+    inputs |= {} if mesh is None else {"mesh": mesh}
     other = other_network(config, opened)
     return Run(config, *opened.network, source, folder, other=other, **inputs)
 
 
 def _made_in(
-    folder: Path, asked: _Ready, command: str | None, say: Callable[[str], object]
+    folder: Path,
+    asked: _Ready,
+    command: str | None,
+    say: Callable[[str], object],
+    mesh: Mesh,
+    host: Host,
 ) -> Atlas:
     config, opened, _ = asked
-    job, names = _job(folder, asked), [known.name for known in opened.classes]
+    job, names = _job(folder, asked, mesh, host), [known.name for known in opened.classes]
     check_networks(job)  # before the record of an earlier run there is overwritten
     begins.begin(job, names, say)
+    if host.processes > 1:
+        hosts.begin(folder, host.session)
     record = records.begun(job, as_recorded(opened), command)
     earlier = records.earlier_seconds(folder)
     sums.forget(folder, [records.FILE])
@@ -197,6 +226,9 @@ def _made_in(
     artifacts.write_json(folder / records.FILE, record)
     opens = config.opens_on or _opening(job, trusted(folder))
     _export(folder, finished.levels, record, opened, patches, opens)
+    if host.processes > 1:
+        mending.clear_away(folder)  # what others that were killed left, after the folder was swept
+        hosts.begin(folder, host.session, finished=True)
     return open_atlas(folder)
 
 

@@ -23,7 +23,7 @@ from atlasjax.data import Batch, ranges
 from atlasjax.data.ranges import Span, narrow
 from atlasjax.errors import UserError
 from atlasjax.planes import as_planes
-from atlasjax.runs import origins
+from atlasjax.runs import host, origins
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import stored
 from atlasjax.storage import artifacts
@@ -82,8 +82,9 @@ def collected(run: Run) -> dict[str, str]:
     while left := [name for name in run.names if not stored.finished(run, name, digests[name])]:
         with run.timed("collect"):
             _collect(run, left, shapes, plan, digests)
-            for name in left:
-                stored.join(run, name, digests[name])
+            _join(run, left, digests)
+    if run.host.follows:
+        return digests
     for name in run.names:  # of a run killed just here
         for path in run.layer(name).glob("activations-[0-9]*.npz"):
             path.unlink()
@@ -204,7 +205,8 @@ def _collect(
     for name in left:
         rows, shape = sizes[name]
         stored.create(run, name, rows, shape[2])
-        missing[name] = stored.missing(run, name, digests[name])
+        lacking = stored.missing(run, name, digests[name])
+        missing[name] = [number for number in lacking if run.host.owns(number)]
     for network in dict.fromkeys(id(run.network(n)[0].model) for n in left):
         names = [n for n in left if id(run.network(n)[0].model) == network]
         own = sorted({number for name in names for number in missing[name]})
@@ -214,6 +216,23 @@ def _collect(
                 if number in missing[name]:
                     index = empty[name]._replace(**said)
                     stored.save(run, name, number, found.get(name), index, digests[name])
+
+
+def _join(run: Run, left: Sequence[str], digests: Mapping[str, str]) -> None:
+    """Join the shards of each layer, once those of all processes are there."""
+
+    def shards() -> set[int]:
+        return {n for name in left for n in stored.missing(run, name, digests[name])}
+
+    def joined() -> tuple[int, ...]:
+        there = all(stored.finished(run, name, digests[name]) for name in left)
+        return () if there else (0,)
+
+    host.wait(run.host, run.folder, "collect", joined if run.host.follows else shards)
+    if run.host.follows or shards():  # or those of a process that has gone are its own now
+        return
+    for name in left:
+        stored.join(run, name, digests[name])
 
 
 def _shards(

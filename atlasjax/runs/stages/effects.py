@@ -1,6 +1,6 @@
 """The attribution of every activation to every class, on disk in half precision."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Float16
 from atlasjax import progress
 from atlasjax.atlas.attribution import attributions
 from atlasjax.errors import UserError
-from atlasjax.runs import origins
+from atlasjax.runs import host, origins
 from atlasjax.runs.job import Run
 from atlasjax.runs.stages import stored
 from atlasjax.storage import artifacts, rows
@@ -91,11 +91,39 @@ def _compute(run: Run, name: str, digest: str, path: Path, made_from: str) -> No
     own = part_digest(run, made_from)
     title = f"attribution {name}"
     with run.timed(title), progress.bar(title, "activations") as report:
-        compute_parts(run, name, index, own, report)
+        while left := [path for path in parts if not artifacts.holds(path, own)]:
+            compute_parts(run, name, index, own, report)
+            host.wait(run.host, run.folder, title, lambda: _lacking(left, own))
         pieces = (_read(part, own) for part in parts)
         rows.write(path, "value", pieces, (int(kept.sum()), classes), np.float16, made_from)
     for part in parts:
         part.unlink()
+
+
+def share(run: Run, name: str, digest: str) -> None:
+    """Make this process's share of a layer's attributions, where they are not there.
+
+    Args:
+        run: the run, of several processes.
+        name: the layer.
+        digest: the fingerprint of its activations.
+    """
+    made_from = artifacts.fingerprint(**origins.attribution(digest))
+    if artifacts.holds(run.layer(name) / FILE, made_from) or not classes_of(run, name):
+        return
+    index = stored.read_index(run.layer(name) / stored.FILE, digest)
+    title = f"attribution {name}"
+    with run.timed(title), progress.bar(title, "activations") as report:
+        compute_parts(run, name, index, part_digest(run, made_from), report)
+
+
+def _lacking(parts: Iterable[Path], made_from: str) -> list[int]:
+    """Return the numbers of parts that are not there."""
+    return [_number(path) for path in parts if not artifacts.holds(path, made_from)]
+
+
+def _number(part: Path) -> int:
+    return int(part.stem.rpartition("-")[2])
 
 
 def part_digest(run: Run, made_from: str) -> str:
@@ -116,7 +144,8 @@ def compute_parts(
         report: called with the number of activations done.
     """
     parts = _parts(run, name, index)
-    left = [path for path in parts if not artifacts.holds(path, made_from)]
+    mine = [path for path in parts if run.host.owns(_number(path))]
+    left = [path for path in mine if not artifacts.holds(path, made_from)]
     each, kept = int(index.rows), stored.kept_of(index)
     images, places = index.image[::each], index.position.reshape(-1, each, 2)
     which = np.concatenate([parts[path] for path in left]) if left else np.zeros(0, np.int64)
@@ -168,7 +197,7 @@ def _numbers(run: Run, name: str, pieces: Iterator[np.ndarray]) -> Iterator[np.n
     for piece in pieces:
         bad = int(np.isnan(piece).any(1).sum())
         if bad:
-            run.log(f"attribution {name}: NaN for {bad} of {len(piece)} activations, taken as 0")
+            run.remark(f"attribution {name}: NaN for {bad} of {len(piece)} activations, taken as 0")
         yield np.nan_to_num(piece, nan=0.0) if bad else piece
 
 

@@ -123,8 +123,9 @@ def _like(before: Laid, rows: Int[np.ndarray, " n"] | None, count: int) -> Float
 
 def _check_same(run: Run, group: Sequence[str]) -> None:
     """Refuse one map for layers of which not the same activations are left out."""
-    found = [stored.rows_of(run.layer(name) / stored.FILE) for name in group]
-    if any(one is not None and not np.array_equal(one, found[0]) for one in found):
+    every = [stored.rows_of(run.layer(name) / stored.FILE) for name in group]
+    found = [one for one in every if one is not None]
+    if any(not np.array_equal(one, found[0]) for one in found):
         raise UserError(
             f"{' and '.join(map(repr, group))} cannot share a map: activations are NaN or infinite "
             "in one network and not in the other"
