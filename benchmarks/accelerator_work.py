@@ -231,7 +231,7 @@ def reading(task: Task) -> dict[str, float]:
     """Measure how fast images are decoded and prepared, which the host does."""
     began, count = time.perf_counter(), min(len(task.images), 400)
     some = data.open_images(task.images, count)
-    size = {"image_size": task.size.side, "resize": task.size.side * 8 // 7}
+    size: dict[str, Any] = {"image_size": task.size.side, "resize": task.size.side * 8 // 7}
     found = sum(len(batch.images) for batch in data.batches(some, 64, **size))
     return {"decoded_per_second": found / (time.perf_counter() - began)}
 

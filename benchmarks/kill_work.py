@@ -118,7 +118,7 @@ def prepare(work: Path, quick: bool) -> list[str]:
         importlib.import_module(f"atlasjax.{name}")
     for name in ("tyro", "rich.table", "grain", "scipy.stats", "PIL.WebPImagePlugin", *REPORT):
         importlib.import_module(name)
-    stored = importlib.import_module("atlasjax.runs.stages.stored")
+    stored: Any = importlib.import_module("atlasjax.runs.stages.stored")
     stored.ROWS, stored.EVEN = ROWS, 8  # several shards, of one batch each
     toy = work / "toy_of_the_kill_test.py"
     toy.write_text(NETWORK, encoding="utf-8")

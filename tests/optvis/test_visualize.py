@@ -64,12 +64,16 @@ def test_equal_settings_share_what_was_compiled():
         return toy(images, tap)
 
     model, times = jax.tree_util.Partial(counted), []
-    for _ in range(3):
-        own = {"param": fourier(8), "transform": similarity(jitter=1), "loop": Loop(6)}
+
+    def one(sd: float = 0.01) -> None:
+        own = {"param": fourier(8, sd), "transform": similarity(jitter=1), "loop": Loop(6)}
         visualize(model, channel("colours", 0), KEY, **own)
+
+    for _ in range(3):
+        one()
         times.append(len(traced))
     assert times[1] == times[2] == times[0]
-    visualize(model, channel("colours", 0), KEY, **own | {"param": fourier(8, sd=0.02)})
+    one(sd=0.02)
     assert len(traced) > times[2]
 
 
