@@ -2,6 +2,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ class Numbers:
         return "numbers"
 
 
-small = {"image_size": 2, "resize": 4}
+small: dict[str, Any] = {"image_size": 2, "resize": 4}
 
 
 @pytest.mark.parametrize("workers", [1, 2, 16, None])
