@@ -76,7 +76,8 @@ def theirs(
     net = net.to(memory_format=form)
     random = torch.Generator().manual_seed(0)
     with torch.inference_mode():
-        for images in torch.utils.data.DataLoader(Files(paths), BATCH, num_workers=workers):
+        files: Any = Files(paths)
+        for images in torch.utils.data.DataLoader(files, BATCH, num_workers=workers):
             x = images.to(memory_format=form).float().div_(255)
             value = net.until(x, BLOCK)
             b, _, h, w = value.shape
