@@ -75,9 +75,9 @@ def theirs(
     form = torch.channels_last if channels_last else torch.contiguous_format
     net = net.to(memory_format=form)
     random = torch.Generator().manual_seed(0)
-    dataset: Any = Files(paths)
     with torch.inference_mode():
-        for images in torch.utils.data.DataLoader(dataset, BATCH, num_workers=workers):
+        files: Any = Files(paths)
+        for images in torch.utils.data.DataLoader(files, BATCH, num_workers=workers):
             x = images.to(memory_format=form).float().div_(255)
             value = net.until(x, BLOCK)
             b, _, h, w = value.shape

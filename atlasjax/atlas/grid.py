@@ -146,10 +146,11 @@ def _means(cells: Cells, values: Rows) -> Float[np.ndarray, "cells k"]:
     """Average over each cell's members, in double precision and in the order of the rows."""
     from scipy.sparse import csr_array
 
-    number, total = len(cells.count), np.zeros((len(cells.count), values.shape[1]))
+    total = np.zeros((len(cells.count), values.shape[1]))
     own = cell_of(cells, len(values))
     for part, piece in pieces(values):
         inside = np.flatnonzero(own[part] >= 0)
-        one, at = np.ones(len(inside)), (own[part][inside], np.arange(len(inside)))
-        total += csr_array((one, at), (number, len(inside))) @ piece[inside].astype(np.float64)
+        here, at = np.unique(own[part][inside], return_inverse=True)
+        ones = csr_array((np.ones(len(at)), (at, np.arange(len(at)))), (len(here), len(at)))
+        total[here] += ones @ piece[inside].astype(np.float64)
     return total / cells.count[:, None]

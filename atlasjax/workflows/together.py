@@ -60,7 +60,8 @@ def place_of(
         raise UserError(f"processes {processes}: must be at least 1")
     if process is None and number is None and processes > 1:
         raise UserError(f"processes {processes}: say --process as well, which of them this is")
-    process = (number or 0) if process is None else process
+    if process is None:
+        process = number or 0 if processes > 1 else 0
     if not 0 <= process < processes:
         raise UserError(f"process {process}: must be from 0 to {processes - 1}")
     return Place(process, processes)

@@ -71,6 +71,24 @@ def test_unreadable_images_are_left_out_and_told(length, unreadable, size):
     assert 1 <= len(got[-1].index) <= size
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.sets(st.integers(0, 11)), st.integers(1, 5), st.lists(st.integers(1, 5), min_size=1))
+def test_parts_share_no_batch_and_each_has_an_end(unreadable, size, lengths):
+    ends = np.cumsum(lengths) % 12
+    parts = [np.arange(end, end + n) % 12 for end, n in zip(ends, lengths, strict=True)]
+    found = list(batches(Numbers(12, unreadable), size, parts=parts, **small))
+    of_part = np.cumsum([0, *(batch.ends for batch in found)])[:-1]
+    assert sum(batch.ends for batch in found) == len(parts)
+    for number, part in enumerate(parts):
+        own = [batch for batch, of in zip(found, of_part, strict=True) if of == number]
+        index = np.concatenate([batch.index for batch in own])
+        assert index.tolist() == [i for i in part if i not in unreadable]
+        skipped = [name for batch in own for name in batch.skipped]
+        assert skipped == [f"#{i}: bad" for i in part if i in unreadable]
+        assert all(len(batch.index) == size for batch in own[:-1])
+        assert all(batch.images.shape[1:] == (2, 2, 3) for batch in own)
+
+
 def test_little_is_decoded_ahead_and_leaving_early_ends_the_threads():
     source = Numbers(1000)
     before = threading.active_count()

@@ -130,3 +130,20 @@ def test_a_lock_of_another_user_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(filelock.FileLock, "acquire", refused)
     with pytest.raises(UserError, match=r"\.lock: Permission denied; is it another user's\?"):
         lock.alone(tmp_path).__enter__()
+
+
+def test_processes_of_one_run_are_let_in_together_and_others_are_not(tmp_path: Path):
+    first, second = (lock.Member("one", number, 2) for number in (0, 1))
+    with lock.alone(tmp_path, member=first), lock.alone(tmp_path, member=second):
+        assert lock.others(tmp_path) == [1]
+        assert lock.others(tmp_path, 1) == [0]
+        assert (lock.run_of(tmp_path), lock.run_of(tmp_path, 1)) == ("one", "one")
+        for twice in (first, second):
+            with pytest.raises(UserError, match="is using"):
+                lock.alone(tmp_path, member=twice).__enter__()
+    with lock.alone(tmp_path, member=second):  # the first has ended
+        for other in (lock.ALONE, lock.Member("another", 0, 2)):
+            with pytest.raises(UserError, match="is using"):
+                lock.alone(tmp_path, member=other).__enter__()
+    with lock.alone(tmp_path):
+        assert lock.others(tmp_path) == []

@@ -1,6 +1,7 @@
 """ax.run: whole runs of networks of one's own, with all that comes after."""
 
 import json
+import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -172,8 +173,8 @@ def test_nothing_is_touched_of_a_folder_that_another_run_is_using(
         assert content() == before
 
 
-def test_a_network_that_gives_no_numbers_is_told_of_by_its_layer(
-    own: Path, pictures: np.ndarray, tmp_path: Path
+def test_what_a_network_gives_that_is_no_number_is_left_out_and_told_of(
+    own: Path, pictures: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """What `log(images - .45)` gives, which was an atlas of black pictures."""
 
@@ -181,14 +182,29 @@ def test_a_network_that_gives_no_numbers_is_told_of_by_its_layer(
         x = tap("fine", images[:, ::8, ::8])
         return tap("logarithm", jnp.log(x - 0.45)).mean((1, 2))
 
-    pictures = np.full_like(pictures, 200)
+    code = "def two_channels(points, seed):\n    return points[:, :2]\n"
+    (tmp_path / "flat_map_of_logarithms.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    pictures = pictures // 2 + 128
     pictures[7] = 9
     entry = ax.ModelEntry("given", lambda: model, image_size=32)
-    config = ax.Experiment("given", layers=("fine", "logarithm"), samples_per_image=4)
+    settings = {"samples_per_image": 4, "grids": (2,), "more_than": 1, "steps": 2, "attempts": 1}
+    settings |= {"icon_size": 16, "layout": "flat_map_of_logarithms:two_channels"}
+    config = ax.Experiment("given", layers=("fine", "logarithm"), stability=False, **settings)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        atlas = ax.run(config, entry, pictures, out=tmp_path / "run")
+    said = [str(one.message) for one in record]
     expected = (
-        r"^layer 'logarithm': 4 of 160 activations are NaN or infinite; the first is of image "
-        r"'image 7', row \d, column \d$"
+        r"^layer logarithm: 4 of 160 activations are NaN or infinite and are left out; the first "
+        r"is of image 'image 7', row \d, column \d$"
     )
-    with pytest.raises(UserError, match=expected):
-        ax.run(config, entry, pictures, out=tmp_path)
-    assert not list(tmp_path.rglob("activations.npz"))
+    assert [line for line in said if re.match(expected, line)]
+    assert not [line for line in said if line.startswith("attribution")]  # of what is left
+    assert set(said) <= set(atlas.record["remarks"])
+    assert atlas.record["activations"] == {"fine": 160, "logarithm": 156}
+    for layer in atlas.layers:
+        assert np.isfinite(atlas.level(layer, 2).direction).all()
+        assert np.isfinite(atlas.level(layer, 2).attribution).all()
+    # The map of the one starts from that of the other, of which it has not all activations.
+    assert not atlas.record["aligned"]

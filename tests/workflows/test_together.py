@@ -184,6 +184,7 @@ def test_a_cluster_says_which_process_this_is():
     pod = {"TPU_WORKER_ID": "1", "TPU_WORKER_HOSTNAMES": "10.0.0.2,10.0.0.3"}
     assert place_of(None, None, pod) == Place(1, 2)
     assert place_of(0, 2, pod) == Place(0, 2)  # what is said goes first
+    assert place_of(None, 1, {"SLURM_PROCID": "2", "SLURM_NTASKS": "3"}) == Place(0, 1)
     assert place_of(None, None, {}) == Place(0, 1)
 
 

@@ -164,9 +164,10 @@ def compute_parts(
     )
     shown = _reported(gone, done, len(kept), report)
     grouped = _grouped(shown, [len(parts[path]) * each for path in left])
-    for path, value in zip(left, _numbers(run, name, grouped), strict=True):
-        own = kept.reshape(-1, each)[parts[path]].ravel()
-        artifacts.save(path, Attributions(value[own]), made_from)
+    own = [kept.reshape(-1, each)[parts[path]].ravel() for path in left]
+    taken = (value[which] for value, which in zip(grouped, own, strict=True))
+    for path, value in zip(left, _numbers(run, name, taken), strict=True):
+        artifacts.save(path, Attributions(value), made_from)
 
 
 def _parts(run: Run, name: str, index: stored.Index) -> dict[Path, np.ndarray]:
