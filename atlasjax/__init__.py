@@ -13,7 +13,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from atlasjax import blocks, circuits, data, experiments, models, optvis, saliency, targets, vis
+    from atlasjax import (
+        blocks,
+        circuits,
+        data,
+        experiments,
+        landscape,
+        models,
+        optvis,
+        saliency,
+        targets,
+        vis,
+    )
     from atlasjax.adapters.adapt import adapt
     from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
@@ -45,6 +56,7 @@ if TYPE_CHECKING:
     from atlasjax.runs.status import status
     from atlasjax.taps import capture, head, intervene, layers
     from atlasjax.workflows.explain import explain
+    from atlasjax.workflows.landscape import loss_surface
     from atlasjax.workflows.make import run
     from atlasjax.workflows.open import open_atlas
     from atlasjax.workflows.report import report
@@ -100,6 +112,7 @@ _HOME = {
     "intervene": "taps",
     "layers": "taps",
     "class_atlas": "workflows.views",
+    "loss_surface": "workflows.landscape",
     "run": "workflows.make",
     "units": "workflows.units",
     "report": "workflows.report",
@@ -111,6 +124,7 @@ _MODULES = (
     "circuits",
     "data",
     "experiments",
+    "landscape",
     "models",
     "optvis",
     "saliency",
@@ -156,8 +170,10 @@ __all__ = [
     "icons",
     "intervene",
     "joint",
+    "landscape",
     "layers",
     "layout",
+    "loss_surface",
     "map_quality",
     "models",
     "open_atlas",

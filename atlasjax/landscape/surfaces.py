@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from atlasjax.parallel import (
 )
 from atlasjax.progress import Progress, silent
 from atlasjax.storage import artifacts
-from atlasjax.taps import Model, identity
+from atlasjax.taps import Model, as_pytree, identity
 
 POINTS = {1: 101, 2: 51, 3: 11}  # along each direction, by how many directions there are
 SAVE_EVERY = 5.0  # seconds
@@ -159,7 +160,7 @@ def evaluate(
     (0.693..., 0.0)
     """
     data = in_batches(model, images, labels, batch)
-    value, right = jax.jit(lambda d: _measured(model, d, loss))(data)
+    value, right = _evaluated(as_pytree(model), data, loss)
     return float(value), float(right)
 
 
@@ -206,14 +207,12 @@ def in_batches(model: Model, images: Any, labels: Any, batch: int) -> Data:
     padded = [pad_batch(a, count * size).reshape(count, size, *a.shape[1:]) for a in rows]
     padded[2] = np.where(np.arange(count * size) < shape[0], 1, 0).reshape(count, size)
     data = Data(padded[0], padded[1], padded[2].astype(np.float32))
-    answers = _answers(model, data)
+    classes = _classes(model, data)
     if labels is None:
-        return data._replace(labels=np.asarray(answers[1], np.int32))
-    if known.min() < 0 or known.max() >= answers[0]:
-        raise UserError(
-            f"label {known.min() if known.min() < 0 else known.max()}: the network has "
-            f"{answers[0]} classes, from 0 on"
-        )
+        return data._replace(labels=np.asarray(_said(as_pytree(model), data.images), np.int32))
+    if known.min() < 0 or known.max() >= classes:
+        wrong = known.min() if known.min() < 0 else known.max()
+        raise UserError(f"label {wrong}: the network has {classes} classes, from 0 on")
     return data
 
 
@@ -240,8 +239,8 @@ def as_float(images: Array) -> Array:
     return images if is_float else images.astype(jnp.float32) / 255
 
 
-def _answers(model: Model, data: Data) -> tuple[int, Array]:
-    """Return how many classes a network has, and what it takes each image for."""
+def _classes(model: Model, data: Data) -> int:
+    """Return how many classes a network has."""
 
     def of(images: Array) -> Array:
         return model(as_float(images), identity)
@@ -249,7 +248,17 @@ def _answers(model: Model, data: Data) -> tuple[int, Array]:
     shape = jax.eval_shape(of, data.images[0]).shape
     if len(shape) != 2 or not shape[1]:
         raise UserError(f"the network returns {list(shape)}, not logits [batch, classes]")
-    return shape[1], jax.lax.map(lambda x: of(x).argmax(-1), data.images)
+    return shape[1]
+
+
+@jax.jit
+def _said(model: Model, images: Array) -> Array:
+    return jax.lax.map(lambda x: model(as_float(x), identity).argmax(-1), images)
+
+
+@partial(jax.jit, static_argnums=2)
+def _evaluated(model: Model, data: Data, loss: Loss) -> tuple[Array, Array]:
+    return _measured(model, data, loss)
 
 
 def _measured(model: Model, data: Data, loss: Loss) -> tuple[Array, Array]:
