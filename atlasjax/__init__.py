@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         optvis,
         saliency,
         targets,
+        trees,
         vis,
     )
     from atlasjax.adapters.adapt import adapt
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from atlasjax.workflows.make import run
     from atlasjax.workflows.open import open_atlas
     from atlasjax.workflows.report import report
+    from atlasjax.workflows.tree import tree
     from atlasjax.workflows.units import units
     from atlasjax.workflows.views import class_atlas, compare
 
@@ -114,6 +116,7 @@ _HOME = {
     "class_atlas": "workflows.views",
     "loss_surface": "workflows.landscape",
     "run": "workflows.make",
+    "tree": "workflows.tree",
     "units": "workflows.units",
     "report": "workflows.report",
     "ModelEntry": "adapters.entry",
@@ -129,6 +132,7 @@ _MODULES = (
     "optvis",
     "saliency",
     "targets",
+    "trees",
     "vis",
 )
 
@@ -192,6 +196,8 @@ __all__ = [
     "stability",
     "status",
     "targets",
+    "tree",
+    "trees",
     "units",
     "view",
     "vis",

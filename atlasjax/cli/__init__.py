@@ -22,6 +22,7 @@ COMMANDS = {
     "units": "units",
     "circuit": "circuit",
     "landscape": "landscape",
+    "tree": "tree",
     "report": "report",
     "status": "status",
     "list": "list_",

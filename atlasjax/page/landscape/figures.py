@@ -124,6 +124,7 @@ def _axes(ax: "Axes", one: Shown) -> None:
     ax.set_xlabel(one.axes[0])
     ax.set_ylabel(one.axes[1])
     ax.tick_params(labelsize=7, labelcolor=QUIET, color=QUIET, left=True)
+    ax.locator_params(nbins=5)
     ax.set_box_aspect(1)
 
 
