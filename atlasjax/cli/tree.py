@@ -17,9 +17,7 @@ def add(commands: Any) -> None:
     tree.add_argument("run_dir", help="a folder that `atlasjax run` made")
     tree.add_argument("one", help="a class: WordNet id, index or part of the name")
     tree.add_argument("other", help="another class")
-    tree.add_argument(
-        "--layer", help="of the cells; the one with the most faithful tree by default"
-    )
+    tree.add_argument("--layer", help="of the cells; that of the most faithful tree by default")
     tree.add_argument("--grid", type=int, help="of the cells; likewise")
     tree.add_argument("--images", metavar="FOLDER", help="other images of the two classes")
     tree.add_argument("--max-leaves", type=int, default=5, metavar="N")

@@ -292,7 +292,7 @@ def _product(weights: Weights, values: Sequence[Array], data: Data, loss: Loss) 
 
     def total(values: tuple[Array, ...], some: Data) -> Array:
         logits = weights.rebuild(values)(as_float(some.images), identity)
-        return jnp.where(some.count > 0, loss(logits, some.labels), 0).sum()
+        return jnp.where(some.count > 0, loss(logits, jnp.asarray(some.labels)), 0).sum()
 
     def product(vector: Float[Array, " n"]) -> Float[Array, " n"]:
         along = _as_direction(weights, vector)

@@ -60,7 +60,7 @@ class Data(NamedTuple):
 
     images: Any
     labels: Int[np.ndarray, "batches batch"]
-    count: Float[np.ndarray, "batches batch"]
+    count: Float[np.ndarray, "batches batch"]  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 class _Kept(NamedTuple):
@@ -123,7 +123,8 @@ def surface(
     data = in_batches(model, images, labels, batch)
     together = together or _together(weights, mesh)
     compute = _compiled(weights, loss, together, mesh)
-    kept = _Kept(*np.full((2, len(points)), np.nan, np.float32), np.zeros(len(points), bool))
+    unknown = np.full((2, len(points)), np.nan, np.float32)
+    kept = _Kept(unknown[0], unknown[1], np.zeros(len(points), bool))
     made_from = _digest(weights, directions, points, data, loss) if keep else ""
     if keep and (found := artifacts.load(keep, _Kept, made_from)) is not None:
         kept = _Kept(*map(np.array, found))
@@ -266,7 +267,7 @@ def _measured(model: Model, data: Data, loss: Loss) -> tuple[Array, Array]:
 
     def add(total: tuple[Array, Array], some: Data) -> tuple[tuple[Array, Array], None]:
         logits = model(as_float(some.images), identity)
-        each = loss(logits, some.labels).astype(jnp.float32)
+        each = loss(logits, jnp.asarray(some.labels)).astype(jnp.float32)
         right = (logits.argmax(-1) == some.labels) & jnp.isfinite(logits).all(-1)
         counted = some.count > 0
         value = jnp.where(counted, each, 0).sum()

@@ -153,7 +153,7 @@ def _node(page: TreePage, node: int, way: str) -> str:
     below = _node(page, int(tree.right[node]), f"yes, above {threshold:.3g}")
     below += _node(page, int(tree.left[node]), f"no, at most {threshold:.3g}")
     return (
-        f'<li>{label}<div class="node"><p>Is there <b>{html.escape(feature.name)}</b>?</p>'
+        f'<li>{label}<div class="node"><p>Is anything like <b>{html.escape(feature.name)}</b>?</p>'
         f'<div class="pictures">{pictures}</div><p class="quiet">{count} images</p>{bar}</div>'
         f"<ul>{below}</ul></li>"
     )

@@ -210,7 +210,7 @@ def _plans(
     plans = []
     for model, name in zip(models, names, strict=True):
         if kind == "hessian":
-            spectrum = landscape.eigenvectors(model, *data, count)
+            spectrum = landscape.eigenvectors(model, *data, count=count)
             axes = tuple(f"eigenvector of {value:.3g}" for value in spectrum.values)
             plans.append(_Plan(name, model, spectrum.directions, axes, square))
             continue

@@ -211,7 +211,7 @@ def _feature(folder: Path, name: tuple[str, int], level: Level, cell: int) -> Fe
         patches = [examples.patch[cell][k] for k in there]
     except UserError:  # a run without examples
         patches = []
-    text = f"{name[0]} {name[1]}: column {level.x[cell]}, row {level.y[cell]}"
+    text = f"cell {level.x[cell]}, {level.y[cell]} of {name[0]}"
     return Feature(text, level.icon[cell], patches)
 
 

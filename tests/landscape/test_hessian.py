@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from atlasjax.errors import UserError
 from atlasjax.landscape import (
@@ -23,7 +24,7 @@ from atlasjax.taps import identity
 def exact(model: Any, images: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues and vectors of the whole matrix of second derivatives."""
     weights = weights_of(model)
-    flat, back = jax.flatten_util.ravel_pytree(weights.values)
+    flat, back = ravel_pytree(weights.values)
 
     def total(vector: Any) -> Any:
         return cross_entropy(weights.rebuild(back(vector))(images, identity), labels).mean()

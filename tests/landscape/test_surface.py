@@ -49,7 +49,7 @@ def test_every_point_is_the_network_so_far_along(
 
 @pytest.mark.parametrize("settings", [{"together": 2}, {"batch": 2}, {"batch": 100}])
 def test_shares_and_slices_change_nothing(
-    network: Any, images: Any, labels: Any, settings: dict[str, int]
+    network: Any, images: Any, labels: Any, settings: dict[str, Any]
 ):
     model, at = network(), [np.linspace(-1, 1, 5)]
     alone = batch_mesh(jax.local_devices()[:1])

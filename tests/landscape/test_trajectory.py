@@ -26,13 +26,13 @@ def test_directions_are_those_of_pca_and_the_path_is_the_checkpoints(network: An
     steps = [mixed(fresh, share) for share in (1.0, 0.7, 0.4, 0.1, 0.0)]
     found = principal(network(steps[-1]), [network(w) for w in steps])
     rows = np.stack([flat(w) - flat(steps[-1]) for w in steps])
-    expected = PCA(2).fit(rows)
-    for direction, axis in zip(found.directions, expected.components_, strict=True):
+    components: Any = (expected := PCA(2).fit(rows)).components_
+    for direction, axis in zip(found.directions, components, strict=True):
         kernels = np.concatenate([np.ravel(part) for part in direction if part.ndim > 1])
         assert abs(kernels @ axis) == pytest.approx(1, abs=1e-5)
         assert not any(np.asarray(part).any() for part in direction if part.ndim == 1)
     np.testing.assert_allclose(found.explained, expected.explained_variance_ratio_, rtol=1e-5)
-    places = np.abs(rows @ expected.components_.T)
+    places = np.abs(rows @ components.T)
     np.testing.assert_allclose(np.abs(found.coordinates), places, atol=1e-5)
     assert found.coordinates[-1].tolist() == [0.0, 0.0]
     assert found.aside.max() < 1e-3  # the three networks mixed span a plane
