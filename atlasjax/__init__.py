@@ -13,7 +13,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from atlasjax import blocks, circuits, data, experiments, models, optvis, saliency, targets, vis
+    from atlasjax import (
+        blocks,
+        circuits,
+        data,
+        experiments,
+        landscape,
+        models,
+        optvis,
+        saliency,
+        targets,
+        trees,
+        vis,
+    )
     from atlasjax.adapters.adapt import adapt
     from atlasjax.adapters.entry import ModelEntry
     from atlasjax.atlas.attribution import attribute, attribution
@@ -45,9 +57,11 @@ if TYPE_CHECKING:
     from atlasjax.runs.status import status
     from atlasjax.taps import capture, head, intervene, layers
     from atlasjax.workflows.explain import explain
+    from atlasjax.workflows.landscape import loss_surface
     from atlasjax.workflows.make import run
     from atlasjax.workflows.open import open_atlas
     from atlasjax.workflows.report import report
+    from atlasjax.workflows.tree import tree
     from atlasjax.workflows.units import units
     from atlasjax.workflows.views import class_atlas, compare
 
@@ -100,7 +114,9 @@ _HOME = {
     "intervene": "taps",
     "layers": "taps",
     "class_atlas": "workflows.views",
+    "loss_surface": "workflows.landscape",
     "run": "workflows.make",
+    "tree": "workflows.tree",
     "units": "workflows.units",
     "report": "workflows.report",
     "ModelEntry": "adapters.entry",
@@ -111,10 +127,12 @@ _MODULES = (
     "circuits",
     "data",
     "experiments",
+    "landscape",
     "models",
     "optvis",
     "saliency",
     "targets",
+    "trees",
     "vis",
 )
 
@@ -156,8 +174,10 @@ __all__ = [
     "icons",
     "intervene",
     "joint",
+    "landscape",
     "layers",
     "layout",
+    "loss_surface",
     "map_quality",
     "models",
     "open_atlas",
@@ -176,6 +196,8 @@ __all__ = [
     "stability",
     "status",
     "targets",
+    "tree",
+    "trees",
     "units",
     "view",
     "vis",

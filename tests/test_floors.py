@@ -15,7 +15,7 @@ FLOORS = (
     ("workflows",),
     ("fidelity", "page"),
     ("runs",),
-    ("atlas", "blocks", "circuits", "saliency", "vis"),
+    ("atlas", "blocks", "circuits", "landscape", "saliency", "trees", "vis"),
     ("optvis",),
     ("adapters", "data"),
     ("storage", "linearized", "receptive", "rectifiers", "rewriting", "targets"),

@@ -21,6 +21,8 @@ COMMANDS = {
     "explain": "explain",
     "units": "units",
     "circuit": "circuit",
+    "landscape": "landscape",
+    "tree": "tree",
     "report": "report",
     "status": "status",
     "list": "list_",
@@ -31,7 +33,7 @@ COMMANDS = {
 }
 # What is no fault of the program: no permission, nothing may be written, the disk is full.
 SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, getattr(errno, "EDQUOT", -1))
-RESUME = ("run", "class", "compare", "units")
+RESUME = ("run", "class", "compare", "units", "landscape")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

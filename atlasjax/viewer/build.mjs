@@ -1,5 +1,5 @@
 // Bundles the pages: one classic script for the folder of an atlas, one module for a notebook, one
-// classic script for explained images, one for units. All are committed, so that installing needs no Node. With
+// classic script for explained images, one for units, one for loss surfaces. All are committed, so that installing needs no Node. With
 // --check they are only compared with what is committed; with --tests only the tests are bundled.
 import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
@@ -16,11 +16,13 @@ const shared = {
 const banner = { js: "// Built from src/ by build.mjs; bundles d3-zoom (ISC, Mike Bostock)." };
 const explained = { js: "// Built from src/explain by build.mjs." };
 const units = { js: "// Built from src/units by build.mjs." };
+const landscape = { js: "// Built from src/landscape by build.mjs." };
 const bundles = [
   { ...shared, banner, entryPoints: ["src/page.ts"], format: "iife", outfile: "viewer.js" },
   { ...shared, banner, entryPoints: ["src/widget.ts"], format: "esm", outfile: "widget.js" },
   { ...shared, banner: explained, entryPoints: ["src/explain/page.ts"], format: "iife", outfile: "explain.js" },
   { ...shared, banner: units, entryPoints: ["src/units/page.ts"], format: "iife", outfile: "units.js" },
+  { ...shared, banner: landscape, entryPoints: ["src/landscape/page.ts"], format: "iife", outfile: "landscape.js" },
 ];
 const tests = {
   ...shared,
@@ -31,6 +33,7 @@ const tests = {
     "src/explained.test.ts",
     "src/explain/explain.test.ts",
     "src/units/units.test.ts",
+    "src/landscape/landscape.test.ts",
   ],
   format: "esm",
   platform: "node",

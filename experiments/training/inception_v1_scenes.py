@@ -56,6 +56,8 @@ class Settings:
         seed: of the first weights, the order, the shifts and the light.
         processes: how many draw the images; one for each CPU where it is left out.
         cpu_devices: virtual devices that the CPU is used as: two are faster than one on two cores.
+        checkpoints: how many networks are kept on the way, evenly spaced from the first weights to
+            the last, beside `out`: FILE-000000.safetensors and so on, numbered by their steps.
     """
 
     out: Path
@@ -74,6 +76,7 @@ class Settings:
     seed: int = 0
     processes: int | None = None
     cpu_devices: int = 2
+    checkpoints: int = 0
 
 
 class State(NamedTuple):
@@ -131,6 +134,8 @@ def check(settings: Settings) -> None:
             raise UserError(f"{field} {value}: must be at least 1")
     if settings.images < settings.batch:
         raise UserError(f"images {settings.images}: must be at least batch {settings.batch}")
+    if settings.checkpoints == 1 or settings.checkpoints < 0:
+        raise UserError(f"checkpoints {settings.checkpoints}: must be 0, or at least 2")
     if settings.seed < 0:
         raise UserError(f"seed {settings.seed}: must be 0 or greater")
 
@@ -151,7 +156,8 @@ def make(settings: Settings) -> evaluate.Report:
     say(f"drawn: {settings.images / (time.perf_counter() - began):.0f} images/s")
     held = evaluate.Drawn(*draw(scenes(settings.held_out, seed=evaluate.SEED), settings.processes))
     first = random_weights(models.spec(models.SCENES), settings.seed)
-    model = train(first, *pool, settings, held)
+    keep = partial(_keep, settings.out)
+    model = train(first, *pool, settings, held, keep if settings.checkpoints else None)
     models.save(model, settings.out, dtype="float16")
     say(f"written: {settings.out}, {settings.out.stat().st_size / 1e6:.2f} MB")
     report = evaluate.report(models.load(models.SCENES, settings.out))
@@ -166,6 +172,7 @@ def train(
     labels: Int[np.ndarray, " n"],
     settings: Settings,
     held: evaluate.Drawn | None = None,
+    keep: Callable[[InceptionV1, int], None] | None = None,
 ) -> InceptionV1:
     """Return a network trained on the images.
 
@@ -175,6 +182,7 @@ def train(
         labels: the class of each.
         settings: how to train; those about files and drawing are not used.
         held: other images, on which the network is judged after each epoch.
+        keep: called with each checkpoint and its step, where `settings.checkpoints` asks for any.
 
     Returns:
         The trained network.
@@ -193,6 +201,13 @@ def train(
     step = make_step(structure, rule, mesh)
     total = per_epoch * settings.epochs
     log = Log(settings.batch, total)
+    kept = set(np.linspace(0, total, settings.checkpoints).round().astype(int).tolist())
+
+    def checkpoint(params: PyTree) -> None:
+        if keep is not None and log.done in kept:
+            keep(nnx.merge(structure, as_unit_input(params, 1 / PIXEL)), log.done)
+
+    checkpoint(params)
     for number in range(settings.epochs):
         variation = {"shift": settings.shift, "jitter": settings.jitter}
         seed = (settings.seed, number)
@@ -200,11 +215,16 @@ def train(
             ramp = min(1.0, log.done / (settings.worst_from * total))
             state, loss, right = step(state, batch, jnp.float32(settings.worst * ramp))
             log.add(loss, right)
+            checkpoint(state.params)
         model = nnx.merge(structure, as_unit_input(state.params, 1 / PIXEL))
         if held is not None:
             share = evaluate.accuracy(evaluate.predictor(model), held)
             say(f"epoch {number + 1} of {settings.epochs}: held-out accuracy {share:.2%}")
     return model
+
+
+def _keep(out: Path, model: InceptionV1, step: int) -> None:
+    models.save(model, out.with_name(f"{out.stem}-{step:06d}{out.suffix}"))
 
 
 def as_unit_input(params: PyTree, factor: float) -> PyTree:

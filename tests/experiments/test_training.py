@@ -95,6 +95,18 @@ def test_equal_seeds_give_equal_networks(trained: list[InceptionV1]):
         assert not np.array_equal(tensor, untrained[name]), name
 
 
+def test_networks_on_the_way_are_kept_from_the_first_to_the_last():
+    first, kept = random_weights(SPEC), {}
+    settings = Settings(Path("a.safetensors"), epochs=2, batch=16, worst=0.1, checkpoints=3)
+    last = train(first, *patterns(), settings, keep=lambda model, step: kept.update({step: model}))
+    assert list(kept) == [0, 2, 4]
+    for step, model in ((0, first), (4, last)):
+        found, expected = caffe.to_caffe(kept[step]), caffe.to_caffe(model)
+        for name, tensor in expected.items():
+            # The first kernel goes to units of its own and back.
+            np.testing.assert_allclose(found[name], tensor, rtol=1e-6, err_msg=name)
+
+
 def test_the_file_is_written_and_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
