@@ -205,7 +205,8 @@ def train(
 
     def checkpoint(params: PyTree) -> None:
         if keep is not None and log.done in kept:
-            keep(nnx.merge(structure, as_unit_input(params, 1 / PIXEL)), log.done)
+            mine = jax.tree.map(jnp.copy, params)  # a step takes the memory of those before it
+            keep(nnx.merge(structure, as_unit_input(mine, 1 / PIXEL)), log.done)
 
     checkpoint(params)
     for number in range(settings.epochs):

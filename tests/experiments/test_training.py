@@ -96,11 +96,12 @@ def test_equal_seeds_give_equal_networks(trained: list[InceptionV1]):
 
 
 def test_networks_on_the_way_are_kept_from_the_first_to_the_last():
-    first, kept = random_weights(SPEC), {}
+    kept: dict[int, InceptionV1] = {}
     settings = Settings(Path("a.safetensors"), epochs=2, batch=16, worst=0.1, checkpoints=3)
-    last = train(first, *patterns(), settings, keep=lambda model, step: kept.update({step: model}))
+    keep = lambda model, step: kept.update({step: model})  # noqa: E731
+    last = train(random_weights(SPEC), *patterns(), settings, keep=keep)
     assert list(kept) == [0, 2, 4]
-    for step, model in ((0, first), (4, last)):
+    for step, model in ((0, random_weights(SPEC)), (4, last)):
         found, expected = caffe.to_caffe(kept[step]), caffe.to_caffe(model)
         for name, tensor in expected.items():
             # The first kernel goes to units of its own and back.
