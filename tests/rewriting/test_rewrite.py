@@ -274,3 +274,33 @@ def test_what_has_a_derivative_of_its_own_keeps_it():
         return jax.grad(lambda x: jnp.square(model(x, identity)).sum())(images())
 
     alike(gradient(optimized(network, "cpu")), gradient(network), "gradient", 1e-4)
+
+
+def test_a_network_is_traced_once_for_images_that_are_alike():
+    traced = []
+
+    def network(images, tap):
+        traced.append(images.shape)
+        return tap("double", 2 * images).sum((1, 2, 3))
+
+    model = optimized(jax.tree_util.Partial(network), "cpu")
+    images = jnp.ones((2, 4, 4, 3))
+    for _ in range(3):
+        assert model(images, lambda name, value: value + 1).tolist() == [144, 144]
+        jax.grad(lambda x: model(x, identity).sum())(images)
+    assert traced == [(2, 4, 4, 3)]
+    model(images[:1], identity)
+    assert traced == [(2, 4, 4, 3), (1, 4, 4, 3)]
+
+
+def test_what_a_network_closes_over_may_be_traced_itself():
+    def scaled(factor):
+        def network(images, tap):
+            return tap("scaled", factor * images).sum((1, 2, 3))
+
+        model = optimized(jax.tree_util.Partial(network), "cpu")
+        return model(jnp.ones((1, 2, 2, 1)), lambda name, value: 3 * value)[0]
+
+    assert float(jax.jit(scaled)(2.0)) == 24
+    assert float(jax.grad(scaled)(2.0)) == 12
+    assert jax.vmap(scaled)(jnp.arange(2.0)).tolist() == [0, 12]
