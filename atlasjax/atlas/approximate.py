@@ -1,8 +1,9 @@
 """Neighbours sought among many, nearly all of them found, in a time that hardly grows by squares.
 
 Points are compared along their first principal components, on a graph that leads from near to
-nearer (faiss's hierarchical navigable small world). Those that seem nearest are then compared in
-all dimensions.
+nearer (faiss's hierarchical navigable small world), or, of so many that linking them would take
+long, in lists of those around some centres (its inverted file). Those that seem nearest are then
+compared in all dimensions.
 
 Source: Malkov and Yashunin 2016, "Efficient and robust approximate nearest neighbor search using
 hierarchical navigable small world graphs".
@@ -26,7 +27,8 @@ WIDER = 3  # so many times more are compared in all dimensions than are asked fo
 LOOKED_AT, BEYOND = 64, 10  # points in a search: at least, and beyond those that are compared
 AT_A_TIME = 4096  # points whose neighbours are sought together
 EVEN = 16  # numbers that a processor compares at once
-TAUGHT = 1 << 16  # points, by which the range of a byte is found
+TAUGHT = 1 << 16  # points, by which the range of a byte and the centres of lists are found
+FIRST, LISTS = 64, 24  # components by which lists are searched, and how many of these
 
 _Found = tuple[Int[np.ndarray, "m k"], Float32[np.ndarray, "m k"]]  # rows, and squared distances
 
@@ -83,6 +85,7 @@ def neighbors_in_bytes(rows: Rows, space: Space, k: int) -> Neighbors:
     """Find the nearest of each of so many rows that they cannot all be held.
 
     Each number is held as one byte, and distances are those between a point and others so rounded.
+    All cores share the work, and find the same whatever their number.
 
     Args:
         rows: one vector a row.
@@ -92,25 +95,43 @@ def neighbors_in_bytes(rows: Rows, space: Space, k: int) -> Neighbors:
     Returns:
         As of `neighbors.neighbors`, but that one or another may be missed.
     """
-    faiss = _faiss()
-
     width = math.ceil(len(space.centre) / EVEN) * EVEN
 
     def points(piece: np.ndarray) -> np.ndarray:
         found = space.points(piece)
         return np.pad(found, ((0, 0), (0, width - found.shape[1])))
 
-    graph = faiss.IndexHNSWSQ(width, faiss.ScalarQuantizer.QT_8bit, LINKS)
+    index = _lists_of(len(rows), width)
     step = math.ceil(len(rows) / TAUGHT)
-    graph.train(points(take(rows, np.arange(0, len(rows), step))))
-    _link(graph, (points(piece) for _, piece in pieces(rows)))
-    graph.hnsw.efSearch = max(LOOKED_AT, k + BEYOND)
+    index.train(points(take(rows, np.arange(0, len(rows), step))))
+    for _, piece in pieces(rows):
+        index.add(points(piece))
     row, distance = np.empty((len(rows), k), np.int32), np.empty((len(rows), k), np.float32)
     for part, piece in pieces(rows):
-        squared, found = graph.search(points(piece), k)
+        squared, found = index.search(points(piece), k)
         own = np.arange(part.start, part.stop)
         row[part], distance[part] = in_order(*_with_itself(found, squared, own), space.metric, own)
     return row, distance
+
+
+def _lists_of(count: int, width: int) -> Any:
+    """Return an index of lists, each of the points that one of some centres is nearest to.
+
+    The nearest by a point's first components are sought in a few lists, and of `WIDER` times more
+    than are asked for the distances are computed between bytes.
+    """
+    faiss = _faiss()
+
+    few, many = min(FIRST, width, count), min(round(4 * math.sqrt(count)), count)
+    lists = faiss.IndexIVFFlat(faiss.IndexFlatL2(few), few, many)
+    lists.cp.niter, lists.cp.seed, lists.cp.max_points_per_centroid = 8, 0, 64
+    lists.cp.min_points_per_centroid = 1  # without a warning
+    lists.nprobe = LISTS
+    turned = faiss.IndexPreTransform(faiss.PCAMatrix(width, few), lists)
+    bytewise = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_8bit)
+    found = faiss.IndexRefine(turned, bytewise)
+    found.k_factor = WIDER
+    return found
 
 
 def _with_itself(row: np.ndarray, squared: np.ndarray, own: np.ndarray) -> _Found:
