@@ -15,7 +15,11 @@ DOCUMENTS = [
 # Durations, sizes, shares, and how many times as much: what somebody must have measured.
 UNIT = r"(?:%|ms|s|seconds?|minutes?|min|hours?|MiB|GiB|times (?:as|faster|slower|the))"
 MEASURED = re.compile(rf"\b\d+(?:[.,:]\d+)?\s?{UNIT}(?![\w-])")
-BACKING = re.compile(r"benchmarks/\w+\.py|RESULTS\.md|weights/\w+\.md|inception_v1_scenes --out")
+BACKING = re.compile(
+    r"benchmarks/\w+\.py|RESULTS\.md|weights/\w+\.md|inception_v1_scenes --out"
+    r"|^atlasjax landscape ",
+    re.MULTILINE,
+)
 COMMAND = re.compile(r"python (benchmarks/\w+\.py)([^`|\n]*)")
 
 
