@@ -90,8 +90,8 @@ def test_every_row_runs(row: str, names: dict[str, Any]):
 
 def scores(objective: Objective) -> Any:
     """Score two frames of noise, after the checks against the toy; names are the network's."""
-    assert {*objective.layers} <= {*NETWORK_LAYERS}
     check(objective, shapes_for(toy, (SIDE, SIDE, 3)))
+    assert {*objective.layers} <= {*NETWORK_LAYERS}
     images = jax.random.uniform(jax.random.key(0), (2, SIDE, SIDE, 3))
     values = evaluate(
         take(spread(objective, 1), 0), Seen(images, network(toy, images, objective.layers))
