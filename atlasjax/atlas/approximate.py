@@ -11,7 +11,6 @@ hierarchical navigable small world graphs".
 
 import importlib
 import math
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,11 +62,11 @@ def index_of(points: Float32[np.ndarray, "n d"]) -> Index:
     found = axes((part for _, part in pieces(points)), COMPONENTS)[0]
     low = points @ found
     graph = faiss.IndexHNSWFlat(low.shape[1], LINKS)
-    _link(graph, [low])
+    _link(graph, low)
     return Index(points, found, low, graph)
 
 
-def _link(graph: Any, parts: Iterable[Float32[np.ndarray, "m d"]]) -> None:
+def _link(graph: Any, points: Float32[np.ndarray, "n p"]) -> None:
     """Add points to a graph, so that it is always the same."""
     faiss = _faiss()
 
@@ -75,8 +74,7 @@ def _link(graph: Any, parts: Iterable[Float32[np.ndarray, "m d"]]) -> None:
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)  # several link the points in whatever order they come to them
     try:
-        for part in parts:
-            graph.add(part)
+        graph.add(points)
     finally:
         faiss.omp_set_num_threads(threads)
 

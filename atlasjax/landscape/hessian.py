@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key
 from atlasjax.errors import UserError
 from atlasjax.landscape.directions import Direction
 from atlasjax.landscape.losses import Loss, cross_entropy
-from atlasjax.landscape.surfaces import Data, as_float, check_directions, in_batches
+from atlasjax.landscape.surfaces import Data, as_float, check_directions, grid_of, in_batches
 from atlasjax.landscape.weights import Weights, moved, weights_of
 from atlasjax.parallel import batch_mesh, pad_batch, split_batch
 from atlasjax.progress import Progress, silent
@@ -188,12 +188,9 @@ def curvature(
     """
     weights = weights_of(model)
     check_directions(weights, directions)
-    if len(at) != len(directions):
-        raise UserError(f"places along {len(at)} directions, of which there are {len(directions)}")
+    places, points = grid_of(at, len(directions))
     if steps < 1:
         raise UserError(f"steps={steps}: at least 1")
-    places = tuple(np.asarray(a, np.float64) for a in at)
-    points = np.stack([a.ravel() for a in np.meshgrid(*places, indexing="ij")], axis=1)
     data, mesh = in_batches(model, images, labels, batch), mesh or batch_mesh()
     size = _size(weights)
     steps = min(steps, size)

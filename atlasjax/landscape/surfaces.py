@@ -117,8 +117,7 @@ def surface(
     """
     weights = weights_of(model)
     check_directions(weights, directions)
-    places = _places(at, len(directions))
-    points = np.stack([a.ravel() for a in np.meshgrid(*places, indexing="ij")], axis=1)
+    places, points = grid_of(at, len(directions))
     mesh = mesh or batch_mesh()
     data = in_batches(model, images, labels, batch)
     together = together or _together(weights, mesh)
@@ -234,6 +233,32 @@ def check_directions(weights: Weights, directions: Sequence[Direction]) -> None:
             )
 
 
+def grid_of(
+    at: Sequence[Any] | None, count: int
+) -> tuple[tuple[np.ndarray, ...], Float[np.ndarray, "points k"]]:
+    """Return the places along each of some directions, and the points of their grid.
+
+    Args:
+        at: the places; by default from -1 to 1, see `POINTS`.
+        count: how many directions there are.
+
+    Raises:
+        UserError: places of more or fewer directions, none along one, or some not finite.
+
+    >>> grid_of([[0.0, 1.0], [5.0]], 2)[1].tolist()
+    [[0.0, 5.0], [1.0, 5.0]]
+    """
+    if at is None:
+        at = [np.linspace(-1, 1, POINTS[count])] * count
+    places = tuple(np.asarray(a, np.float64) for a in at)
+    if len(places) != count:
+        raise UserError(f"places along {len(places)} directions, of which there are {count}")
+    for i, place in enumerate(places):
+        if place.ndim != 1 or not place.size or not np.isfinite(place).all():
+            raise UserError(f"places along direction {i}: give finite numbers, at least one")
+    return places, np.stack([a.ravel() for a in np.meshgrid(*places, indexing="ij")], axis=1)
+
+
 def as_float(images: Array) -> Array:
     """Return images in [0, 1], of bytes or as they are."""
     is_float = jnp.issubdtype(images.dtype, jnp.floating)
@@ -322,18 +347,6 @@ def _together(weights: Weights, mesh: Mesh) -> int:
         return 1
     each = 4 * sum(value.nbytes for value in weights.values)  # with what it computes, about
     return max(1, fitting(each, mesh, most=32) // mesh.size)
-
-
-def _places(at: Sequence[Any] | None, count: int) -> tuple[np.ndarray, ...]:
-    if at is None:
-        return tuple(np.linspace(-1, 1, POINTS[count]) for _ in range(count))
-    places = tuple(np.asarray(a, np.float64) for a in at)
-    if len(places) != count:
-        raise UserError(f"places along {len(places)} directions, of which there are {count}")
-    for i, place in enumerate(places):
-        if place.ndim != 1 or not place.size or not np.isfinite(place).all():
-            raise UserError(f"places along direction {i}: give finite numbers, at least one")
-    return places
 
 
 def _digest(

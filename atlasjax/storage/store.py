@@ -14,7 +14,7 @@ import errno
 import functools
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -189,17 +189,6 @@ def lacking(index: Path) -> list[str]:
     """
     folder = folder_of(index)
     return [name for name in beside(index) if not (folder / name).is_file()]
-
-
-def sums_of(folder: Path, shards: Sequence[int]) -> Mapping[str, str]:
-    """Return the files of a store with the SHA-256 of each.
-
-    Args:
-        folder: the store.
-        shards: those that are looked at, besides what describes the array.
-    """
-    names = [META, *map(shard, shards)]
-    return {name: digest(folder / name) for name in names}
 
 
 @contextlib.contextmanager

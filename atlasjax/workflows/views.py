@@ -37,6 +37,7 @@ from atlasjax.runs.stages.layout import Laid, Layout
 from atlasjax.storage import artifacts, lock, mending, sums
 from atlasjax.workflows.open import open_atlas
 from atlasjax.workflows.reopen import Reopened, images_of, reopen
+from atlasjax.workflows.unit_site.images import as_classes
 
 # What of a run's record is of the run alone.
 PARENTS = ("finished", "seconds", "peak_memory_bytes", "levels", "activations", "report")
@@ -230,24 +231,17 @@ def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Opti
 
 def _labels(opened: Reopened, classes: Sequence[int]) -> list[int]:
     """Return the labels that the images of some classes have, in the images' own numbering."""
-    source = images_of(opened.run, "own_images needs to know the classes of its images")
-    meant = [_meant(name, opened.classes) for name in source.classes]
+    names = images_of(opened.run, "own_images needs to know the classes of its images").classes
+    known = as_classes(names, opened.classes)
+    meant = [] if known is None else known.tolist()
     for index in classes:
         if index not in meant:
             name = short_names(opened.classes)[index]
             raise UserError(
                 f"own_images: none of the images is labelled as {name!r}; "
-                + (f"their classes are {', '.join(source.classes)}" if meant else "they have none")
+                + (f"their classes are {', '.join(names)}" if names else "they have none")
             )
     return [label for label, index in enumerate(meant) if index in classes]
-
-
-def _meant(name: str, classes: Sequence[Any]) -> int | None:
-    """Return the class of the network that the images' class of this name is; None for no one."""
-    try:
-        return resolve(name, classes)
-    except UserError:
-        return None
 
 
 def _child(parent: Run, place: Path, options: Options) -> Run:
