@@ -3,6 +3,7 @@
 The environment is set before JAX is first imported, which is why it stands at the top.
 """
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -33,6 +34,27 @@ jax.config.update("jax_compilation_cache_dir", f"{SHARED}/programs")
 install_import_hook("atlasjax", "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
+# Linux gives a process 65,530 maps of memory, and each compiled program takes several: a process
+# that has none left crashes while it compiles.
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 20_000
+
+
+class Programs:
+    """Lets go of compiled programs between files of tests, before they take every map of memory."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        if nextitem is not None and nextitem.path == item.path:
+            return
+        if MAPS.is_file() and len(MAPS.read_bytes().splitlines()) > MOST_MAPS:
+            jax.clear_caches()
+            gc.collect()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Registered rather than written as a hook of this file, which the doctests would not reach.
+    config.pluginmanager.register(Programs())
 
 
 def pytest_unconfigure() -> None:
