@@ -84,6 +84,10 @@ def _pulled(x: Array, change: Array, *, line: Line) -> Array:
     most = (line.window - 1) // s
     change = _padded(change, axis, max(most - b, 0), max(q + b - line.windows, 0), 0.0)
     x = _padded(x, axis, most * s + left, (q + most) * s - size - left, -jnp.inf)
+    # What is compared is read from one place. XLA would else read an input's neighbours from here
+    # and compute the input itself anew, rounded by what it is fused with: of two that tie, as those
+    # of an earlier maximum do, both could be the greater, or neither.
+    x = lax.optimization_barrier(x)
     x = x.reshape(*x.shape[:axis], q + 2 * most, s, *x.shape[axis + 1 :])
     same = [lax.index_in_dim(x, r, axis + 1, keepdims=False) for r in range(s)]
 

@@ -155,6 +155,22 @@ def test_a_network_is_the_same_in_value_and_derivatives(network):
         alike(one, other, name, tolerance)
 
 
+def test_of_two_that_tie_one_is_given_the_gradient():
+    # The first maximum leaves the same value in neighbouring places, and XLA may compute what
+    # follows twice, rounded in two ways.
+    parts = [pooling(False, 2, 1, "SAME"), jax.nn.relu, normalization(0, False)]
+
+    def network(images, tap):
+        for i, part in enumerate([*parts, pooling(False, 2, 1, "SAME")]):
+            images = tap(f"layer{i}", part(images))
+        return images.reshape(len(images), -1)[:, ::7]
+
+    def slope(model):
+        return jax.jit(jax.grad(lambda x: jnp.sin(model(x, identity)).sum()))(images())
+
+    alike(slope(optimized(network, "cpu")), slope(network), "gradient", 1e-5)
+
+
 def two_blocks(images, tap):
     x = convolution(1, False, 3, 2, 1)(images)
     x = tap("first", jax.nn.relu(x))
