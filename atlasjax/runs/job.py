@@ -35,6 +35,19 @@ class Network(NamedTuple):
     weights: str
 
 
+@dataclass
+class Journal:
+    """What is noted while a run goes on: the one thing of a run that changes.
+
+    Attributes:
+        seconds: how long each stage took, filled as they end; stages taken from disk are absent.
+        remarks: what there is to say of the run, filled as it comes.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Run:
     """What the stages of one run share.
@@ -50,8 +63,7 @@ class Run:
         channels: of the images that the networks take.
         other_sizes: whether they take images of other sizes than the experiment's; tried if None.
         host: which process of the run this is.
-        seconds: how long each stage took, filled as they end; stages taken from disk are absent.
-        remarks: what there is to say of it, filled as it comes.
+        journal: what is noted on the way.
     """
 
     config: Experiment
@@ -64,8 +76,7 @@ class Run:
     channels: int = 3
     other_sizes: bool | None = None
     host: Host = ALONE
-    seconds: dict[str, float] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
+    journal: Journal = field(default_factory=Journal)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,12 +131,12 @@ class Run:
         """Note how long a stage took, and write it to the run's log."""
         began = time.perf_counter()
         yield
-        self.seconds[stage] = time.perf_counter() - began
-        self.log(f"{stage}: {self.seconds[stage]:.1f} s")
+        self.journal.seconds[stage] = took = time.perf_counter() - began
+        self.log(f"{stage}: {took:.1f} s")
 
     def remark(self, line: str) -> None:
         """Note what there is to say of the run: in its log, and with what a run says of its end."""
-        self.remarks.append(line)
+        self.journal.remarks.append(line)
         self.log(line)
 
     def log(self, line: str) -> None:

@@ -114,7 +114,7 @@ def run(run: Run) -> Finished:
         attributed(run, name, digests[name])
         levels |= draw(run, laid, cells[name])
     sampled = {name: len(laid.laid.xy) for name, laid in maps.items()}
-    said = (*of_images(run), *left_out(run), *of_maps(run), *of_icons(levels), *run.remarks)
+    said = (*of_images(run), *left_out(run), *of_maps(run), *of_icons(levels), *run.journal.remarks)
     return Finished(levels, sampled, skipped(run), said)
 
 

@@ -64,7 +64,7 @@ def ended(run: Run, finished: Finished, earlier: Mapping[str, float]) -> dict[st
     """
     return {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seconds": {**earlier, **{stage: round(s, 1) for stage, s in run.seconds.items()}},
+        "seconds": {**earlier, **{stage: round(s, 1) for stage, s in run.journal.seconds.items()}},
         "peak_memory_bytes": peak_memory(),
         "skipped": list(finished.skipped),
         "passed_over": dict(getattr(run.source, "passed_over", {})),

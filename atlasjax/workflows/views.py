@@ -30,7 +30,7 @@ from atlasjax.runs import pipeline
 from atlasjax.runs.check import check
 from atlasjax.runs.class_part import Part, part_of
 from atlasjax.runs.experiment import as_json
-from atlasjax.runs.job import Run
+from atlasjax.runs.job import Journal, Run
 from atlasjax.runs.open import Atlas
 from atlasjax.runs.record import quality
 from atlasjax.runs.stages.layout import Laid, Layout
@@ -204,7 +204,7 @@ def _made_in(opened: Reopened, run: Run, classes: tuple[int, ...], options: Opti
     sampled = {name: len(part.which) for name, part in parts.items()}
     record["experiment"]["grids"] = sorted({grid for _, grid in levels})
     record |= {
-        "seconds": {stage: round(seconds, 1) for stage, seconds in run.seconds.items()},
+        "seconds": {stage: round(seconds, 1) for stage, seconds in run.journal.seconds.items()},
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "activations": sampled,
         "levels": quality(pipeline.Finished(levels, sampled, ())),
@@ -260,7 +260,7 @@ def _child(parent: Run, place: Path, options: Options) -> Run:
     config = dataclasses.replace(config, align=False, **changes)
     check(config)
     folder = artifacts.make_run_folder(place)
-    return dataclasses.replace(parent, config=config, folder=folder, seconds={})
+    return dataclasses.replace(parent, config=config, folder=folder, journal=Journal())
 
 
 def _layers(run: Run, options: Options) -> tuple[str, ...]:
