@@ -46,6 +46,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 14px; font-
 dd { margin: 0; overflow-wrap: anywhere; }
 """
 
+QUESTIONS = {True: ("Is anything like", "?"), False: ("Is", " strong anywhere?")}
+
 
 class Feature(NamedTuple):
     """What a split may ask about.
@@ -54,11 +56,13 @@ class Feature(NamedTuple):
         name: in a few words.
         icon: what it looks for.
         patches: of images that have most of it.
+        is_a_likeness: whether it says how much anything looks like it, and not how strong it is.
     """
 
     name: str
     icon: UInt8[np.ndarray, "h w c"]
     patches: Sequence[UInt8[np.ndarray, "h w c"]]
+    is_a_likeness: bool = True
 
 
 class TreePage(NamedTuple):
@@ -147,13 +151,14 @@ def _node(page: TreePage, node: int, way: str) -> str:
             f'<p class="quiet">{count} images, {share[which]:.0%}</p></div></li>'
         )
     feature = page.features[int(tree.feature[node])]
+    before, after = QUESTIONS[feature.is_a_likeness]
     threshold = float(tree.threshold[node])
     pictures = _image(feature.icon, 92, f"icon of {feature.name}", "icon")
     pictures += "".join(_image(p, 56, f"patch of {feature.name}") for p in feature.patches)
     below = _node(page, int(tree.right[node]), f"yes, above {threshold:.3g}")
     below += _node(page, int(tree.left[node]), f"no, at most {threshold:.3g}")
     return (
-        f'<li>{label}<div class="node"><p>Is anything like <b>{html.escape(feature.name)}</b>?</p>'
+        f'<li>{label}<div class="node"><p>{before} <b>{html.escape(feature.name)}</b>{after}</p>'
         f'<div class="pictures">{pictures}</div><p class="quiet">{count} images</p>{bar}</div>'
         f"<ul>{below}</ul></li>"
     )

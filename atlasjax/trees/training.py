@@ -29,6 +29,10 @@ class Schedule(NamedTuple):
         restarts: networks of random weights that it learns from as well.
         steps: of each training of the surrogate.
         warm_up: epochs before the penalty begins.
+        neighbours: networks around the present one that it learns from at each training. They are
+            not in the paper; without them (0) it knows the path length along the way that the
+            training took, and next to nothing of which way it falls.
+        nearness: how far these are, in deviations of the weights.
     """
 
     every: int = 25
@@ -37,6 +41,8 @@ class Schedule(NamedTuple):
     restarts: int = 20
     steps: int = 300
     warm_up: int = 0
+    neighbours: int = 40
+    nearness: float = 0.1
 
 
 class Trained(NamedTuple):
@@ -130,6 +136,11 @@ def train(
     random = _restarts(params, restart, key, schedule.restarts if by_tree else 0)
     known = [(np.asarray(ravel_pytree(one)[0]), length(one)) for one in random]
     for epoch in range(epochs):
+        if by_tree and epoch % schedule.every == 0 and schedule.neighbours:
+            key, own = jax.random.split(key)
+            for one in _neighbours(params, own, schedule):
+                flat.append(np.asarray(ravel_pytree(one)[0]))
+                lengths.append(length(one))
         if by_tree and epoch % schedule.every == 0 and (known or flat):
             recent = list(zip(flat, lengths, strict=True))[-schedule.window :]
             seen = [*known, *recent]
@@ -197,6 +208,14 @@ def _restarts(params: PyTree, restart: Any, key: Key[Array, ""], count: int) -> 
     return [back(flat + spread * jax.random.normal(k, flat.shape, flat.dtype)) for k in keys]
 
 
+def _neighbours(params: PyTree, key: Key[Array, ""], schedule: Schedule) -> list[PyTree]:
+    """Return networks around one, whose path lengths tell which way it falls."""
+    flat, back = ravel_pytree(params)
+    spread = schedule.nearness * jnp.maximum(flat.std(), 1e-3)
+    keys = jax.random.split(key, schedule.neighbours)
+    return [back(flat + spread * jax.random.normal(k, flat.shape, flat.dtype)) for k in keys]
+
+
 def _check(
     penalty: str, strength: float, epochs: int, predict: Any, features: Any, schedule: Schedule
 ) -> None:
@@ -208,5 +227,7 @@ def _check(
         raise UserError(f"epochs={epochs}: at least 1")
     if penalty == "tree" and strength > 0 and (predict is None or features is None):
         raise UserError("the tree penalty needs predict= and features=, from which trees are made")
+    if schedule.neighbours < 0 or schedule.nearness <= 0:
+        raise UserError("schedule: neighbours is 0 or greater, nearness above 0")
     if min(schedule.every, schedule.measure, schedule.window, schedule.steps) < 1:
         raise UserError("schedule: every, measure, window and steps are at least 1")

@@ -1,26 +1,25 @@
-"""Tree: how a network decides between two classes, as a small tree over an atlas's cells."""
+"""Tree: how a network decides between two classes, as a small tree over what it sees."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from atlasjax import trees
-from atlasjax.atlas.level import Level
 from atlasjax.classes import resolve
 from atlasjax.data import ImageSource, UnreadableImage
 from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError
-from atlasjax.page.tree import Feature, TreePage, write
-from atlasjax.runs.examples import open_examples
-from atlasjax.runs.job import Run
+from atlasjax.page.tree import TreePage, write
 from atlasjax.storage import artifacts
 from atlasjax.trees import Features, Tree
 from atlasjax.vis.files import plain
 from atlasjax.workflows.open import open_atlas
+from atlasjax.workflows.questions import GROUPED, Questions, asked, drawn, seen
 from atlasjax.workflows.reopen import images_of, reopen
 from atlasjax.workflows.unit_site.images import as_classes
 
@@ -32,17 +31,17 @@ class Explained(NamedTuple):
 
     Attributes:
         page: the file to open.
-        layer: of the cells that it asks about.
-        grid: of these cells.
+        layer: of what it asks about.
+        grid: of the cells that it asks about; None for other features.
         contents: all of the page.
-        tried: the fidelity at each layer and grid.
+        tried: the fidelity at each layer, or layer and grid.
     """
 
     page: Path
     layer: str
-    grid: int
+    grid: int | None
     contents: TreePage
-    tried: dict[tuple[str, int], float]
+    tried: dict[str, float]
 
 
 class _Fitted(NamedTuple):
@@ -56,8 +55,10 @@ def tree(
     one: str,
     other: str,
     *,
+    features: str | Float[np.ndarray, "n channels"] = "cells",
     layer: str | None = None,
     grid: int | None = None,
+    groups: int = 12,
     images: Any = None,
     max_leaves: int = 5,
     pool: str = "max",
@@ -70,15 +71,18 @@ def tree(
     """Return the small tree that decides between two classes as a network does, as a page.
 
     What it asks about are an atlas's cells: how much the activation of an image that is most like a
-    cell is like it (the cosine). It is grown from half of the images; its fidelity is that on the
-    other half.
+    cell is like it (the cosine). Or else how strong a layer's units are, or the groups of an NMF,
+    or any directions. It is grown from half of the images; its fidelity is that on the other half.
 
     Args:
         run: the folder of a finished run.
         one: a class, by name, number or WordNet id.
         other: another.
-        layer: of the cells; by default the one whose tree is nearest to the network.
+        features: what the tree asks about: "cells" of the atlas, "groups" or "units" of a layer; or
+            directions of a layer, one a row.
+        layer: of the features; by default the one whose tree is nearest to the network.
         grid: of the cells; likewise.
+        groups: how many, that the activations of the first images are parted into.
         images: of these two classes, as for `run`; by default those of the run.
         max_leaves: of the tree.
         pool: "max" or "mean" over an image.
@@ -89,7 +93,7 @@ def tree(
         command: how it was asked for, for the record.
 
     Raises:
-        UserError: no such run, class, layer or grid; too few images; one class only.
+        UserError: no such run, class, features, layer or grid; too few images; one class only.
 
     >>> tree("runs/none/at/all", "wok", "frying pan")
     Traceback (most recent call last):
@@ -101,21 +105,20 @@ def tree(
         raise UserError(
             f"{one!r} and {other!r} are the same class, {again.classes[chosen[0]].name}"
         )
-    levels = _levels(atlas, layer, grid)
     job = again.run
     source = images_of(job, "give images=", images)
     numbers, labels = _of_classes(source, again.classes, chosen)
-    found: dict[tuple[str, int], _Fitted] = {}
-    kept: dict[tuple[str, int], tuple[Level, Features]] = {}
-    for name in levels:
-        level = atlas.level(*name)
-        seen = _seen(job, name[0], level, Subset(source, numbered(numbers)), pool)
-        found[name], kept[name] = _fitted(seen, chosen, max_leaves, seed), (level, seen)
-    best = max(found, key=lambda name: (found[name].fidelity, -found[name].tree.leaves))
-    level, seen = kept[best]
-    answers = seen.answers(chosen)
-    accuracy = float((answers == labels).mean())
-    used = sorted({int(f) for f in found[best].tree.feature if f >= 0})
+    own = Subset(source, numbered(numbers))
+    order = np.random.default_rng(seed).permutation(len(numbers))
+    half, rest = np.split(order, [len(order) // 2])
+    # Groups are of images that the tree is grown from, so that the others stay new to it.
+    grouped = Subset(own, numbered(half[:GROUPED]))
+    tried = asked(features, atlas, job, layer, grid, grouped, groups)
+    found = seen(job, tried, own, pool)
+    fitted = [_fitted(one, chosen, half, rest, max_leaves, seed) for one in found]
+    best = max(range(len(tried)), key=lambda i: (fitted[i].fidelity, -fitted[i].tree.leaves))
+    made, answers = fitted[best], found[best].answers(chosen)
+    used = sorted({int(f) for f in made.tree.feature if f >= 0})
     record = {
         "model": atlas.record.get("experiment", {}).get("model"),
         "images": len(numbers),
@@ -125,28 +128,19 @@ def tree(
     }
     names = {c: again.classes[c].short for c in sorted(chosen)}
     contents = TreePage(
-        found[best].tree,
+        made.tree,
         names,
-        {f: _feature(atlas.folder, best, level, f) for f in used},
-        found[best].fidelity,
-        found[best].path_length,
-        accuracy,
+        drawn(job, tried[best], found[best], own, used),
+        made.fidelity,
+        made.path_length,
+        float((answers == labels).mean()),
         record,
-        (_said(found, best),),
+        (_said(tried, fitted, best),),
     )
     folder = Path(out) if out is not None else Path(run) / "trees" / plain("-".join(names.values()))
     page = write(artifacts.make_run_folder(folder), contents)
-    return Explained(page, *best, contents, {name: f.fidelity for name, f in found.items()})
-
-
-def _levels(atlas: Any, layer: str | None, grid: int | None) -> list[tuple[str, int]]:
-    """Return the layers and grids that are tried."""
-    names = [layer] if layer is not None else list(atlas.layers)
-    found = [(name, g) for name in names for g in atlas.grids(name) if grid in (None, g)]
-    if not found:
-        there = sorted({g for name in names for g in atlas.grids(name)})
-        raise UserError(f"no grid {grid}; there are {', '.join(map(str, there))}")
-    return found
+    shares = {q.name: one.fidelity for q, one in zip(tried, fitted, strict=True)}
+    return Explained(page, tried[best].layer, tried[best].grid, contents, shares)
 
 
 def _of_classes(
@@ -179,21 +173,16 @@ def numbered(numbers: np.ndarray) -> tuple[int, ...]:
     return tuple(int(n) for n in numbers)
 
 
-def _seen(job: Run, layer: str, level: Level, source: ImageSource, pool: str) -> Features:
-    network, own = job.network(layer)
-
-    def images() -> Iterator[np.ndarray]:
-        for batch in job.batches(source):
-            yield batch.images
-
-    return trees.pooled(network.model, own, level.direction, images(), pool=pool, cosine=True)
-
-
-def _fitted(seen: Features, chosen: Sequence[int], max_leaves: int, seed: int) -> _Fitted:
+def _fitted(
+    seen: Features,
+    chosen: Sequence[int],
+    half: Int[np.ndarray, " n"],
+    rest: Int[np.ndarray, " m"],
+    max_leaves: int,
+    seed: int,
+) -> _Fitted:
     """Grow a tree from half of the images, and measure it on the others."""
     answers = seen.answers(chosen)
-    order = np.random.default_rng(seed).permutation(len(answers))
-    half, rest = np.split(order, [len(order) // 2])
     # So few leaves need no pruning, which would take away a quarter of the images.
     grown = trees.fit(
         seen.value[half], answers[half], max_leaves=max_leaves, prune=False, seed=seed
@@ -204,17 +193,10 @@ def _fitted(seen: Features, chosen: Sequence[int], max_leaves: int, seed: int) -
     )
 
 
-def _feature(folder: Path, name: tuple[str, int], level: Level, cell: int) -> Feature:
-    try:
-        examples = open_examples(folder, *name)
-        there = [k for k, image in enumerate(examples.image[cell]) if image >= 0]
-        patches = [examples.patch[cell][k] for k in there]
-    except UserError:  # a run without examples
-        patches = []
-    text = f"cell {level.x[cell]}, {level.y[cell]} of {name[0]}"
-    return Feature(text, level.icon[cell], patches)
-
-
-def _said(found: dict[tuple[str, int], _Fitted], best: tuple[str, int]) -> str:
-    others = ", ".join(f"{la} {g}: {f.fidelity:.1%}" for (la, g), f in found.items())
-    return f"Of the cells of {best[0]}, grid {best[1]}. Fidelity by layer and grid: {others}."
+def _said(tried: Sequence[Questions], fitted: Sequence[_Fitted], best: int) -> str:
+    shares = zip(tried, fitted, strict=True)
+    others = ", ".join(f"{q.name}: {one.fidelity:.1%}" for q, one in shares)
+    it = tried[best]
+    grid = "" if it.grid is None else f", grid {it.grid}"
+    by = "layer and grid" if it.grid is not None else "layer"
+    return f"Of the {it.kind} of {it.layer}{grid}. Fidelity by {by}: {others}."

@@ -1,15 +1,18 @@
 """Trees of a run: a class that one part tells is told by it; mistakes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from atlasjax.data import from_arrays
 from atlasjax.errors import UserError
 from atlasjax.page.tree import Feature, TreePage, write
 from atlasjax.trees import fit
 from atlasjax.workflows import tree as workflow
+from atlasjax.workflows.make import run
 from atlasjax.workflows.tree import tree
 
 
@@ -40,7 +43,6 @@ def test_the_branch_that_has_the_feature_leads_to_its_class(tmp_path: Path, page
 
 def test_what_is_of_no_class_is_left_out(monkeypatch: pytest.MonkeyPatch):
     from atlasjax.classes import ClassName
-    from atlasjax.data import from_arrays
 
     images = np.zeros((30, 8, 8, 3), np.uint8)
     source: Any = from_arrays(images)
@@ -52,3 +54,57 @@ def test_what_is_of_no_class_is_left_out(monkeypatch: pytest.MonkeyPatch):
 def test_no_run_gets_one_line():
     with pytest.raises(UserError, match="no run folder"):
         tree("runs/none/at/all", "wok", "pan")
+
+
+@pytest.fixture(scope="module")
+def run_dir(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_own: Callable[..., Path],
+    pictures: np.ndarray,
+) -> Path:
+    folder = tmp_path_factory.mktemp("tree")
+    made = run(
+        write_own(folder, "explained_by_a_tree"), images=labelled(pictures), out=folder / "run"
+    )
+    return made.folder
+
+
+def labelled(pictures: np.ndarray) -> Any:
+    return from_arrays(pictures, np.arange(len(pictures)) % 2, ("cow", "elk"))
+
+
+@pytest.mark.parametrize("features", ["cells", "groups", "units", np.eye(24)[:5]])
+def test_a_tree_asks_about_what_it_is_told_to(
+    run_dir: Path, pictures: np.ndarray, features: Any, tmp_path: Path
+):
+    given: dict[str, Any] = {"images": labelled(pictures), "features": features, "pool": "mean"}
+    made = tree(str(run_dir), "cow", "elk", layer="two", groups=4, out=tmp_path / "out", **given)
+    kind = features if isinstance(features, str) else "directions"
+    assert f"Of the {kind} of two" in made.page.read_text()
+    assert (made.grid is None) == (kind != "cells")
+    if kind == "units":  # the network's answer is the greater of the means of two
+        assert made.contents.fidelity >= 0.7
+    assert 2 <= made.contents.tree.leaves <= 5
+    for feature in made.contents.features.values():
+        assert feature.name.startswith(kind.removesuffix("s"))
+        assert feature.is_a_likeness == (kind == "cells")
+        assert feature.icon.std() > 0
+        assert len(feature.patches) >= 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"features": "cell"}, "did you mean cells"),
+        ({"features": "units", "grid": 2}, "only cells have one"),
+        ({"features": "units", "layer": "tow"}, "did you mean two"),
+        ({"features": np.eye(24)}, "give layer="),
+        ({"features": np.eye(3), "layer": "two"}, "directions of 3 channels"),
+        ({"grid": 9}, "no grid 9; there are 2"),
+    ],
+)
+def test_what_cannot_be_asked_gets_one_line(
+    run_dir: Path, pictures: np.ndarray, given: dict[str, Any], message: str
+):
+    with pytest.raises(UserError, match=message):
+        tree(str(run_dir), "cow", "elk", images=labelled(pictures), **given)
