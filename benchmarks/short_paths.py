@@ -114,7 +114,7 @@ def one(
         features=x,
         restart=partial(perceptron, x.shape[1]),
         tree={"prune": False, "least": 10},
-        schedule=trees.Schedule(every=5, window=400, steps=600, restarts=3),
+        schedule=trees.Schedule(every=10, measure=2, steps=600, restarts=3, neighbours=20),
         seed=seed,
     )
     said = np.asarray(answers(test.x, made.params))

@@ -23,10 +23,12 @@ from atlasjax.parallel import (
     fitting,
     overlapped,
     pad_batch,
+    platform_of,
     replicate,
     split_batch,
 )
 from atlasjax.progress import Progress, silent
+from atlasjax.rewriting import optimized
 from atlasjax.storage import artifacts
 from atlasjax.taps import Model, as_pytree, identity
 
@@ -313,7 +315,8 @@ def _compiled(
         values: tuple[Array, ...], directions: Any, data: Data, points: Float[Array, "points k"]
     ) -> tuple[Array, Array]:
         def one(point: Float[Array, " k"]) -> tuple[Array, Array]:
-            return _measured(weights.rebuild(moved(values, directions, point)), data, loss)
+            model = weights.rebuild(moved(values, directions, point))
+            return _measured(optimized(model, platform_of(mesh)), data, loss)
 
         # A CPU is fastest with one network after another: its convolutions know no batch of them.
         return jax.lax.map(one, points, batch_size=None if together == 1 else together)

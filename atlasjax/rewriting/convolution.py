@@ -82,7 +82,7 @@ def convolve(
             return written
     if platform not in PLATFORMS or (platform == "gpu" and set(how.strides) == {1}):
         return _plain(x, kernel, how)
-    return _with_fast_gradient(x, kernel, how)
+    return _with_fast_gradient(x, kernel, how, platform)
 
 
 def _written(x: Array, kernel: Array, how: Convolution) -> Array | None:
@@ -127,9 +127,10 @@ def _plain(
     )
 
 
-def _with_fast_gradient(x: Array, kernel: Array, how: Convolution) -> Array:
+def _with_fast_gradient(x: Array, kernel: Array, how: Convolution, platform: str) -> Array:
     if how.groups > 1:
         return _plain(x, kernel, how)
+    value = _of_even_channels if platform == "cpu" else _plain
 
     def derivative(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Any]:
         (x, w), (dx, dw) = primals, tangents
@@ -138,9 +139,23 @@ def _with_fast_gradient(x: Array, kernel: Array, how: Convolution) -> Array:
         by_w = 0 if isinstance(dw, SymbolicZero) else _plain(x, dw, how)
         return y, by_x + by_w
 
-    function = jax.custom_jvp(lambda x, w: _plain(x, w, how))
+    function = jax.custom_jvp(lambda x, w: value(x, w, how))
     function.defjvp(derivative, symbolic_zeros=True)
     return function(x, kernel)
+
+
+def _of_even_channels(x: Array, kernel: Array, how: Convolution) -> Array:
+    """Convolve, with channels of zeros added where XLA's kernel for CPUs is slow without them.
+
+    It is for an odd number of channels and 17 to 32 results, which is how many networks begin: RGB
+    in, 32 channels out. With a fourth channel that is 2 to 4 times as fast, and up to 20 times.
+    """
+    channels, results = kernel.shape[2:]
+    if channels % 2 and channels > 1 and 16 < results <= 32 and x.dtype == jnp.float32:
+        more = (0, -channels % 4)
+        x = jnp.pad(x, [(0, 0), (0, 0), (0, 0), more])
+        kernel = jnp.pad(kernel, [(0, 0), (0, 0), more, (0, 0)])
+    return _plain(x, kernel, how)
 
 
 def _pushed(dx: Array, kernel: Array, how: Convolution) -> Array:
