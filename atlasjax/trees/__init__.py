@@ -11,7 +11,14 @@ deep models for interpretability", AAAI 2018.
 from atlasjax.trees.pooled import Features, pooled
 from atlasjax.trees.surrogate import Surrogate, fit_surrogate, initial_surrogate
 from atlasjax.trees.training import Schedule, Trained, train
-from atlasjax.trees.tree import Tree, average_path_length, fidelity, fit, path_length
+from atlasjax.trees.tree import (
+    Tree,
+    average_path_length,
+    fidelity,
+    fit,
+    path_length,
+    regional_path_length,
+)
 
 __all__ = [
     "Features",
@@ -26,5 +33,6 @@ __all__ = [
     "initial_surrogate",
     "path_length",
     "pooled",
+    "regional_path_length",
     "train",
 ]

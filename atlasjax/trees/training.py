@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from atlasjax.errors import UserError, unknown
 from atlasjax.trees.surrogate import Surrogate, fit_surrogate, initial_surrogate
-from atlasjax.trees.tree import path_length
+from atlasjax.trees.tree import path_length, regional_path_length
 
 PENALTIES = ("none", "l1", "l2", "tree")
 Predict = Callable[[PyTree], Int[Array, " n"]]
@@ -77,6 +77,7 @@ def train(
     restart: Callable[[Key[Array, ""]], PyTree] | None = None,
     schedule: Schedule | None = None,
     tree: Mapping[str, Any] | None = None,
+    regions: Any = None,
     seed: int = 0,
 ) -> Trained:
     r"""Minimize $L(W) + \lambda \Omega(W)$, where the penalty is one of four.
@@ -101,6 +102,8 @@ def train(
             default the first weights with noise of their own deviation.
         schedule: of the surrogate.
         tree: settings of the trees, see `fit`.
+        regions: [n], which region each of `features` is of, where every region is to have a short tree
+            of its own, see `regional_path_length`; one for all by default.
         seed: of restarts and of the surrogate.
 
     Returns:
@@ -131,7 +134,10 @@ def train(
 
     def length(weights: PyTree) -> float:
         assert predict is not None
-        return path_length(np.asarray(features), np.asarray(predict(weights)), **(tree or {}))
+        x, answers, settings = np.asarray(features), np.asarray(predict(weights)), tree or {}
+        if regions is None:
+            return path_length(x, answers, **settings)
+        return regional_path_length(x, answers, regions, **settings)
 
     random = _restarts(params, restart, key, schedule.restarts if by_tree else 0)
     known = [(np.asarray(ravel_pytree(one)[0]), length(one)) for one in random]

@@ -191,6 +191,44 @@ def path_length(
     return average_path_length(fit(features, answers, **settings), np.asarray(features))
 
 
+def regional_path_length(
+    features: Float[np.ndarray, "n d"],
+    answers: Int[np.ndarray, " n"],
+    regions: Any,
+    **settings: Any,
+) -> float:
+    """Return the average path length where every region has a tree of its own.
+
+    A network may be simple in each of a few regions that a person knows, such as wards of a
+    hospital or kinds of scenes, and not simple as a whole.
+
+    Args:
+        features: what the trees may ask about.
+        answers: of the network.
+        regions: [n], which one each example is of, by any numbers.
+        settings: of `fit`.
+
+    Raises:
+        UserError: regions that do not fit the examples.
+
+    Source: Wu et al. 2020, "Regional tree regularization for interpretability in deep neural
+    networks"; of their ways to add regions up, the mean over all examples.
+
+    >>> x = np.linspace(0, 1, 80)[:, None]
+    >>> answers = ((x[:, 0] > 0.25) & (x[:, 0] < 0.75)).astype(int)
+    >>> round(path_length(x, answers, prune=False), 1)
+    1.8
+    >>> regional_path_length(x, answers, (x[:, 0] > 0.5).astype(int), prune=False)
+    1.0
+    """
+    x, y, own = np.asarray(features), np.asarray(answers), np.asarray(regions)
+    if own.shape != y.shape:
+        raise UserError(f"regions of shape {list(own.shape)} for {len(y)} examples: one for each")
+    names, count = np.unique(own, return_counts=True)
+    lengths = [path_length(x[own == name], y[own == name], **settings) for name in names]
+    return float(np.average(lengths, weights=count))
+
+
 def fidelity(
     tree: Tree, features: Float[np.ndarray, "n d"], answers: Int[np.ndarray, " n"]
 ) -> float:

@@ -9,12 +9,13 @@ import optax
 import pytest
 
 from atlasjax.errors import UserError
-from atlasjax.trees import Schedule, fit_surrogate, initial_surrogate, train
+from atlasjax.trees import Schedule, fit_surrogate, initial_surrogate, path_length, train
 
 X = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
 # A line that no question about one feature draws; and a grain of it that one question tells.
 Y = (X[:, 0] + 0.9 * X[:, 1] > 0).astype(np.float32)
 OPTIMIZER = optax.adam(0.05)
+WRONG: dict[str, Any] = {"optimizer": OPTIMIZER, "epochs": 1}
 
 
 def logits(w: Any, x: Any) -> Any:
@@ -52,6 +53,25 @@ def test_the_tree_penalty_shortens_paths_and_the_surrogate_follows():
     assert tree.path_length[-1] < 0.7 * plain.path_length[-1]
     assert tree.loss[-1] > plain.loss[-1]
     assert abs(tree.expected[-1] - tree.path_length[-1]) < 1
+
+
+def test_regions_have_trees_of_their_own():
+    regions = (X[:, 0] > 0).astype(int)
+    made = learnt("none", 0.0, regions=regions, epochs=2)
+    answers = np.asarray(predict(made.params))
+    by_hand = sum(
+        path_length(X[own], answers[own]) * own.mean() for own in (regions > 0, regions < 1)
+    )
+    assert made.path_length[-1] == pytest.approx(by_hand)
+    with pytest.raises(UserError, match=r"regions of shape \[3\] for 300 examples"):
+        learnt("none", 0.0, regions=regions[:3], epochs=1)
+
+
+def test_networks_around_the_present_one_are_asked_for_their_paths():
+    with pytest.raises(UserError, match="neighbours is 0 or greater"):
+        train({"a": jnp.ones(1)}, loss, X, **WRONG, schedule=Schedule(neighbours=-1))
+    with pytest.raises(UserError, match="nearness above 0"):
+        train({"a": jnp.ones(1)}, loss, X, **WRONG, schedule=Schedule(nearness=0.0))
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
