@@ -102,8 +102,8 @@ def train(
             default the first weights with noise of their own deviation.
         schedule: of the surrogate.
         tree: settings of the trees, see `fit`.
-        regions: [n], which region each of `features` is of, where every region is to have a short tree
-            of its own, see `regional_path_length`; one for all by default.
+        regions: [n], which region each of `features` is of, where every region is to have a short
+            tree of its own, see `regional_path_length`; one for all by default.
         seed: of restarts and of the surrogate.
 
     Returns:
