@@ -41,7 +41,7 @@ STRENGTHS = {
     "l1": (0.001, 0.003, 0.01, 0.013, 0.016),
     "l2": (0.001, 0.01, 0.015, 0.02, 0.025),
 }
-QUICK = {"none": (0.0,), "tree": (0.3,), "l1": (0.01,), "l2": (0.02,)}
+QUICK = {"none": (0.0,), "tree": (0.5,), "l1": (0.01,), "l2": (0.02,)}
 TREE = {"prune": False, "least": 25}
 NODES = (0, 1, 5, 10, 20, 30, 1000)  # a leaf's number; 0 is a network that says one thing only
 RATE = 0.01
@@ -241,7 +241,7 @@ def main() -> None:
     chosen = parser.parse_args()
     divide_cpu(1)
     began = time.perf_counter()
-    seeds, epochs = (1, 30) if chosen.quick else (chosen.seeds, chosen.epochs)
+    seeds, epochs = (1, 50) if chosen.quick else (chosen.seeds, chosen.epochs)
     strengths = QUICK if chosen.quick else STRENGTHS
     rows = []
     for penalty, values in strengths.items():
