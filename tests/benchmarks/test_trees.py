@@ -1,4 +1,4 @@
-"""The benchmarks of trees, quick: the penalty makes paths shorter, and keeps what the network knows."""
+"""The benchmarks of trees, quick: shorter paths for the penalty, and what the network goes by."""
 
 import json
 import subprocess
