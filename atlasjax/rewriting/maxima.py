@@ -77,10 +77,10 @@ def _pulled(x: Array, change: Array, *, line: Line) -> Array:
     Input `s q + r` is then in the windows `q + b - m` for all m with `r + s m < k`, where b is the
     number of whole strides before it, so inputs with the same r all look at windows in one way.
 
-    On a CPU what is compared is read from one place. XLA would else read an input's neighbours there
-    and compute the input itself anew, rounded by what it is fused with: of two that tie, as those of
-    an earlier maximum do, both could be the greater, or neither. On a GPU no such case was found,
-    and icons would take a tenth longer.
+    On a CPU what is compared is read from one place. XLA would else read an input's neighbours
+    there and compute the input itself anew, rounded by what it is fused with: of two that tie, as
+    those of an earlier maximum do, both could be the greater, or neither. On a GPU no such case was
+    found, and icons would take a tenth longer.
     """
     axis, s = line.axis, line.stride
     size = x.shape[axis]
