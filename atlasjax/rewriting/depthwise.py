@@ -93,7 +93,18 @@ def _summed(kernel: Array, x: Array, *, shifts: Shifts) -> Array:
         b, c = len(x), x.shape[3]
         part = lax.slice(padded, (0, *start, 0), (b, *end, c), (1, *shifts.stride, 1))
         parts.append(part * _weight(kernel, place))
-    return functools.reduce(jnp.add, parts)
+    return _whole(functools.reduce(jnp.add, parts))
+
+
+def _whole(x: Array) -> Array:
+    """Return a sum of shifted images as it is, closed to what follows.
+
+    Where a normalization follows, XLA would take the sum into its kernel for that, which wants each
+    of the shifted images written out: eight times as long. A rounding to the precision that numbers
+    have anyway changes nothing, and no such kernel has it.
+    """
+    kind = jnp.finfo(x.dtype)
+    return lax.reduce_precision(x, kind.nexp, kind.nmant)
 
 
 def _asked(kernel: Array, change: Array, *, shifts: Shifts) -> Array:
@@ -111,7 +122,7 @@ def _asked(kernel: Array, change: Array, *, shifts: Shifts) -> Array:
         ]
         rows.append(columns[0] if len(columns) == 1 else _woven(columns, 2))
     whole = rows[0] if len(rows) == 1 else _woven(rows, 1)
-    return whole[:, : shifts.size[0], : shifts.size[1]]
+    return _whole(whole[:, : shifts.size[0], : shifts.size[1]])
 
 
 def _phase(kernel: Array, change: Array, phase: Pair, counts: list[int], shifts: Shifts) -> Array:
