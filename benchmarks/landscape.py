@@ -13,6 +13,7 @@ import json
 import time
 from typing import Any
 
+import chip
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -92,7 +93,19 @@ def speed(points: int, images: int) -> dict[str, float]:
     ax.landscape.surface(model, along, x, y, at=at)
     seconds = time.perf_counter() - began
     rate = points**2 * images / seconds
-    return {"points": points**2, "images": images, "seconds": seconds, "images_per_second": rate}
+    lowered = jax.jit(lambda x: model(x, identity)).lower(jnp.zeros((1, *x.shape[1:])))
+    gflop = float((lowered.cost_analysis() or {})["flops"]) / 1e9
+    # Of one device while the others stand still, so this is the most that all could reach.
+    matrices = 1e3 * chip.product_rate(2048, chip.FLOAT32) * jax.local_device_count()
+    return {
+        "points": points**2,
+        "images": images,
+        "seconds": seconds,
+        "images_per_second": rate,
+        "gflop_per_image": gflop,
+        "gflop_per_second": gflop * rate,
+        "gflop_per_second_of_matrices": matrices,
+    }
 
 
 def main() -> None:
@@ -119,6 +132,10 @@ def main() -> None:
         f"{fast['points']} points of {fast['images']} images",
         f"{fast['seconds']:.0f} s, {fast['images_per_second']:.0f} images/s",
     )
+    table.add_row("an image", f"{fast['gflop_per_image']:.3f} GFLOP")
+    table.add_row("so much a second", f"{fast['gflop_per_second']:.0f} GFLOP")
+    most = fast["gflop_per_second_of_matrices"]
+    table.add_row("products of large matrices reach", f"{most:.0f} GFLOP a second")
     rich.console.Console(highlight=False).print(table)
     if chosen.json:
         print(json.dumps(result))

@@ -100,8 +100,8 @@ def _whole(x: Array) -> Array:
     """Return a sum of shifted images as it is, closed to what follows.
 
     Where a normalization follows, XLA would take the sum into its kernel for that, which wants each
-    of the shifted images written out: eight times as long. A rounding to the precision that numbers
-    have anyway changes nothing, and no such kernel has it.
+    of the shifted images written out. A rounding to the precision that numbers have anyway changes
+    nothing, and no such kernel has it.
     """
     kind = jnp.finfo(x.dtype)
     return lax.reduce_precision(x, kind.nexp, kind.nmant)

@@ -89,6 +89,6 @@ def test_shifted_images_are_not_written_out_for_a_normalization():
         y = y - y.mean(-1, keepdims=True)
         return y * jax.lax.rsqrt(jnp.square(y).mean(-1, keepdims=True) + 1e-6)
 
-    text = jax.jit(normalized).lower(x, kernel).compile().as_text()
+    text = str(jax.jit(normalized).lower(x, kernel).compile().as_text())
     whole = text[text.index("ENTRY") :]
     assert whole.count("= f32[8,24,24,96]") < 10  # 20 and more with the shifts
