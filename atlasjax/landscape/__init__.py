@@ -15,7 +15,8 @@ NeurIPS 2018.
 from atlasjax.landscape.directions import Direction, between, random
 from atlasjax.landscape.hessian import Curvature, Spectrum, curvature, eigenvectors, extremes
 from atlasjax.landscape.losses import Loss, cross_entropy
-from atlasjax.landscape.surfaces import POINTS, Surface, answers, evaluate, surface
+from atlasjax.landscape.measured import answers, evaluate
+from atlasjax.landscape.surfaces import POINTS, Surface, surface
 from atlasjax.landscape.trajectory import Trajectory, principal
 from atlasjax.landscape.weights import Weights, moved, weights_of
 

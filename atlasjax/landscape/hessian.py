@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, Key
 from atlasjax.errors import UserError
 from atlasjax.landscape.directions import Direction
 from atlasjax.landscape.losses import Loss, cross_entropy
-from atlasjax.landscape.surfaces import Data, as_float, check_directions, grid_of, in_batches
+from atlasjax.landscape.measured import Data, as_float, in_batches
+from atlasjax.landscape.surfaces import check_directions, grid_of
 from atlasjax.landscape.weights import Weights, moved, weights_of
 from atlasjax.parallel import batch_mesh, pad_batch, split_batch
 from atlasjax.progress import Progress, silent
