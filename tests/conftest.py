@@ -22,9 +22,15 @@ SHARED = os.environ.get("ATLASJAX_TESTS") or tempfile.mkdtemp(prefix="atlasjax-t
 os.environ["ATLASJAX_TESTS"] = SHARED
 os.environ["ATLASJAX_CACHE"] = tempfile.mkdtemp(dir=SHARED)
 
+import hypothesis
 import jax
 import pytest
 from jaxtyping import install_import_hook
+
+# The same examples every time, so that a change fails by itself alone. HYPOTHESIS_PROFILE=default
+# draws new ones.
+hypothesis.settings.register_profile("suite", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
