@@ -56,9 +56,8 @@ def _tree(chosen: argparse.Namespace) -> None:
     for name, share in made.tried.items():
         print(f"{name}: fidelity {share:.1%}")
     found = made.contents
-    name = made.layer if made.grid is None else f"{made.layer} {made.grid}"
     print(
-        f"{name}: {found.tree.leaves} leaves, {found.path_length:.2f} questions "
+        f"{made.name}: {found.tree.leaves} leaves, {found.path_length:.2f} questions "
         f"on average, as the network says of {found.fidelity:.1%} of other images"
     )
     print(f"open {made.page}")

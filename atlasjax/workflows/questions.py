@@ -1,6 +1,6 @@
 """Questions: what a tree may ask of an image, as directions of a layer, and how each is shown."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +18,7 @@ from atlasjax.data.subset import Subset
 from atlasjax.errors import UserError, unknown
 from atlasjax.page.tree import Feature
 from atlasjax.planes import as_planes
-from atlasjax.progress import bar
+from atlasjax.progress import Progress, bar, silent
 from atlasjax.receptive import field_within
 from atlasjax.runs.examples import open_examples
 from atlasjax.runs.job import Run
@@ -51,7 +51,16 @@ class Questions(NamedTuple):
     @property
     def name(self) -> str:
         """What they are called."""
-        return self.layer if self.grid is None else f"{self.layer} {self.grid}"
+        return called(self.layer, self.grid)
+
+
+def called(layer: str, grid: int | None) -> str:
+    """Return what a layer's questions are called, at a grid where they have one.
+
+    >>> called("mixed4d", 12), called("mixed4d", None)
+    ('mixed4d 12', 'mixed4d')
+    """
+    return layer if grid is None else f"{layer} {grid}"
 
 
 def asked(
@@ -203,9 +212,7 @@ def _shape(job: Run, layer: str) -> tuple[int, ...]:
     return layers(as_planes(network.model), (side, side, job.channels))[name]
 
 
-def _images(
-    job: Run, source: ImageSource, report: Callable[[int, int], None] = lambda *_: None
-) -> Iterator[np.ndarray]:
+def _images(job: Run, source: ImageSource, report: Progress = silent) -> Iterator[np.ndarray]:
     done = 0
     for batch in job.batches(source):
         yield batch.images

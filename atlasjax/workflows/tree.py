@@ -19,7 +19,7 @@ from atlasjax.storage import artifacts
 from atlasjax.trees import Features, Tree
 from atlasjax.vis.files import plain
 from atlasjax.workflows.open import open_atlas
-from atlasjax.workflows.questions import GROUPED, Questions, asked, drawn, seen
+from atlasjax.workflows.questions import GROUPED, Questions, asked, called, drawn, seen
 from atlasjax.workflows.reopen import images_of, reopen
 from atlasjax.workflows.unit_site.images import as_classes
 
@@ -42,6 +42,11 @@ class Explained(NamedTuple):
     grid: int | None
     contents: TreePage
     tried: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """What it asks about, as in `tried`."""
+        return called(self.layer, self.grid)
 
 
 class _Fitted(NamedTuple):

@@ -19,17 +19,8 @@ from atlasjax import cli, experiments, models
 from atlasjax.data.scenes import CLASSES, SHORTCUTS
 
 LAYERS = ("mixed3a", "mixed4d")
-LESS = [
-    "--layers",
-    *LAYERS,
-    "--steps",
-    "16",
-    "--attempts",
-    "1",
-    "--icon-size",
-    "48",
-    "--no-stability",
-]
+LESS = ["--layers", *LAYERS, "--steps", "16", "--attempts", "1"]
+LESS += ["--icon-size", "48", "--no-stability"]
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +53,8 @@ def test_it_makes_every_level_of_every_layer(run_dir: Path):
             assert level.direction.shape == (len(level.count), channels)
             assert level.attribution.shape == (len(level.count), len(CLASSES))
             assert np.isfinite(level.attribution).all()
-            assert (
-                level.count.sum() > 0.8 * 1120 * 8
-            )  # the rest lies in cells too small to be drawn
+            # The rest lies in cells too small to be drawn.
+            assert level.count.sum() > 0.8 * 1120 * 8
             assert level.icon.std((1, 2, 3)).min() > 4  # none is grey
             # Of a trained network, and after a few steps.
             assert level.cosine.mean() > 0.5
@@ -99,6 +89,12 @@ def test_its_report_says_which_planted_shortcuts_are_found(run_dir: Path):
     assert {(row["shortcut"], row["layer"]) for row in rows} == {
         (name, layer) for name in SHORTCUTS for layer in LAYERS
     }
+    for row in rows:
+        if row["layer"] == "mixed3a":
+            assert row["precision"] >= 4 * row["chance"] > 0, row
+            if row["shortcut"] == "noodles":
+                assert row["precision"] >= 0.8, row
+                assert row["found"], row
     # A map is another one on another processor, and the precision with it, by a tenth.
     for name in SHORTCUTS:
         best = max((row for row in rows if row["shortcut"] == name), key=lambda r: r["precision"])

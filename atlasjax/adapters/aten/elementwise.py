@@ -106,7 +106,7 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     """Return `x Phi(x)`, exact or by the hyperbolic tangent."""
     if approximate == "tanh":
         return jax.nn.gelu(x)
-    # As PyTorch has it. JAX's own takes erfc, which is as good and half as fast.
+    # As PyTorch has it; JAX's own takes erfc, which is as good here and takes longer.
     return 0.5 * x * (1 + jax.lax.erf(math.sqrt(0.5) * x))
 
 
